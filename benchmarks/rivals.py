@@ -1,0 +1,283 @@
+"""The same market on other engines, each in its own best idiom: SimPy processes, SimPy callbacks, Mesa events.
+
+All draw their delays from the same keyed streams as the simulator, one per link. Messages are plain tuples
+``(kind, round, sender, price)``: the cheapest there are, and none of the sides keeps a trace.
+"""
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import mesa
+from simpy import Environment, Store, Timeout
+
+from benchmarks.market import GAP_S, MANAGER, REPLY_S, Market, Shown
+
+START, CFP, PROPOSE, ACCEPT, REJECT, INFORM, DEADLINE = range(7)
+
+Message = tuple[int, int, int, float]
+Steps = Generator[Any, Any, None]
+
+
+# ------------------------------------------------------------------------------------------- (a) SimPy processes
+class SimpyProcesses:
+    """As SimPy's documentation writes it: a process and a `Store` per agent, and a latency process per message."""
+
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        self.env = Environment()
+        self.inbox = Store(self.env)
+        self.stores = [Store(self.env) for _ in market.contractors]
+        self.links = [market.link(MANAGER, c) for c in market.contractors]
+        self.winners: list[int] = []
+        self.ended_at = 0.0
+        self.env.process(self.manager())
+        for me, (name, store) in enumerate(zip(market.contractors, self.stores, strict=True)):
+            self.env.process(self.contractor(me, store, market.link(name, MANAGER)))
+        self.env.process(self.ticker(range(1)))
+        self.env.run(until=GAP_S)
+
+    def run(self) -> None:
+        self.env.process(self.ticker(range(1, self.market.rounds + 1)))
+        self.env.run()
+
+    def shown(self) -> Shown:
+        return Shown(tuple(self.market.contractors[i] for i in self.winners), self.ended_at)
+
+    def latency(self, store: Store, delay: float, message: Message) -> Steps:
+        """The documentation's latency process ("Event Latency")."""
+        yield self.env.timeout(delay)
+        store.put(message)
+
+    def ticker(self, rounds: range) -> Steps:
+        for r in rounds:
+            yield self.env.timeout(r * GAP_S - self.env.now)
+            self.inbox.put((START, r, 0, 0.0))
+
+    def alarm(self, r: int) -> Steps:
+        yield self.env.timeout(REPLY_S)
+        self.inbox.put((DEADLINE, r, 0, 0.0))
+
+    def contractor(self, me: int, store: Store, link: Callable[[], float]) -> Steps:
+        env, inbox, costs = self.env, self.inbox, self.market.costs
+        while True:
+            kind, r, _, _ = yield store.get()
+            if kind == CFP:
+                env.process(self.latency(inbox, link(), (PROPOSE, r, me, costs[r][me])))
+            elif kind == ACCEPT:
+                env.process(self.latency(inbox, link(), (INFORM, r, me, 0.0)))
+
+    def manager(self) -> Steps:
+        env, inbox = self.env, self.inbox
+        everybody = list(zip(self.stores, self.links, strict=True))
+        while True:
+            kind, r, _, _ = yield inbox.get()
+            if kind != START:
+                continue  # the alarm of a round that is over
+            for store, link in everybody:
+                env.process(self.latency(store, link(), (CFP, r, 0, 0.0)))
+            env.process(self.alarm(r))
+            bids = yield from self.collect(r, len(everybody))
+            winner = min(bids)[1]
+            for _, bidder in bids:
+                verdict = ACCEPT if bidder == winner else REJECT
+                store, link = everybody[bidder]
+                env.process(self.latency(store, link(), (verdict, r, 0, 0.0)))
+            while kind != INFORM:
+                kind, _, _, _ = yield inbox.get()
+            self.winners.append(winner)
+            self.ended_at = env.now
+
+    def collect(self, r: int, size: int) -> Generator[Any, Any, list[tuple[float, int]]]:
+        """Proposals, until all are there or the deadline comes."""
+        bids: list[tuple[float, int]] = []
+        while len(bids) < size:
+            kind, of_round, sender, price = yield self.inbox.get()
+            if of_round != r:
+                continue
+            if kind == DEADLINE:
+                break
+            bids.append((price, sender))
+        return bids
+
+
+# ------------------------------------------------------------------------------------------- (b) SimPy callbacks
+class CallbackContractor:
+    """A handler object; what it is sent arrives as the value of a `Timeout`."""
+
+    __slots__ = ("costs", "env", "link", "manager", "me")
+
+    def __init__(self, env: Environment, market: Market, me: int, manager: "SimpyCallbacks") -> None:
+        self.env, self.me, self.manager, self.costs = env, me, manager, market.costs
+        self.link = market.link(market.contractors[me], MANAGER)
+
+    def receive(self, event: Any) -> None:
+        kind, r, _, _ = event._value
+        if kind == CFP:
+            arrival = Timeout(self.env, self.link(), (PROPOSE, r, self.me, self.costs[r][self.me]))
+        elif kind == ACCEPT:
+            arrival = Timeout(self.env, self.link(), (INFORM, r, self.me, 0.0))
+        else:
+            return
+        arrival.callbacks.append(self.manager.receive)
+
+
+class SimpyCallbacks:
+    """Handlers instead of processes: each message is a `Timeout` whose callback is the receiver's handler."""
+
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        self.env = Environment()
+        self.contractors = [CallbackContractor(self.env, market, i, self) for i in range(len(market.contractors))]
+        self.links = [market.link(MANAGER, c) for c in market.contractors]
+        self.winners: list[int] = []
+        self.ended_at = 0.0
+        self.bids: list[tuple[float, int]] | None = None
+        self.round = 0
+        self.schedule(range(1))
+        self.env.run(until=GAP_S)
+
+    def schedule(self, rounds: range) -> None:
+        for r in rounds:
+            Timeout(self.env, r * GAP_S - self.env.now, r).callbacks.append(self.start)
+
+    def run(self) -> None:
+        self.schedule(range(1, self.market.rounds + 1))
+        self.env.run()
+
+    def shown(self) -> Shown:
+        return Shown(tuple(self.market.contractors[i] for i in self.winners), self.ended_at)
+
+    def start(self, event: Any) -> None:
+        env, call = self.env, (CFP, event._value, 0, 0.0)
+        self.round, self.bids = event._value, []
+        for contractor, link in zip(self.contractors, self.links, strict=True):
+            Timeout(env, link(), call).callbacks.append(contractor.receive)
+        Timeout(env, REPLY_S, self.round).callbacks.append(self.deadline)
+
+    def deadline(self, event: Any) -> None:
+        if event._value == self.round and self.bids is not None:
+            self.award()
+
+    def receive(self, event: Any) -> None:
+        kind, r, sender, price = event._value
+        if kind == INFORM:
+            self.winners.append(sender)
+            self.ended_at = self.env._now
+        elif self.bids is not None and r == self.round:
+            self.bids.append((price, sender))
+            if len(self.bids) == len(self.contractors):
+                self.award()
+
+    def award(self) -> None:
+        env, bids, r = self.env, self.bids or [], self.round
+        self.bids = None
+        winner = min(bids)[1]
+        accept, reject = (ACCEPT, r, 0, 0.0), (REJECT, r, 0, 0.0)
+        for _, bidder in bids:
+            arrival = Timeout(env, self.links[bidder](), accept if bidder == winner else reject)
+            arrival.callbacks.append(self.contractors[bidder].receive)
+
+
+# ------------------------------------------------------------------------------------------------ (c) Mesa events
+class Delivery:
+    """A message on its way, for Mesa 3.4 and later, whose events take no arguments and hold their target weakly."""
+
+    __slots__ = ("__weakref__", "market", "message", "receive")
+
+    def __init__(self, market: "MesaEvents", receive: Callable[[Message], None], message: Message) -> None:
+        self.market, self.receive, self.message = market, receive, message
+
+    def arrive(self) -> None:
+        self.market.under_way.discard(self)
+        self.receive(self.message)
+
+
+class MesaContractor(mesa.Agent):  # type: ignore[misc]
+    """An agent whose handler is called by Mesa's event scheduling."""
+
+    def __init__(self, model: "MesaEvents", me: int) -> None:
+        super().__init__(model)
+        self.me = me
+        self.link = model.market.link(model.market.contractors[me], MANAGER)
+
+    def receive(self, message: Message) -> None:
+        kind, r, _, _ = message
+        model = self.model
+        if kind == CFP:
+            model.send(model.receive, self.link(), (PROPOSE, r, self.me, model.market.costs[r][self.me]))
+        elif kind == ACCEPT:
+            model.send(model.receive, self.link(), (INFORM, r, self.me, 0.0))
+
+
+class MesaEvents(mesa.Model):  # type: ignore[misc]
+    """Mesa's own event list: `model.schedule_event` where there is one (3.4 and later), else its DEVSimulator."""
+
+    def __init__(self, market: Market) -> None:
+        super().__init__(rng=market.seed)
+        self.market = market
+        self.devs: Any = None
+        self.under_way: set[Delivery] = set()
+        if hasattr(self, "schedule_event"):
+            self.send = self.send_by_model
+        else:
+            from mesa.experimental.devs import DEVSimulator  # noqa: PLC0415
+
+            self.devs = DEVSimulator()
+            self.devs.setup(self)
+            self.send = self.send_by_devs
+        self.contractors = [MesaContractor(self, me) for me in range(len(market.contractors))]
+        self.links = [market.link(MANAGER, c) for c in market.contractors]
+        self.winners: list[int] = []
+        self.ended_at = 0.0
+        self.bids: list[tuple[float, int]] | None = None
+        self.round = 0
+        self.receive((START, 0, 0, 0.0))
+        self.run_to(GAP_S)
+
+    def send_by_devs(self, receive: Callable[[Message], None], delay: float, message: Message) -> None:
+        self.devs.schedule_event_relative(receive, delay, function_args=[message])
+
+    def send_by_model(self, receive: Callable[[Message], None], delay: float, message: Message) -> None:
+        delivery = Delivery(self, receive, message)
+        self.under_way.add(delivery)
+        self.schedule_event(delivery.arrive, after=delay)
+
+    def run_to(self, time: float) -> None:
+        (self.devs or self).run_until(time)
+
+    def run(self) -> None:
+        for r in range(1, self.market.rounds + 1):
+            self.send(self.receive, (r - 1) * GAP_S, (START, r, 0, 0.0))
+        self.run_to((self.market.rounds + 1) * GAP_S)
+
+    def shown(self) -> Shown:
+        return Shown(tuple(self.market.contractors[i] for i in self.winners), self.ended_at)
+
+    def receive(self, message: Message) -> None:
+        kind, r, sender, price = message
+        if kind == PROPOSE and self.bids is not None and r == self.round:
+            self.bids.append((price, sender))
+            if len(self.bids) == len(self.contractors):
+                self.award()
+        elif kind == INFORM:
+            self.winners.append(sender)
+            self.ended_at = (self.devs or self).time
+        elif kind == START:
+            self.start(r)
+        elif kind == DEADLINE and r == self.round and self.bids is not None:
+            self.award()
+
+    def start(self, r: int) -> None:
+        self.round, self.bids = r, []
+        call = (CFP, r, 0, 0.0)
+        for contractor, link in zip(self.contractors, self.links, strict=True):
+            self.send(contractor.receive, link(), call)
+        self.send(self.receive, REPLY_S, (DEADLINE, r, 0, 0.0))
+
+    def award(self) -> None:
+        bids, r = self.bids or [], self.round
+        self.bids = None
+        winner = min(bids)[1]
+        for _, bidder in bids:
+            verdict = ACCEPT if bidder == winner else REJECT
+            self.send(self.contractors[bidder].receive, self.links[bidder](), (verdict, r, 0, 0.0))

@@ -1,0 +1,1 @@
+"""Consensus: the room is open; Raft, PBFT, stake-weighted and plain voting come here next."""

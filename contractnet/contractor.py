@@ -1,0 +1,201 @@
+"""The participant of a Contract Net: it proposes or refuses, and does the task if its proposal is accepted."""
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from contractnet.messages import (
+    AcceptProposal,
+    CallForProposals,
+    Cancel,
+    Failure,
+    Inform,
+    NotUnderstood,
+    ProposalWanted,
+    Propose,
+    Refuse,
+    RejectProposal,
+)
+from walras.allocation import Outcome, Report
+from walras.messages import AgentId, ConversationId, Message
+from walras.protocol import Protocol, on
+
+if TYPE_CHECKING:
+    from contractnet.mechanism import ContractNet
+
+_REFUSED, _RELEASED = Outcome("refused"), Outcome("released")
+_EXPIRED = Failure("expired")
+
+
+class Contractor(Protocol):
+    """Answers one call for proposals; FIPA SC00029H::
+
+        Manager                                    Contractor
+           │ ── CallForProposals ──────────────────▶ │ new ──▶ deciding, asks its mind
+           │ ◀── Propose(price, ..., valid_until) ── │ ──▶ proposed; it binds until valid_until
+           │ ◀── Refuse or NotUnderstood ─────────── │ ──▶ ends
+           │ ── RejectProposal ────────────────────▶ │ proposed ──▶ ends, released
+           │ ── AcceptProposal ────────────────────▶ │ proposed ──▶ working, or Failure("expired")
+           │ ◀── Inform or Failure ───────────────── │ working ──▶ ends
+           │ ── Cancel ────────────────────────────▶ │ any ──▶ releases or stops, Inform("cancelled")
+
+    Expiry is lazy: whether the proposal still binds is asked when an acceptance arrives, since nobody can see it
+    before. Its own work and the task's parts that it passes on are awaited in one dict; if one goes wrong, or the
+    manager cancels, the others are stopped, and the last word comes when all have ended. A cancel that comes too late
+    for the work is answered by the result and Failure("already-finished").
+    """
+
+    rules: "ContractNet"
+    manager: AgentId
+    state: str = "new"
+    """new, deciding, proposed, working."""
+    call: CallForProposals | None = None
+    proposal: Propose | None = None
+    valid_until: float = 0.0
+    """Until when the rules let a proposal bind."""
+    waiting: dict[str, str] = {}
+    """What has not ended yet: our own work by its key, parts by their conversations."""
+    cancelled: bool = False
+    wrong: str = ""
+    """What went wrong first."""
+    report: Report | None = None
+    last_word: Inform | Failure | None = None
+
+    # ------------------------------------------------------------------ proposing
+    @on(CallForProposals)
+    def consider(self, sender: AgentId, call: CallForProposals) -> None:
+        """Ask our mind. Its deadline leaves time for the answer to travel; if that has passed, it is a refusal."""
+        if self.state != "new":
+            return self.ignore(call, "a second call for proposals")
+        rules, reply_by = self.rules, call.reply_by
+        self.state, self.call, self.valid_until = "deciding", call, reply_by + rules.valid_for_s
+        self.decide(
+            "bid",
+            ProposalWanted(
+                task=call.task,
+                manager=sender,
+                reply_by=reply_by,
+                valid_until=self.valid_until,
+                eager=rules.reserve == "eager",
+                decide_by=reply_by - rules.margin_s,
+            ),
+        )
+
+    def on_decision(self, name: str, answer: Propose | Refuse | NotUnderstood) -> None:
+        if type(answer) is not Propose:
+            self.send(self.manager, answer)
+            return self.finish(_REFUSED)
+        if answer.valid_until > self.valid_until:
+            answer = replace(answer, valid_until=self.valid_until)
+        self.state, self.proposal = "proposed", answer
+        self.send(self.manager, answer)
+
+    @on(RejectProposal, NotUnderstood)
+    def release(self, sender: AgentId, message: Message) -> None:
+        """We are free again."""
+        if self.state != "proposed" or sender != self.manager:
+            return self.puzzle_over(sender, message)
+        self.finish(_RELEASED)
+
+    def puzzle_over(self, sender: AgentId, message: Message) -> None:
+        """Out of sequence: ignored; if we know of nothing that it could be about, we say so, once."""
+        self.ignore(message, "out of sequence")
+        if self.state == "new" and type(message) is not NotUnderstood:
+            self.send(sender, NotUnderstood("unknown-conversation"))
+            self.finish(Outcome("not-understood"))
+
+    # ------------------------------------------------------------------ working
+    @on(AcceptProposal)
+    def start_work(self, sender: AgentId, message: AcceptProposal) -> None:
+        """Do the task, and have its parts done, unless our proposal has ceased to bind."""
+        if self.state != "proposed" or sender != self.manager:
+            return self.puzzle_over(sender, message)
+        assert self.call is not None and self.proposal is not None
+        if self.now > self.proposal.valid_until:
+            self.send(self.manager, _EXPIRED)
+            return self.finish(Outcome("expired"))
+        if self.rules.reserve == "eager":
+            self.withdraw("bid")  # the work takes the slot that the proposal held
+        self.state = "working"
+        task, others = self.call.task, [a for a in self.rules.partners if a not in (self.me, self.manager)]
+        self.waiting[task.id] = "work"
+        self.perform(task.id, task)
+        for part in task.parts if others else ():
+            child = self.open(self.rules, [part], others, message.result_by - self.rules.margin_s)
+            self.waiting[child] = "part"
+
+    def on_performed(self, key: str, report: Report) -> None:
+        self.report = report
+        self.one_ended(key, report.status)
+
+    def on_outcome(self, conversation: ConversationId, outcome: Outcome) -> None:
+        self.one_ended(conversation, outcome.status)
+
+    def one_ended(self, part: str, status: str) -> None:
+        """Our own work, or a part, has ended; the first that went wrong stops the others."""
+        del self.waiting[part]
+        if status != "done" and not self.wrong:
+            self.wrong = f"{part}: {status}"
+            if not self.cancelled:
+                self.stop_all()
+        if not self.waiting:
+            self.answer()
+
+    def stop_all(self) -> None:
+        """Stop our own work, and cancel the parts."""
+        for part, kind in self.waiting.items():
+            if kind == "work":
+                self.stop(part)
+            else:
+                self.cancel(part)
+
+    def answer(self) -> None:
+        """Everything has ended: say how, and end."""
+        report = self.report
+        if not self.wrong:
+            status = "done"
+            self.last_word = Inform("result" if report is not None and report.result else "done", report)
+        elif self.cancelled:
+            status, self.last_word = "cancelled", Inform("cancelled", report)
+        else:
+            status, self.last_word = "failed", Failure("failed", report, self.wrong)
+        self.send(self.manager, self.last_word)
+        if self.cancelled and not self.wrong:
+            self.send(self.manager, Failure("already-finished", report))
+        self.finish(Outcome(status, results=(report,) if report is not None else (), why=self.wrong))
+
+    # ------------------------------------------------------------------ cancelling, the end
+    @on(Cancel)
+    def give_up(self, sender: AgentId, message: Cancel) -> None:
+        """Release or stop, and say so; or say that the work cannot be stopped."""
+        if self.state == "new" or sender != self.manager:
+            self.puzzle_over(sender, message)
+        elif self.state != "working":
+            self.send(sender, Inform("cancelled"))
+            self.finish(Outcome("cancelled"))
+        elif not self.rules.interruptible:
+            self.send(sender, Failure("cannot-cancel"))
+        elif self.cancelled:
+            self.ignore(message, "cancelled already, and stopping")
+        else:
+            self.cancelled = True
+            if not self.wrong:
+                self.stop_all()
+
+    def on_late(self, sender: AgentId, message: Any) -> None:
+        """Say it again: an acceptance or a cancel may cross our last word, or that one may have been lost."""
+        last = self.last_word
+        if sender != self.manager or type(message) not in (AcceptProposal, Cancel):
+            self.ignore(message, "after the end")
+        elif type(message) is AcceptProposal:
+            self.send(sender, _EXPIRED if last is None else last)
+        elif last is None or (type(last) is Inform and last.kind == "cancelled"):
+            self.send(sender, Inform("cancelled", self.report))
+        else:
+            self.send(sender, Failure("already-finished", self.report))
+
+    def check(self) -> None:
+        """Nothing is worked on before an acceptance, and nobody works for nothing."""
+        assert (self.state == "working") >= bool(self.waiting)
+        assert self.state not in ("proposed", "working") or self.proposal is not None
+        assert self.cancelled <= (self.state == "working")

@@ -1,0 +1,320 @@
+"""The initiator of a Contract Net: it announces a task, awards it, and awaits the result."""
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from contractnet.awarding import acceptable, leaders, rejections
+from contractnet.messages import (
+    AcceptProposal,
+    CallForProposals,
+    Cancel,
+    Failure,
+    Inform,
+    NotUnderstood,
+    Propose,
+    Refuse,
+    RejectProposal,
+    TieDecided,
+    is_sound,
+)
+from walras.allocation import Award, Outcome, Report
+from walras.errors import LocalProtocolError
+from walras.items import Task
+from walras.messages import AgentId, ConversationId
+from walras.protocol import Protocol, on
+
+if TYPE_CHECKING:
+    from contractnet.mechanism import ContractNet
+
+_LIVE = ("invited", "proposed", "accepted", "cancelling")
+
+
+class Manager(Protocol):
+    """Announces one task, once; FIPA SC00029H, after R. G. Smith, IEEE Trans. Computers C-29(12), 1980::
+
+        Manager                                    Contractors
+           │ ── CallForProposals(task, reply_by) ──▶ │ m
+           │ ◀── Propose, Refuse, NotUnderstood ──── │ until reply_by, `enough`, or all have answered
+           │ ── AcceptProposal(result_by) ─────────▶ │ at most task.copies; the price goes into escrow
+           │ ── RejectProposal ────────────────────▶ │ all other proposers, at once (or held until the task is done)
+           │ ◀── Inform or Failure ───────────────── │ until result_by; silence is cancelled
+           │ ── Cancel ────────────────────────────▶ │ at any time before
+           │ ◀── Inform("cancelled") or Failure ──── │ until cancel_within_s later
+
+    A result is paid as proposed. What fails, is cancelled or stays silent is not paid, and the best proposal that is
+    held and still binds steps in. A late proposal is rejected at once, also after the end.
+
+    What could not be awarded is announced again as the standard has it: in a new conversation, a child of this one
+    with one announcement less, whose outcome becomes ours. So every conversation keeps the standard, their number is
+    bounded, and every task ends: done, partial (some copies), failed, unassigned or cancelled.
+
+    `standing` is each participant's record: invited; proposed, refused, not-understood, unsound, silent or late;
+    accepted or rejected; done or failed; cancelling, uncancellable, cancelled or unanswered.
+    """
+
+    rules: "ContractNet"
+    task: Task
+    standing: dict[AgentId, str]
+    state: str = "new"
+    """new, bidding, working, pausing, announced again, cancelling."""
+    reply_by: float = 0.0
+    awaited: int = 0
+    """How many have yet to answer: the call while bidding, the cancel while cancelling."""
+    proposals: dict[AgentId, Propose] = {}
+    """Sound proposals that we have not answered."""
+    contracts: dict[AgentId, Award] = {}
+    """What is accepted, and neither delivered nor given up."""
+    kept: list[Award] = []
+    reports: list[Report] = []
+    broken: int = 0
+    again: ConversationId = ""
+    """The conversation in which the task is announced again."""
+
+    # ------------------------------------------------------------------ bidding
+    def on_start(self) -> None:
+        window = self.reply_window(self.now)
+        if not self.standing or window <= self.rules.margin_s:
+            return self.end(note="no time was left" if self.standing else "there was nobody to ask")
+        self.state, self.awaited, self.reply_by = "bidding", len(self.standing), self.now + window
+        self.set_timer("reply", self.reply_by)
+        self.broadcast(tuple(self.standing), CallForProposals(self.task, self.reply_by))
+
+    def last_result_by(self) -> float:
+        """The latest result deadline that leaves time for a cancel before the end."""
+        return self.finish_by - self.rules.margin_s - self.rules.cancel_within_s
+
+    def reply_window(self, at: float) -> float:
+        """How long to await proposals if we ask at this time: at most half of what is left, the rest is for work."""
+        return min(self.rules.reply_within_s, (self.last_result_by() - at) / 2)
+
+    @on(Propose)
+    def take_proposal(self, sender: AgentId, proposal: Propose) -> None:
+        """One more proposal."""
+        if self.standing.get(sender) != "invited":
+            return self.turn_away(sender, proposal)
+        if is_sound(proposal):
+            self.standing[sender] = "proposed"
+            self.proposals[sender] = proposal
+        else:
+            self.standing[sender] = "unsound"
+            self.ignore(proposal, "its numbers make no sense")
+            self.send(sender, RejectProposal("unparsable"))
+        self.awaited -= 1
+        if not self.awaited or len(self.proposals) == self.rules.enough:
+            self.close_bidding()
+
+    @on(Refuse, NotUnderstood)
+    def take_no(self, sender: AgentId, message: Refuse | NotUnderstood) -> None:
+        """No proposal; or, not understood at a later stage, the end of this participant's part, whatever it was."""
+        standing, refused = self.standing.get(sender), type(message) is Refuse
+        if standing == "invited":
+            self.standing[sender] = "refused" if refused else "not-understood"
+            self.awaited -= 1
+            if not self.awaited:
+                self.close_bidding()
+        elif not refused and standing == "proposed":
+            self.standing[sender] = "not-understood"
+            del self.proposals[sender]
+        elif not refused and (standing == "cancelling" or sender in self.contracts):
+            self.part_with(sender, "not-understood")
+        else:
+            self.ignore(message, "not asked, or a second answer, or too late")
+
+    def turn_away(self, sender: AgentId, proposal: Propose) -> None:
+        """A proposal that nobody waits for: rejected if its sender was silent until now, else a double."""
+        standing = self.standing.get(sender)
+        if standing == "silent":
+            self.standing[sender] = "late"
+            self.send(sender, RejectProposal("late" if self.now > self.reply_by else "closed"))
+        elif standing in ("cancelling", "unanswered"):
+            self.send(sender, RejectProposal("cancelled"))
+        else:
+            self.ignore(proposal, "from a stranger" if standing is None else "a second answer")
+
+    def close_bidding(self) -> None:
+        """Who has not answered by now is silent."""
+        self.cancel_timer("reply")
+        if self.awaited:
+            silent = [agent for agent, standing in self.standing.items() if standing == "invited"]
+            self.standing.update(dict.fromkeys(silent, "silent"))
+            self.awaited = 0
+        self.state = "working"
+        self.award_best()
+
+    # ------------------------------------------------------------------ awarding
+    def award_best(self) -> None:
+        """Accept the best for what nobody does yet; reject the others, or hold them; if nobody works, conclude."""
+        places = self.task.copies - len(self.kept) - len(self.contracts)
+        result_by = min(self.now + self.rules.result_within_s, self.last_result_by())
+        if places and self.proposals and result_by - self.now > self.rules.margin_s:
+            for winner in self.choose(places):
+                self.accept(winner, result_by)
+        if self.proposals and not (self.contracts and self.rules.hold_losers):
+            self.standing.update(dict.fromkeys(self.proposals, "rejected"))
+            for reason, losers in rejections(self.task, self.proposals, self.now).items():
+                self.broadcast(losers, RejectProposal(reason))
+            self.proposals.clear()
+        if not self.contracts:
+            self.conclude()
+
+    def choose(self, places: int) -> list[AgentId]:
+        """The best by the rules' score; between equals our own dice decide, whoever came first."""
+        candidates = acceptable(self.task, self.proposals, self.now)
+        winners, tied = leaders(self.rules.award_rule(self.task, candidates), places)
+        if tied:
+            places -= len(winners)
+            self.publish(TieDecided(self.task.id, tuple(tied), places))
+            winners += self.rng.sample(tied, places)
+        if not candidates.keys() >= set(winners):
+            raise LocalProtocolError(
+                f"{self.rules.award_rule} scores {winners}; expected acceptable proposers"
+            )
+        return winners
+
+    def accept(self, winner: AgentId, result_by: float) -> None:
+        """Award to one proposer."""
+        line = Award(self.task.id, winner, self.proposals.pop(winner).price)
+        self.standing[winner] = "accepted"
+        self.contracts[winner] = line
+        self.award(line)
+        self.set_timer(("result", winner), result_by)
+        self.send(winner, AcceptProposal(result_by))
+
+    # ------------------------------------------------------------------ results
+    @on(Inform)
+    def take_result(self, sender: AgentId, inform: Inform) -> None:
+        """A contractor is done; or our cancel has released it."""
+        if inform.kind == "cancelled" and self.standing.get(sender) == "cancelling":
+            self.part_with(sender, "cancelled")
+        elif inform.kind == "cancelled" or sender not in self.contracts:
+            self.ignore(inform, "the sender has no such contract")
+        else:
+            self.part_with(sender, "done", inform.report)
+
+    @on(Failure)
+    def take_failure(self, sender: AgentId, failure: Failure) -> None:
+        """A contractor has failed; or our cancel has."""
+        reason, cancelling = failure.reason, self.standing.get(sender) == "cancelling"
+        if not cancelling and (
+            sender not in self.contracts or reason in ("cannot-cancel", "already-finished")
+        ):
+            self.ignore(failure, "the sender has no such contract")
+        elif reason == "cannot-cancel" and self.state == "cancelling":
+            self.standing[sender] = "uncancellable"  # its result is still due, and still paid
+            self.awaited -= 1
+        elif reason == "already-finished" and failure.report is not None and failure.report.status == "done":
+            self.part_with(sender, "done", failure.report)  # its Inform is late, or lost
+        else:
+            self.part_with(sender, "failed")
+
+    def part_with(self, sender: AgentId, how: str, report: Report | None = None) -> None:
+        """A participant's part is over: settle its contract, if it had one, and go on."""
+        if self.state == "cancelling" and self.standing[sender] == "cancelling":
+            self.awaited -= 1
+        self.standing[sender] = how
+        if report is not None:
+            self.reports.append(report)
+        line = self.contracts.pop(sender, None)
+        if line is not None:
+            self.cancel_timer(("result", sender))
+            self.cancel_timer(("cancel", sender))
+            self.settle(line.item, line.price if how == "done" else 0.0, sender)
+            if how == "done":
+                self.kept.append(line)
+            else:
+                self.broken += 1
+        if self.state == "working":
+            self.award_best()
+        elif not self.awaited and not self.contracts:
+            self.end("cancelled")
+
+    # ------------------------------------------------------------------ silence, cancelling, the end
+    def on_timer(self, name: Any) -> None:
+        if name == "reply":
+            self.close_bidding()
+        elif name == "again":
+            self.announce_again()
+        elif name == "cancel":
+            for agent in [a for a, standing in self.standing.items() if standing == "cancelling"]:
+                self.part_with(agent, "unanswered")
+        elif name[0] == "result" and self.state == "working":
+            self.call_off([name[1]], ("cancel", name[1]))
+        else:
+            self.part_with(name[1], "unanswered")
+
+    def call_off(self, agents: list[AgentId], timer: Any) -> None:
+        """Cancel the parts of these participants; their answers are awaited until the timer of this name."""
+        self.standing.update(dict.fromkeys(agents, "cancelling"))
+        self.set_timer(
+            timer, min(self.now + self.rules.cancel_within_s, self.finish_by - self.rules.margin_s)
+        )
+        self.broadcast(agents, Cancel())
+
+    def on_cancel(self) -> None:
+        if self.state == "announced again":
+            self.cancel(self.again)
+        elif self.state != "cancelling":
+            live = [agent for agent, standing in self.standing.items() if standing in _LIVE]
+            if self.state in ("new", "pausing") or not live:
+                return self.end("cancelled")
+            self.cancel_timer("reply")
+            self.proposals.clear()
+            self.state, self.awaited = "cancelling", len(live)
+            self.call_off(live, "cancel")
+
+    def conclude(self) -> None:
+        """Nobody works: the task is done, or announced again, or given up."""
+        again_at = self.now + self.rules.pause_s
+        if (
+            len(self.kept) < self.task.copies
+            and self.rules.announcements > 1
+            and self.reply_window(again_at) > self.rules.margin_s
+        ):
+            self.state = "pausing"
+            self.set_timer("again", again_at)
+        else:
+            self.end()
+
+    def announce_again(self) -> None:
+        """Ask everybody who has not done it already, in a conversation of its own."""
+        self.state = "announced again"
+        rules = replace(self.rules, announcements=self.rules.announcements - 1)
+        task = replace(self.task, copies=self.task.copies - len(self.kept)) if self.kept else self.task
+        others = [agent for agent, standing in self.standing.items() if standing != "done"]
+        self.again = self.open(rules, [task], others, self.finish_by - self.rules.margin_s)
+
+    def on_outcome(self, conversation: ConversationId, outcome: Outcome) -> None:
+        self.kept += outcome.awards
+        self.reports += outcome.results
+        self.broken += outcome.status in ("failed", "overdue")
+        self.end("cancelled" if outcome.status == "cancelled" else "", f"asked again: {outcome.why}")
+
+    def end(self, status: str = "", note: str = "") -> None:
+        """Finish; what was not done says how the participants stood, and a note."""
+        if not status and len(self.kept) == self.task.copies:
+            return self.finish(Outcome("done", tuple(self.kept), tuple(self.reports)))
+        status = status or ("partial" if self.kept else "failed" if self.broken else "unassigned")
+        stood = ", ".join(f"{n} {standing}" for standing, n in Counter(self.standing.values()).items())
+        why = "; ".join(part for part in (stood, note) if part)
+        self.finish(Outcome(status, tuple(self.kept), tuple(self.reports), why))
+
+    def on_late(self, sender: AgentId, message: Any) -> None:
+        if type(message) is Propose:
+            self.turn_away(sender, message)
+        else:
+            self.ignore(message, "after the end")
+
+    def check(self) -> None:
+        """One contract per copy, with somebody who proposed; nobody is awaited twice or forgotten."""
+        standings = Counter(self.standing.values())
+        assert len(self.contracts) + len(self.kept) <= self.task.copies or self.again
+        assert all(self.standing[a] in ("accepted", "cancelling", "uncancellable") for a in self.contracts)
+        assert all(self.standing[agent] == "proposed" for agent in self.proposals)
+        if self.state == "bidding":
+            assert self.awaited == standings["invited"] > 0
+            assert not self.contracts
+        elif self.state == "cancelling":
+            assert self.awaited == standings["cancelling"]
+        assert self.state != "working" or self.contracts or self.awaited == 0

@@ -1,0 +1,154 @@
+"""The speech acts of a Contract Net conversation, and the one question that a contractor asks its mind.
+
+All times are absolute, in seconds since the run's epoch. Nothing carries a round or an order number: in a standard
+conversation each side says each thing at most once, so whatever comes twice is a double.
+"""
+
+from math import inf
+from typing import Any, ClassVar, Literal
+
+from walras.allocation import Report
+from walras.items import Task
+from walras.messages import AgentId, Fact, Message
+from walras.questions import Commitment, Question
+
+Reason = Literal[
+    "late",  # it came after its deadline
+    "closed",  # it came before the deadline, but bidding had been closed early
+    "lost",  # another proposal was better
+    "over-budget",  # the price is above the task's reserve
+    "expired",  # the proposal had ceased to bind
+    "unparsable",  # the numbers make no sense, or nothing could be read at all
+    "ineligible",  # it cannot do this task
+    "no-capacity",  # it could, but has no free slot
+    "no-answer",  # its mind gave no answer in time, or none that is legal and covered by its account
+    "cancelled",  # the initiator no longer wants the task
+    "failed",  # the work, or a part of it, went wrong
+    "cannot-cancel",  # the work cannot be interrupted; its result will follow
+    "already-finished",  # the work had ended before the cancel came
+    "unknown-conversation",  # nothing that this could refer to is known
+]
+"""Why somebody said no. A code for machines; what people should read goes into `why`."""
+
+
+class CallForProposals(Message, frozen=True):
+    """FIPA ``cfp``: who will do this task? A proposal counts if it arrives at `reply_by` or before."""
+
+    task: Task
+    reply_by: float
+
+
+class Propose(Message, frozen=True):
+    """A binding offer: do the task for `price`, within `eta_s` of its acceptance, at `quality` in [0, 1].
+
+    It binds until `valid_until`, at most as long as the rules ask for; left out, exactly so long.
+    """
+
+    price: float
+    eta_s: float = 0.0
+    quality: float = 1.0
+    valid_until: float = inf
+
+
+class Refuse(Message, frozen=True):
+    """No proposal."""
+
+    reason: Reason = "ineligible"
+    why: str = ""
+
+
+class NotUnderstood(Message, frozen=True):
+    """What came made no sense to its receiver. It ends this participant's part, and is never answered in kind."""
+
+    reason: Reason = "unparsable"
+    why: str = ""
+
+
+class AcceptProposal(Message, frozen=True):
+    """The proposal is accepted as it stands; the result is awaited until `result_by`."""
+
+    result_by: float
+
+
+class RejectProposal(Message, frozen=True):
+    """The proposal is not accepted, and binds no longer."""
+
+    reason: Reason = "lost"
+
+
+class Inform(Message, frozen=True):
+    """FIPA's three endings that went well, kept apart by `kind`.
+
+    ``result`` (inform-result: done, and here is what came out), ``done`` (inform-done: done, nothing to hand over),
+    ``cancelled`` (inform-done of a cancel: released or stopped, the report says what it had cost by then).
+    """
+
+    kind: Literal["done", "result", "cancelled"]
+    report: Report | None = None
+
+
+class Failure(Message, frozen=True):
+    """The task was not done, or the cancel did not succeed: then `report` says what became of the task."""
+
+    reason: Reason = "failed"
+    report: Report | None = None
+    why: str = ""
+
+
+class Cancel(Message, frozen=True):
+    """The initiator no longer wants the task; answered by an `Inform` or a `Failure`."""
+
+
+class TieDecided(Fact, frozen=True):
+    """`tied` scored the same (listed by id) and there was room for `places` of them: the role's own dice chose."""
+
+    item: str
+    tied: tuple[AgentId, ...]
+    places: int
+
+
+def is_sound(proposal: Propose) -> bool:
+    """Whether the numbers of a proposal make sense: finite, not negative, quality at most 1, no NaN."""
+    try:
+        return (
+            0.0 <= proposal.price < inf
+            and 0.0 <= proposal.eta_s < inf
+            and 0.0 <= proposal.quality <= 1.0
+            and proposal.valid_until >= 0.0
+        )
+    except TypeError:  # no numbers at all
+        return False
+
+
+_NO_ANSWER = Refuse("no-answer")
+
+
+class ProposalWanted(Question, frozen=True, kw_only=True):
+    """Do you want this task, and on which terms?
+
+    Propose a price, the seconds until the task is done (eta_s) and the quality that you expect (0 to 1), or refuse.
+    A proposal binds you until `valid_until`: if it is accepted by then, you have to do the task at that price.
+    """
+
+    task: Task
+    manager: AgentId
+    reply_by: float
+    valid_until: float
+    eager: bool = False
+    """Whether a proposal holds one of the agent's slots for as long as it binds."""
+
+    answers: ClassVar[tuple[type, ...]] = (Propose, Refuse, NotUnderstood)
+
+    @property
+    def otherwise(self) -> Refuse:
+        return _NO_ANSWER
+
+    def accepts(self, answer: Any) -> bool:
+        if type(answer) is Propose:
+            return is_sound(answer)
+        return isinstance(answer, Refuse | NotUnderstood)
+
+    def commits(self, answer: Any) -> Commitment | None:
+        if self.eager and type(answer) is Propose:
+            return Commitment(slots=1, until=min(answer.valid_until, self.valid_until))
+        return None

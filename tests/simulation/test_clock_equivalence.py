@@ -1,0 +1,84 @@
+"""The clock is SimPy's environment: random models see the same, in the same order, on both."""
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import pytest
+import simpy
+
+from tests.simulation.random_models import ACTS, Drive
+from walras.simulation.clock import Clock
+
+Trace = list[tuple[Any, ...]]
+BLOCK = 50
+
+
+class SteppingClock(Clock):
+    """With `step` overridden `run` takes another way; it must not show."""
+
+    def step(self) -> None:
+        super().step()
+
+
+class LastComesFirst(simpy.Environment):
+    """An environment with its ties the wrong way round."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._eid = count(0, -1)
+
+
+def trace(make: Callable[[], simpy.Environment], seed: int, lanes: bool = False) -> Trace:
+    return Drive(make(), seed, lanes).trace()
+
+
+def first_difference(expected: Trace, seen: Trace) -> str:
+    """Where two traces part; nothing if they do not."""
+    if expected == seen:
+        return ""
+    at = next((k for k, (a, b) in enumerate(zip(expected, seen, strict=False)) if a != b), min(len(expected), len(seen)))
+    return f"row {at}: SimPy {expected[at : at + 1]}, ours {seen[at : at + 1]}"
+
+
+def compare(seeds: range) -> None:
+    for seed in seeds:
+        expected = trace(simpy.Environment, seed)
+        for make in (Clock, SteppingClock):
+            for lanes in (False, True):
+                difference = first_difference(expected, trace(make, seed, lanes))
+                assert not difference, f"seed {seed}, {make.__name__}, lanes {lanes}: {difference}"
+
+
+@pytest.mark.parametrize("start", range(0, 300, BLOCK))
+def test_random_models_see_the_same_as_on_plain_simpy(start: int) -> None:
+    """Unrolled or stepping, and whether calls and messages are events or a clock's own entries."""
+    compare(range(start, start + BLOCK))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("start", range(300, 3_300, 300))
+def test_thousands_of_random_models_see_the_same(start: int) -> None:
+    compare(range(start, start + 300))
+
+
+def test_the_models_do_all_that_they_can_and_much_of_it_goes_wrong() -> None:
+    """Or the comparison would show less than it says."""
+    rows = [row for seed in range(60) for row in trace(simpy.Environment, seed)]
+    seen = {what for row in rows for what in row if isinstance(what, str)}
+    assert {act.__name__ for act in ACTS} <= seen
+    assert {"ring", "newcomer", "stranger", "seated", "to_a_time", "until_an_event", "by_steps", "peek"} <= seen
+    raised = {row[2][1] for row in rows if isinstance(row[2], tuple) and row[2][0] == "raised"}
+    assert raised >= {"Mishap", "RuntimeError", "EmptySchedule", "StopSimulation"}
+    causes = {row[3][1][0] for row in rows if len(row) == 4 and isinstance(row[3], tuple) and row[3][0] == "interrupt"
+              and isinstance(row[3][1], tuple)}
+    assert causes == {"preempted"}
+
+
+def test_the_models_tell_a_wrong_order_of_ties_from_the_right_one() -> None:
+    found = sum(trace(simpy.Environment, seed) != trace(LastComesFirst, seed) for seed in range(30))
+    assert found >= 29
+
+
+def test_a_model_sees_the_same_each_time() -> None:
+    assert trace(Clock, 7, lanes=True) == trace(Clock, 7, lanes=True) != trace(Clock, 8, lanes=True)

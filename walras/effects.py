@@ -1,0 +1,199 @@
+"""Effects as data: the verbs of a role, recorded in order instead of carried out.
+
+A `Recorder` is the port of a role that nobody hosts: a test that compares ordered effects, a wrapper that replicates a
+role's inputs and carries out its effects elsewhere.
+"""
+
+from collections.abc import Hashable, Iterable
+from random import Random
+from typing import Any
+
+import msgspec
+
+from walras.allocation import Award, Outcome
+from walras.items import Item, Task
+from walras.mechanism import Mechanism
+from walras.messages import AgentId, ConversationId, Fact, Message, Signed
+from walras.protocol import Protocol
+from walras.questions import Question
+from walras.randomness import stream
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """Something that a role wants done."""
+
+
+class Send(Effect, frozen=True):
+    to: AgentId
+    message: Message
+
+
+class Broadcast(Effect, frozen=True):
+    to: tuple[AgentId, ...]
+    message: Message
+
+
+class Tell(Effect, frozen=True):
+    conversation: ConversationId
+    message: Message
+
+
+class Ignore(Effect, frozen=True):
+    message: object
+    why: str
+
+
+class SetTimer(Effect, frozen=True):
+    name: Hashable
+    at: float
+
+
+class CancelTimer(Effect, frozen=True):
+    name: Hashable
+
+
+class Decide(Effect, frozen=True):
+    name: Hashable
+    question: Question
+
+
+class Withdraw(Effect, frozen=True):
+    name: Hashable
+
+
+class Perform(Effect, frozen=True):
+    key: str
+    task: Task
+
+
+class Stop(Effect, frozen=True):
+    key: str
+
+
+class Open(Effect, frozen=True):
+    conversation: ConversationId
+    mechanism: Mechanism
+    items: tuple[Item, ...]
+    participants: tuple[AgentId, ...]
+    finish_by: float
+
+
+class CancelChild(Effect, frozen=True):
+    conversation: ConversationId
+
+
+class MakeAward(Effect, frozen=True):
+    line: Award
+
+
+class Settle(Effect, frozen=True):
+    item: str
+    paid: float
+    winner: AgentId | None = None
+    penalty: float = 0.0
+
+
+class Publish(Effect, frozen=True):
+    fact: Fact
+
+
+class Finish(Effect, frozen=True):
+    outcome: Outcome
+
+
+class Persist(Effect, frozen=True):
+    record: Any
+
+
+class Checkpoint(Effect, frozen=True):
+    record: Any
+
+
+class Recorder:
+    """A port that keeps the effects of a role in `effects`, in the order of the calls, and carries out none.
+
+    `now` is set by whoever drives the role. Signatures are the plain text "signed by ..." and prove nothing.
+    """
+
+    def __init__(
+        self, me: AgentId, conversation: ConversationId = "test/1", *, finish_by: float = float("inf"), seed: int = 0
+    ) -> None:
+        self.me = me
+        self.conversation = conversation
+        self.finish_by = finish_by
+        self.now = 0.0
+        self.incarnation = 0
+        self.rng: Random = stream(seed, "role", conversation, me)
+        self.effects: list[Effect] = []
+        self.opened = 0
+
+    def seat(self, role: Protocol) -> None:
+        """Become the port of a role."""
+        role._port = self
+
+    def take(self) -> list[Effect]:
+        """The effects since the last call, in order."""
+        taken, self.effects = self.effects, []
+        return taken
+
+    def send(self, to: AgentId, message: Message) -> None:
+        self.effects.append(Send(to, message))
+
+    def broadcast(self, to: Iterable[AgentId], message: Message) -> None:
+        self.effects.append(Broadcast(tuple(to), message))
+
+    def tell(self, conversation: ConversationId, message: Message) -> None:
+        self.effects.append(Tell(conversation, message))
+
+    def ignore(self, message: object, why: str) -> None:
+        self.effects.append(Ignore(message, why))
+
+    def set_timer(self, name: Hashable, at: float) -> None:
+        self.effects.append(SetTimer(name, at))
+
+    def cancel_timer(self, name: Hashable) -> None:
+        self.effects.append(CancelTimer(name))
+
+    def decide(self, name: Hashable, question: Question) -> None:
+        self.effects.append(Decide(name, question))
+
+    def withdraw(self, name: Hashable) -> None:
+        self.effects.append(Withdraw(name))
+
+    def perform(self, key: str, task: Task) -> None:
+        self.effects.append(Perform(key, task))
+
+    def stop(self, key: str) -> None:
+        self.effects.append(Stop(key))
+
+    def open(
+        self, mechanism: Mechanism, items: Iterable[Item], participants: Iterable[AgentId], finish_by: float
+    ) -> ConversationId:
+        self.opened += 1
+        child = f"{self.conversation}/{self.me}/{self.opened}"
+        self.effects.append(Open(child, mechanism, tuple(items), tuple(participants), finish_by))
+        return child
+
+    def cancel(self, conversation: ConversationId) -> None:
+        self.effects.append(CancelChild(conversation))
+
+    def award(self, line: Award) -> None:
+        self.effects.append(MakeAward(line))
+
+    def settle(self, item: str, paid: float, winner: AgentId | None, penalty: float) -> None:
+        self.effects.append(Settle(item, paid, winner, penalty))
+
+    def publish(self, fact: Fact) -> None:
+        self.effects.append(Publish(fact))
+
+    def finish(self, outcome: Outcome) -> None:
+        self.effects.append(Finish(outcome))
+
+    def sign(self, body: Any) -> Signed[Any]:
+        return Signed(self.me, body, f"signed by {self.me}".encode())
+
+    def persist(self, record: Any) -> None:
+        self.effects.append(Persist(record))
+
+    def checkpoint(self, record: Any) -> None:
+        self.effects.append(Checkpoint(record))

@@ -1,0 +1,65 @@
+"""What is allocated: tasks to be done, lots on sale, bundles of lots.
+
+Prices are plain numbers. An item says on which side the money flows: a *procured* item is paid for by who announces
+it (a task), a *sold* one by who wins it (a lot).
+"""
+
+from walras.messages import Frozen
+
+Capability = str
+"""A skill that a task requires and an agent has; matching is by equality."""
+
+
+class Item(Frozen, frozen=True, tag=True):
+    """Anything that a mechanism can allocate."""
+
+    id: str
+
+    @property
+    def procured(self) -> bool:
+        """Whether who announces the item pays for it."""
+        return False
+
+
+class Task(Item, frozen=True):
+    """Work to be done, once for each of `copies` contractors (1 unless results are to be compared).
+
+    `kind` names the sort of work; `requires` lists the capabilities that a contractor needs; `size` is in the
+    scenario's unit of work; `reserve` is the most that its announcer will pay (None: any price); `parts` are
+    sub-tasks that a contractor may pass on. `price_of_waiting` is what each second until it is done costs its
+    announcer, published so that proposals can be scored.
+    """
+
+    kind: str = ""
+    requires: tuple[Capability, ...] = ()
+    size: float = 1.0
+    reserve: float | None = None
+    price_of_waiting: float = 0.0
+    copies: int = 1
+    parts: tuple["Task", ...] = ()
+    description: str = ""
+
+    @property
+    def procured(self) -> bool:
+        return True
+
+
+class Lot(Item, frozen=True):
+    """A good on sale, `quantity` identical units of it; `reserve` is the least that its seller accepts per unit.
+
+    With `wanted=True` it is procured instead: the announcer buys, `reserve` is the most that it pays.
+    """
+
+    quantity: int = 1
+    reserve: float | None = None
+    wanted: bool = False
+
+    @property
+    def procured(self) -> bool:
+        return self.wanted
+
+
+class Bundle(Item, frozen=True):
+    """A set of lots that is bid for as one; `lots` are their ids in ascending order."""
+
+    lots: tuple[str, ...] = ()

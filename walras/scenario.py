@@ -1,0 +1,100 @@
+"""Scenarios: who is there, what arrives, what truly happens; without a mechanism, so that mechanisms can be compared.
+
+A `Scenario` is settings; `draw(seed)` makes an `Instance`, one concrete world. True values and costs stay with the
+instance: protocols see bids only.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import msgspec
+
+from walras.agents import Agent, Estimate
+from walras.allocation import Report
+from walras.errors import ScenarioError
+from walras.items import Item, Task
+from walras.messages import AgentId, Frozen
+
+
+class Arrival(Frozen, frozen=True):
+    """Items that are announced together: when, by whom, to whom, and when it is over at the latest (seconds)."""
+
+    at: float
+    items: tuple[Item, ...]
+    opener: AgentId
+    participants: tuple[AgentId, ...]
+    finish_by: float
+
+
+class Optimum(Frozen, frozen=True):
+    """The yardstick: the welfare that full information reaches. Not `exact`: a proven upper bound, and labelled so."""
+
+    welfare: float
+    exact: bool
+    method: str
+
+
+class Instance:
+    """One drawn world. Subclass it; what it draws is keyed by item and agent, never by the order of the calls."""
+
+    def __init__(
+        self,
+        agents: Sequence[Agent],
+        arrivals: Sequence[Arrival],
+        *,
+        network: Any = None,
+        faults: Any = None,
+        seed: int = 0,
+    ) -> None:
+        self.agents = tuple(agents)
+        self.arrivals = tuple(arrivals)
+        self.network = network
+        """Rules of the network (`walras.simulation.Network`); None: the simulation's default."""
+        self.faults = faults
+        """A schedule of faults (`walras.simulation.Faults`); None: none."""
+        self.seed = seed
+        if not self.agents:
+            raise ScenarioError("agents", [], "at least one agent")
+        seen: set[AgentId] = set()
+        for agent in self.agents:
+            if agent.id in seen:
+                raise ScenarioError("agent id", agent.id, "an id of its own for every agent")
+            seen.add(agent.id)
+
+    def work(self, task: Task, agent: AgentId) -> Report:
+        """What truly happens when this agent does this task: seconds of service, true cost, quality."""
+        blueprint = next(a for a in self.agents if a.id == agent)
+        estimate = blueprint.estimate(task) or Estimate()
+        return Report("done", cost=estimate.cost, quality=estimate.quality, seconds=estimate.seconds)
+
+    def value(self, task: Task, report: Report, latency_s: float) -> float:
+        """What the finished task is truly worth to its announcer, given the time from announcement to finish."""
+        return 0.0
+
+    def estimate(self, agent: AgentId, task: Task) -> Estimate | None:
+        """What the public knows of an agent and a task; by default what the agent claims."""
+        blueprint = next(a for a in self.agents if a.id == agent)
+        return blueprint.claim(task)
+
+    def worth(self, task: Task, estimate: Estimate, wait_s: float = 0.0) -> float:
+        """What its announcer may expect to gain from a task done as estimated, in the run's currency.
+
+        `wait_s` are seconds in the worker's queue before it begins. By default minus the cost, as if all agents
+        were equally good and time did not matter.
+        """
+        return -estimate.cost
+
+    def optimum(self) -> Optimum | None:
+        """The welfare of the clairvoyant optimum, or a proven bound; None where it is not known."""
+        return None
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of a family of worlds. The version names the rules, so that a published number can name them too."""
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    def draw(self, seed: int) -> Instance:
+        """The world of this seed: the same for every mechanism."""
+        raise TypeError(f"{type(self).__name__} does not say how its worlds are drawn")

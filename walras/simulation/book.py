@@ -1,0 +1,114 @@
+"""The book of conversations: who is seated in each, and when its memory is given back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from walras.allocation import Outcome
+from walras.items import Item
+from walras.messages import AgentId, ConversationId
+from walras.simulation.clock import DEADLINE
+
+if TYPE_CHECKING:
+    from walras.mechanism import Mechanism
+    from walras.simulation.port import Port
+    from walras.simulation.world import World
+
+
+class Conversation:
+    """One conversation: its rules, its seats (a port for every agent that has joined), and its end.
+
+    Life: it is opened; its opener ends (at `finish_by` at the latest, then overdue); at `finish_by` plus the time
+    that messages may linger, roles that still wait are expired; once nobody is live and nothing can still be on its
+    way, the conversation is dropped. What reaches it later is ignored, and it is never reborn.
+    """
+
+    __slots__ = (
+        "drop_at",
+        "expired",
+        "finish_by",
+        "id",
+        "items",
+        "live",
+        "mechanism",
+        "opener",
+        "outcome",
+        "parent",
+        "participants",
+        "seats",
+        "world",
+    )
+
+    def __init__(
+        self,
+        world: World,
+        id_: ConversationId,
+        mechanism: Mechanism | None,
+        items: tuple[Item, ...],
+        opener: AgentId,
+        finish_by: float,
+    ) -> None:
+        self.world = world
+        self.id = id_
+        self.mechanism = mechanism
+        self.items = items
+        self.opener = opener
+        self.finish_by = finish_by
+        self.participants: tuple[AgentId, ...] = ()
+        self.parent: Port | None = None
+        self.seats: dict[AgentId, Port] = {}
+        self.live = 0
+        self.outcome: Outcome | None = None
+        self.expired = False
+        self.drop_at = 0.0
+
+    def role_ended(self, port: Port, outcome: Outcome) -> None:
+        """A role has ended: tell its opener's parent, and let the conversation go when nobody is left."""
+        self.live -= 1
+        world = self.world
+        if port.me == self.opener and self.outcome is None:
+            self.outcome = outcome
+            world.opener_ended(self, outcome)
+        if self.live == 0:
+            self.drop_at = world.clock._now + world.linger_s
+            world.clock.call_at(self.drop_at, DEADLINE, _drop, self)
+
+    def overdue(self) -> None:
+        """`finish_by` has come: its opener has had its time."""
+        if self.outcome is None:
+            port = self.seats.get(self.opener)
+            if port is not None and not port.ended:
+                for child, live in (port.children or {}).items():
+                    if live:
+                        self.world.cancel(child)
+                port.note("finish", Outcome("overdue"))
+                port.end(Outcome("overdue"))
+        if self.live:
+            self.world.clock.call_at(self.finish_by + self.world.linger_s, DEADLINE, _expire, self)
+
+    def expire_role(self, port: Port) -> None:
+        """Nothing can reach this role any more: end it, unless it still has work or children to wait for."""
+        if not port.ended and not port.busy:
+            port.note("finish", Outcome("expired"))
+            port.end(Outcome("expired"))
+
+
+def overdue(talk: Conversation) -> None:
+    """The deadline entry of a conversation."""
+    talk.overdue()
+
+
+def _expire(talk: Conversation) -> None:
+    talk.expired = True
+    for port in list(talk.seats.values()):
+        talk.expire_role(port)
+
+
+def _drop(talk: Conversation) -> None:
+    world = talk.world
+    if talk.live or world.clock._now < talk.drop_at or talk.id not in world.book:
+        return  # somebody has joined meanwhile
+    del world.book[talk.id], world.seats_of[talk.id]
+    for port in talk.seats.values():
+        del port.role  # cut the cycle, so that memory goes at once
+    world.conversation_dropped(talk)

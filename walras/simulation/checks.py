@@ -1,0 +1,39 @@
+"""What the settings of a simulated world have in common: names in files, and complaints before time 0."""
+
+import re
+from collections.abc import Iterable
+from math import inf
+
+from walras.errors import ScenarioError
+from walras.messages import AgentId
+
+
+def kind(class_name: str) -> str:
+    """How a settings file names a class: ``LogNormal`` is ``kind: log-normal``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", class_name).lower()
+
+
+def check_number(field: str, value: object, low: float, high: float, expected: str) -> None:
+    """Raise `ScenarioError` unless the value is a number in [low, high]; NaN and truth values are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ScenarioError(field, value, expected)
+
+
+def check_seconds(field: str, value: object) -> None:
+    """Raise `ScenarioError` unless the value is a finite time span of 0 seconds or more."""
+    check_number(field, value, 0.0, inf, "a finite number of seconds, 0 or more")
+    if value == inf:
+        raise ScenarioError(field, value, "a finite number of seconds, 0 or more")
+
+
+def check_probability(field: str, value: object) -> None:
+    """Raise `ScenarioError` unless the value is a probability."""
+    check_number(field, value, 0.0, 1.0, "a probability in [0, 1]")
+
+
+def check_agents(field: str, agents: Iterable[AgentId], known: Iterable[AgentId]) -> None:
+    """Raise `ScenarioError` for the first agent that is not one of the known ones."""
+    world = set(known)
+    for agent in agents:
+        if agent not in world:
+            raise ScenarioError(f"agent of a {field}", agent, "the id of an agent of this world")

@@ -1,0 +1,438 @@
+"""The port of a role in a world where things go wrong: journal and replay, records and disks, kill points.
+
+`recovery = "replay"`: every input is journaled before its handler runs. After a crash the inputs are fed again with
+the verbs muted; only the last input's effects are issued again, under their old ids, since the next row would have
+proved them done. Then come the timers, the open questions and the unfinished work.
+
+`recovery = "records"`: what a handler persists is one batch. From its first `persist` on, every outward effect, in
+this or a later handler, waits until the write is durable; timers and withdrawals do not wait.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Hashable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from walras.allocation import Award, Outcome
+from walras.errors import LocalProtocolError
+from walras.items import Item, Task
+from walras.messages import AgentId, ConversationId, Fact, Message
+from walras.protocol import Protocol
+from walras.questions import Question
+from walras.simulation.clock import DELIVERY
+from walras.simulation.disk import Disk
+from walras.simulation.port import Asked, Port
+
+if TYPE_CHECKING:
+    from walras.mechanism import Mechanism
+    from walras.simulation.book import Conversation
+    from walras.simulation.guarded import GuardedHost, GuardedWorld
+
+COMPACT_EVERY = 64
+"""Inputs after which a journal is replaced by a copy of the role: endless roles would need endless replay."""
+
+
+class Killed(BaseException):
+    """The machine stopped between two effects; not an `Exception`, so that no role can catch it."""
+
+    def __init__(self, down_s: float) -> None:
+        self.down_s = down_s
+
+
+class Snapshot:
+    """A role between two inputs, with all that its port keeps for it."""
+
+    def __init__(self, port: GuardedPort) -> None:
+        role = port.role
+        self.role = copy.deepcopy(role)
+        self.rng = copy.deepcopy(port._rng)
+        self.opens, self.awards = port.opens, port.awards
+        self.timers = {name: timer.at for name, timer in (port.timers or {}).items()}
+        self.questions = {asked.name: asked.question for asked in port.open_questions()}
+        self.jobs = {key: job.task if job is not None else None for key, job in (port.jobs or {}).items()}
+        self.children = dict(port.children or {})
+
+
+class GuardedPort(Port):
+    """A port that can lose its role in a crash and bring it back."""
+
+    __slots__ = (
+        "_incarnation", "_skew", "disk", "effect", "factory", "given_up", "input", "journal", "kills", "missed",
+        "replaying", "replayed", "snapshot",
+    )  # fmt: skip
+    guarded = True
+    world: GuardedWorld
+    host: GuardedHost
+
+    def __init__(self, world: GuardedWorld, host: GuardedHost, talk: Conversation, role: Protocol) -> None:
+        super().__init__(world, host, talk, role)
+        self._skew = host.skew
+        self._incarnation = 0
+        self.kills = world.kills.get((talk.id, host.id), [])
+        self.input = 0
+        self.effect = 0
+        self.journal: list[tuple[float, str, tuple[Any, ...]]] = []
+        self.missed: list[tuple[Callable[[Any], None], Any]] = []
+        self.replaying: float | None = None
+        self.replayed: Replayed | None = None
+        self.given_up = False
+        by_records = role.recovery == "records"
+        self.disk = Disk(self, host) if by_records else None
+        self.factory: Callable[[], Protocol] | None = None
+        self.snapshot = Snapshot(self) if world.mortal else None
+
+    def made_by(self, factory: Callable[[], Protocol]) -> None:
+        """A records role is made anew by this function after a crash."""
+        self.factory = factory
+
+    # ------------------------------------------------------------------ clocks
+    @property
+    def now(self) -> float:
+        if self.replaying is not None:
+            return self.replaying
+        now = self.clock._now
+        return now if self._skew is None else self._skew.local(now)
+
+    @property
+    def finish_by(self) -> float:
+        return self.talk.finish_by if self._skew is None else self._skew.local(self.talk.finish_by)
+
+    @property
+    def incarnation(self) -> int:
+        return self._incarnation
+
+    def host_time(self, at: float) -> float:
+        if self._skew is None or at in (float("inf"), float("-inf")):
+            return at
+        return self._skew.world(at)
+
+    # ------------------------------------------------------------------ inputs
+    def enter(self, handler: str, *arguments: Any) -> None:
+        """An input: held while the agent is paused, kept or lost while it is down, else handled to its end."""
+        host = self.host
+        if host.down:
+            self.wait_for_restart(self._enter_again, (handler, arguments))
+        elif host.paused:
+            host.held.append((self._enter_again, (handler, arguments)))
+        elif not self.ended or handler == "on_late":
+            self._handle(handler, arguments)
+
+    def _enter_again(self, call: tuple[str, tuple[Any, ...]]) -> None:
+        handler, arguments = call
+        if handler == "on_message" and self.ended:
+            handler = "on_late"
+        self.enter(handler, *arguments)
+
+    def wait_for_restart(self, act: Callable[[Any], None], argument: Any) -> None:
+        """A local input while the agent is down: it survives where roles replay, and dies with a records role."""
+        if self.disk is None:
+            self.missed.append((act, argument))
+
+    def _handle(self, handler: str, arguments: tuple[Any, ...]) -> None:
+        self.input += 1
+        self.effect = 0
+        if self.snapshot is not None and self.disk is None:
+            if len(self.journal) >= COMPACT_EVERY and not self.ended:
+                self.snapshot, self.journal = Snapshot(self), []
+            self.journal.append((self.now, handler, arguments))
+        try:
+            getattr(self.role, handler)(*arguments)
+            if self.disk is not None:
+                self.disk.seal()
+            self._live_or_die(self.effect + 1)
+        except Killed as killed:
+            self.world.crash(self.me, killed.down_s)
+            return
+        self.world.after_input(self)
+
+    def _live_or_die(self, effect: int) -> None:
+        for kill in self.kills:
+            if kill.input == self.input and kill.effect == effect:
+                self.kills.remove(kill)
+                raise Killed(kill.down_s)
+
+    # ------------------------------------------------------------------ crash and restart
+    def lose_memory(self) -> None:
+        """The machine stops: the role's memory is gone."""
+        for timer in (self.timers or {}).values():
+            self._disarm(timer)
+        for asked in self.open_questions():
+            asked.open = False
+        self.timers = self.asked = None
+        if self.disk is not None:
+            self.disk.crash()
+
+    def revive(self) -> None:
+        """The machine starts: bring the role back from its journal, or from its records."""
+        if self.disk is not None:
+            self._recover()
+        else:
+            self._replay()
+        missed, self.missed = self.missed, []
+        for act, argument in missed:
+            act(argument)
+            if self.host.down:
+                return
+
+    def _recover(self) -> None:
+        assert self.disk is not None and self.snapshot is not None
+        if self.ended:
+            return
+        self._incarnation += 1
+        self.jobs = self.children = None
+        self._rng = None
+        self.host.account.release(self.conversation)
+        self._become(self.factory() if self.factory is not None else copy.deepcopy(self.snapshot.role))
+        self._handle("on_recover", (tuple(self.disk.records),))
+
+    def _become(self, role: Protocol) -> None:
+        self.role = role
+        role._port = self
+
+    def _replay(self) -> None:
+        """Feed the journal again; only the last input's effects go out."""
+        assert self.snapshot is not None
+        snapshot = self.snapshot
+        self._become(copy.deepcopy(snapshot.role))
+        self._rng = copy.deepcopy(snapshot.rng)
+        self.opens, self.awards = snapshot.opens, snapshot.awards
+        done = self.replayed = Replayed(snapshot)
+        was_ended, self.ended = self.ended, False
+        last = len(self.journal) - 1
+        for index, (at, handler, arguments) in enumerate(self.journal):
+            done.take(handler, arguments)
+            done.muted = index < last
+            self.replaying = at
+            self.effect = 0
+            getattr(self.role, handler)(*arguments)
+        self.replaying = self.replayed = None
+        self.ended = was_ended or done.outcome is not None
+        self.children = dict(done.children)
+        self.jobs = dict.fromkeys(done.jobs)
+        if done.outcome is not None:
+            if not was_ended:
+                Port.end(self, done.outcome)
+            return
+        for name, at in done.timers.items():
+            self.arm(name, at)
+        for name, question in done.questions.items():
+            Port.decide(self, name, question)
+        for key, task in done.jobs.items():
+            if task is not None:
+                self.jobs[key] = self.host.worker.take(self, key, task)
+
+    def open_questions(self) -> list[Asked]:
+        """The questions that wait for an answer."""
+        if self.asked is None:
+            return []
+        return list(self.asked.values()) if isinstance(self.asked, dict) else [self.asked]
+
+    def job_ended(self, key: str, report: Any) -> None:
+        if self._elsewhere(lambda _: self.job_ended(key, report)):
+            return
+        super().job_ended(key, report)
+
+    def child_ended(self, conversation: ConversationId, outcome: Outcome) -> None:
+        if self._elsewhere(lambda _: self.child_ended(conversation, outcome)):
+            return
+        super().child_ended(conversation, outcome)
+
+    def _elsewhere(self, act: Callable[[Any], None]) -> bool:
+        """Whether the agent cannot hear this now; then it is told again when it can."""
+        if self.host.down:
+            self.wait_for_restart(act, None)
+        elif self.host.paused:
+            self.host.held.append((act, None))
+        else:
+            return False
+        return True
+
+    # ------------------------------------------------------------------ verbs: counted, muted, gated
+    def _outward(self, act: Callable[..., None], *arguments: Any) -> None:
+        """An effect that the world can see: dies at a kill point, is muted in a replay, waits for the disk."""
+        self.effect += 1
+        if self.replayed is not None:
+            if not self.replayed.muted:
+                act(*arguments)
+            return
+        self._live_or_die(self.effect)
+        if self.disk is not None and self.disk.writing:
+            self.disk.after_write(act, arguments)
+        else:
+            act(*arguments)
+
+    def send(self, to: AgentId, message: Message) -> None:
+        self._outward(self._send, to, message)
+
+    def _send(self, to: AgentId, message: Message) -> None:
+        clock = self.clock
+        now = clock._now
+        for delay in self._copies(to, message, now):
+            id_ = next(clock._eid)
+            self.rows.append((now + delay, 1, id_, self.conversation, self.me, to, message, now))
+            self._post(now + delay, id_, to, message, now)
+
+    def broadcast(self, to: Iterable[AgentId], message: Message) -> None:
+        self._outward(self._broadcast, tuple(to), message)
+
+    def _broadcast(self, peers: tuple[AgentId, ...], message: Message) -> None:
+        clock = self.clock
+        now = clock._now
+        arriving = [self._copies(peer, message, now) for peer in peers]
+        arrivals = [now + copies[0] if copies else None for copies in arriving]
+        self.rows.append((now, "broadcast", self.conversation, self.me, peers, message, arrivals))
+        for peer, copies in zip(peers, arriving, strict=True):
+            for delay in copies:
+                self._post(now + delay, next(clock._eid), peer, message, now)
+            for delay in copies[1:]:
+                self.note("doubled", peer, message, now + delay)
+
+    def _copies(self, to: AgentId, message: Message, now: float) -> tuple[float, ...]:
+        if not self.world.network.faulty:
+            return (self.routes[to](),)
+        copies: tuple[float, ...] = self.routes[to](now)
+        if not copies:
+            self.note("lost", to, message, "on the way")
+        return copies
+
+    def _post(self, arrival: float, id_: int, to: AgentId, message: Message, now: float) -> None:
+        letter = (self.conversation, self.me, to, message, now)
+        self.clock.push((arrival, DELIVERY, id_, self.world.deliver, letter))
+
+    def tell(self, conversation: ConversationId, message: Message) -> None:
+        self._outward(super().tell, conversation, message)
+
+    def ignore(self, message: object, why: str) -> None:
+        if self.replayed is None or not self.replayed.muted:
+            super().ignore(message, why)
+
+    def set_timer(self, name: Hashable, at: float) -> None:
+        self.effect += 1
+        if self.replayed is not None:
+            self.replayed.timers[name] = at
+        else:
+            self._live_or_die(self.effect)
+            super().set_timer(name, at)
+
+    def arm(self, name: Hashable, at: float) -> None:
+        super().arm(name, self.host_time(at))
+        assert self.timers is not None
+        self.timers[name].at = at
+
+    def cancel_timer(self, name: Hashable) -> None:
+        self.effect += 1
+        if self.replayed is not None:
+            self.replayed.timers.pop(name, None)
+        else:
+            self._live_or_die(self.effect)
+            super().cancel_timer(name)
+
+    def decide(self, name: Hashable, question: Question) -> None:
+        if self.replayed is not None:
+            self.effect += 1
+            self.replayed.questions[name] = question
+        else:
+            self._outward(super().decide, name, question)
+
+    def withdraw(self, name: Hashable) -> None:
+        self.effect += 1
+        if self.replayed is not None:
+            self.replayed.questions.pop(name, None)
+            if not self.replayed.muted:
+                self.host.account.release(self.conversation, name)
+        else:
+            self._live_or_die(self.effect)
+            super().withdraw(name)
+
+    def perform(self, key: str, task: Task) -> None:
+        if self.replayed is not None:
+            self.effect += 1
+            self.replayed.jobs.setdefault(key, task)
+        else:
+            self._outward(super().perform, key, task)
+
+    def stop(self, key: str) -> None:
+        self._outward(super().stop, key)
+
+    def open(
+        self, mechanism: Mechanism, items: Iterable[Item], participants: Iterable[AgentId], finish_by: float
+    ) -> ConversationId:
+        self.opens += 1
+        child = f"{self.conversation}/{self.me}/{self.opens}"
+        if self.replayed is not None:
+            self.replayed.children[child] = True
+        self._outward(
+            self._open, child, mechanism, tuple(items), tuple(participants), self.host_time(finish_by)
+        )
+        return child
+
+    def _open(
+        self, child: ConversationId, mechanism: Mechanism, items: tuple[Item, ...], participants: tuple[AgentId, ...],
+        finish_by: float,
+    ) -> None:  # fmt: skip
+        if self.children is None:
+            self.children = {}
+        if child not in self.children:  # else it was opened before the crash
+            self.children[child] = True
+            self.world.open(child, mechanism, items, self.me, participants, finish_by, parent=self)
+
+    def cancel(self, conversation: ConversationId) -> None:
+        self._outward(super().cancel, conversation)
+
+    def award(self, line: Award) -> None:
+        self.awards += 1
+        self._outward(self.world.award, self, f"{self.conversation}/{self.me}#{self.awards}", line)
+
+    def settle(self, item: str, paid: float, winner: AgentId | None, penalty: float) -> None:
+        self.awards += 1
+        effect = f"{self.conversation}/{self.me}#{self.awards}"
+        self._outward(self.world.settle, self, effect, item, paid, winner, penalty)
+
+    def publish(self, fact: Fact) -> None:
+        self._outward(super().publish, fact)
+
+    def finish(self, outcome: Outcome) -> None:
+        if self.replayed is not None:
+            self.effect += 1
+            self.replayed.outcome = outcome
+            self.ended = True
+        else:
+            self._outward(super().finish, outcome)
+
+    def persist(self, record: Any) -> None:
+        self._write(record, replace=False)
+
+    def checkpoint(self, record: Any) -> None:
+        self._write(record, replace=True)
+
+    def _write(self, record: Any, *, replace: bool) -> None:
+        if self.disk is None:
+            raise LocalProtocolError(f"{type(self.role).__name__} persists, but its recovery is {self.role.recovery!r}")
+        self.effect += 1
+        self._live_or_die(self.effect)
+        self.note("checkpoint" if replace else "persist", record)
+        self.disk.write(record, replace=replace)
+
+
+class Replayed:
+    """What a replay has found out about timers, questions, work and children, while nothing goes out."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.muted = True
+        self.timers: dict[Hashable, float] = dict(snapshot.timers)
+        self.questions: dict[Hashable, Question] = dict(snapshot.questions)
+        self.jobs: dict[str, Task | None] = dict(snapshot.jobs)
+        self.children: dict[ConversationId, bool] = dict(snapshot.children)
+        self.outcome: Outcome | None = None
+
+    def take(self, handler: str, arguments: tuple[Any, ...]) -> None:
+        """An input ends what it answers."""
+        if handler == "on_timer":
+            self.timers.pop(arguments[0], None)
+        elif handler == "on_decision":
+            self.questions.pop(arguments[0], None)
+        elif handler == "on_performed":
+            self.jobs[arguments[0]] = None
+        elif handler == "on_outcome":
+            self.children[arguments[0]] = False

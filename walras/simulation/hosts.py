@@ -1,0 +1,190 @@
+"""Agents at home in a simulated world: their mind, which takes time, and their worker, which has a capacity."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING
+
+from walras.agents import Agent
+from walras.allocation import Report
+from walras.items import Task
+from walras.randomness import stream
+from walras.simulation.clock import ANSWER, DELIVERY
+
+if TYPE_CHECKING:
+    from walras.accounts import AccountBook
+    from walras.simulation.network import Routes
+    from walras.simulation.port import Asked, Port
+    from walras.simulation.world import World
+
+
+class Host:
+    """One agent's place in the world."""
+
+    __slots__ = ("account", "agent", "id", "mind", "routes", "strategy", "worker")
+
+    def __init__(self, world: World, agent: Agent, account: AccountBook, routes: Routes) -> None:
+        self.id = agent.id
+        self.agent = agent
+        self.account = account
+        self.routes = routes
+        self.strategy = agent.strategy
+        self.worker = Worker(world, self)
+        slow = agent.attention is not None or callable(agent.deliberation_s) or agent.deliberation_s > 0
+        self.mind = Mind(world, agent) if slow else None
+
+
+class Mind:
+    """A mind that ponders: each question takes its time, and at most `attention` are pondered at once.
+
+    A question that is voided while it waits costs nothing; one that is voided while it is pondered still takes its
+    time. One that is still unanswered at its `decide_by` is answered by `otherwise`.
+    """
+
+    def __init__(self, world: World, agent: Agent) -> None:
+        self.world = world
+        self.attention = agent.attention
+        self.rng: Random = stream(world.seed, "mind", agent.id)
+        self.deliberation_s = agent.deliberation_s
+        self.life = 0
+        self.pondering = 0
+        self.waiting: deque[Asked] = deque()
+
+    def ask(self, asked: Asked) -> None:
+        """Take a question; its answer or its `otherwise` comes at `decide_by` at the latest."""
+        decide_by = asked.port.host_time(asked.question.decide_by)
+        if decide_by != float("inf"):
+            self.world.clock.call_at(decide_by, ANSWER, self.give_up, asked)
+        self.waiting.append(asked)
+        self.start()
+
+    def start(self) -> None:
+        """Begin to ponder what waits, as far as attention goes."""
+        while self.waiting and (self.attention is None or self.pondering < self.attention):
+            asked = self.waiting.popleft()
+            if asked.open:
+                self.pondering += 1
+                think_s = self.deliberation_s
+                seconds = think_s(self.rng) if isinstance(think_s, Callable) else think_s  # type: ignore[arg-type]
+                self.world.clock.call_at(self.world.clock._now + max(0.0, seconds), ANSWER, self.done, (asked, self.life))
+
+    def done(self, thought: tuple[Asked, int]) -> None:
+        """The thought is complete; if its question is void by now, the answer is accounted for and goes nowhere."""
+        asked, life = thought
+        if life != self.life:
+            return  # forgotten in a crash
+        self.pondering -= 1
+        if asked.open:
+            self.world.answer(asked)
+        else:
+            asked.port.note("note", f"a late thought about {asked.name}")
+        self.start()
+
+    def crash(self) -> None:
+        """The machine dies: what was pondered or waiting is forgotten."""
+        self.waiting.clear()
+        self.pondering = 0
+        self.life += 1
+
+    def give_up(self, asked: Asked) -> None:
+        """The time for an answer is over."""
+        if asked.open:
+            self.world.conclude(asked, asked.question.otherwise, "silent")
+
+
+class Job:
+    """One piece of work: queued, then running, then ended."""
+
+    __slots__ = ("began", "key", "port", "report", "state", "task")
+
+    def __init__(self, port: Port, key: str, task: Task) -> None:
+        self.port, self.key, self.task = port, key, task
+        self.state = "queued"
+        self.began = 0.0
+        self.report: Report | None = None
+
+
+class Worker:
+    """Does an agent's tasks, first come first served, `capacity` at a time."""
+
+    __slots__ = ("busy_s", "capacity", "host", "queue", "running", "world")
+
+    def __init__(self, world: World, host: Host) -> None:
+        self.world = world
+        self.host = host
+        self.capacity = host.agent.capacity
+        self.running = 0
+        self.queue: deque[Job] = deque()
+        self.busy_s = 0.0
+
+    @property
+    def load(self) -> int:
+        """Tasks that are running or queued."""
+        return self.running + len(self.queue)
+
+    def take(self, port: Port, key: str, task: Task) -> Job:
+        """Accept work; it starts when a slot is free."""
+        job = Job(port, key, task)
+        if self.capacity == 0:
+            job.report = Report("failed", result="this agent has no capacity")
+            self.world.clock.call_at(self.world.clock._now, DELIVERY, self._report, job)
+            return job
+        self.queue.append(job)
+        self.host.account.busy = self.load
+        self._start()
+        return job
+
+    def _start(self) -> None:
+        while self.queue and self.running < self.capacity:
+            job = self.queue.popleft()
+            clock = self.world.clock
+            self.running += 1
+            job.state, job.began = "running", clock._now
+            job.port.note("began", job.key)
+            job.report = self.world.work(job.task, self.host.id)
+            clock.call_at(clock._now + job.report.seconds, DELIVERY, self._done, job)
+
+    def _done(self, job: Job) -> None:
+        if job.state != "running":
+            return  # stopped, or lost in a crash
+        self._release(job)
+        self._report(job)
+
+    def _release(self, job: Job) -> None:
+        job.state = "ended"
+        self.running -= 1
+        self.host.account.busy = self.load
+        self.busy_s += self.world.clock._now - job.began
+        self._start()
+
+    def _report(self, job: Job) -> None:
+        assert job.report is not None
+        self.world.work_ended(job)
+        job.port.job_ended(job.key, job.report)
+
+    def stop(self, job: Job) -> None:
+        """Stop work: what is queued never starts, what runs is broken off and has cost its share."""
+        if job.state == "running":
+            assert job.report is not None
+            spent = self.world.clock._now - job.began
+            share = spent / job.report.seconds if job.report.seconds > 0 else 1.0
+            job.report = Report("stopped", cost=job.report.cost * share, seconds=spent)
+            self._release(job)
+        elif job.state == "queued":
+            self.queue.remove(job)
+            self.host.account.busy = self.load
+            job.state = "ended"
+            job.report = Report("stopped")
+        else:
+            return  # too late
+        self.world.clock.call_at(self.world.clock._now, DELIVERY, self._report, job)
+
+    def crash(self) -> None:
+        """The machine dies: work in progress is lost, and so is the queue."""
+        for job in self.queue:
+            job.state = "lost"
+        self.queue.clear()
+        self.running = 0
+        self.host.account.busy = 0

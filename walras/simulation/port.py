@@ -1,0 +1,353 @@
+"""The port of a simulated role: its verbs, carried out at once and noted in the trace.
+
+This is the hot path. A port keeps what it needs in slots, makes dictionaries only when they are used, and draws its
+random stream when it is first asked for. Worlds with crashes, faulty links or checks use `GuardedPort` instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from heapq import heappush
+from itertools import repeat
+from typing import TYPE_CHECKING, Any
+
+from walras.allocation import Award, Outcome
+from walras.errors import LocalProtocolError
+from walras.items import Item, Task
+from walras.messages import AgentId, ConversationId, Fact, Message, Signed
+from walras.protocol import HandlerTable, Protocol
+from walras.questions import Question
+from walras.randomness import stream
+from walras.simulation.clock import DELIVERY, TIMER
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from walras.mechanism import Mechanism
+    from walras.simulation.book import Conversation
+    from walras.simulation.world import Host, World
+
+
+def _hear_late(role: Protocol, sender: AgentId, message: Any) -> None:
+    role.on_late(sender, message)
+
+
+LATE = HandlerTable({}, _hear_late)
+"""The handlers of every finished role: all it hears goes to `on_late`."""
+
+
+class Timer:
+    """One setting of a timer; it fires unless it has been cancelled or moved meanwhile."""
+
+    __slots__ = ("at", "live", "name", "port")
+
+    def __init__(self, port: Port, name: Hashable, at: float) -> None:
+        self.port, self.name, self.at, self.live = port, name, at, True
+
+
+class Asked:
+    """One question to a mind, open until it is answered or voided."""
+
+    __slots__ = ("name", "open", "port", "question")
+
+    def __init__(self, port: Port, name: Hashable, question: Question) -> None:
+        self.port, self.name, self.question, self.open = port, name, question, True
+
+
+def fire(timer: Timer) -> None:
+    """A timer is due."""
+    port = timer.port
+    if not timer.live:
+        port.world.dead_timers -= 1
+        return
+    timer.live = False
+    del port.timers[timer.name]  # type: ignore[attr-defined]  # a live timer is in the dict
+    port.enter("on_timer", timer.name)
+
+
+class Port:
+    """What one role sees of the simulated world."""
+
+    __slots__ = (
+        "_rng",
+        "asked",
+        "awards",
+        "children",
+        "clock",
+        "conversation",
+        "ended",
+        "handlers",
+        "host",
+        "jobs",
+        "me",
+        "opens",
+        "role",
+        "routes",
+        "rows",
+        "talk",
+        "timers",
+        "world",
+    )
+    guarded = False
+
+    def __init__(self, world: World, host: Host, talk: Conversation, role: Protocol) -> None:
+        self.world = world
+        self.clock = world.clock
+        self.rows = world.trace.rows
+        self.host = host
+        self.me = host.id
+        self.routes = host.routes
+        self.talk = talk
+        self.conversation = talk.id
+        self.role = role
+        self.handlers = type(role).message_handlers
+        self.asked: Asked | dict[Hashable, Asked] | None = None
+        self.timers: dict[Hashable, Timer] | None = None
+        self.jobs: dict[str, Any] | None = None
+        self.children: dict[ConversationId, bool] | None = None
+        self.opens = 0
+        self.awards = 0
+        self.ended = False
+        self._rng: Random | None = None
+        role._port = self
+
+    # ------------------------------------------------------------------ what a role may read
+    @property
+    def now(self) -> float:
+        return self.clock._now
+
+    @property
+    def finish_by(self) -> float:
+        return self.talk.finish_by
+
+    @property
+    def incarnation(self) -> int:
+        return 0
+
+    @property
+    def rng(self) -> Random:
+        if self._rng is None:
+            self._rng = stream(self.world.seed, "role", self.conversation, self.me)
+        return self._rng
+
+    def host_time(self, at: float) -> float:
+        """A time on this agent's clock, on the world's: the same here."""
+        return at
+
+    # ------------------------------------------------------------------ inputs other than messages
+    def enter(self, handler: str, *arguments: Any) -> None:
+        """Call one of the role's handlers."""
+        getattr(self.role, handler)(*arguments)
+
+    # ------------------------------------------------------------------ messages
+    def send(self, to: AgentId, message: Message) -> None:
+        clock = self.clock
+        now = clock._now
+        entry = (now + self.routes[to](), 1, next(clock._eid), self.conversation, self.me, to, message, now)
+        self.rows.append(entry)
+        heappush(clock._queue, entry)  # type: ignore[misc]  # SimPy's heap holds our entries, too
+
+    def broadcast(self, to: Iterable[AgentId], message: Message) -> None:
+        peers = tuple(to)
+        routes, clock, me, conversation = self.routes, self.clock, self.me, self.conversation
+        now = clock._now
+        arrivals = [now + routes[peer]() for peer in peers]
+        self.rows.append((now, "broadcast", conversation, me, peers, message, arrivals))
+        clock.fan(
+            list(
+                zip(
+                    arrivals, repeat(1), clock._eid, repeat(conversation), repeat(me), peers, repeat(message), repeat(now),
+                    strict=False,
+                )
+            )
+        )  # fmt: skip
+
+    def tell(self, conversation: ConversationId, message: Message) -> None:
+        self.note("told", conversation, message)
+        self.clock.call_at(self.clock._now, DELIVERY, self.world.deliver_tell, (self, conversation, message))
+
+    def ignore(self, message: object, why: str) -> None:
+        self.note("ignored", message, why)
+
+    def sign(self, body: Any) -> Signed[Any]:
+        return Signed(self.me, body, self.world.proof(self.me, body))
+
+    # ------------------------------------------------------------------ time
+    def set_timer(self, name: Hashable, at: float) -> None:
+        self.note("timer", name, at)
+        self.arm(name, at)
+
+    def arm(self, name: Hashable, at: float) -> None:
+        """Set a timer on the world's clock."""
+        timers = self.timers
+        if timers is None:
+            timers = self.timers = {}
+        elif name in timers:
+            self._disarm(timers[name])
+        timer = timers[name] = Timer(self, name, at)
+        self.clock.call_at(at, TIMER, fire, timer)  # type: ignore[arg-type]
+
+    def cancel_timer(self, name: Hashable) -> None:
+        if self.timers is not None and name in self.timers:
+            self.note("untimer", name)
+            self._disarm(self.timers.pop(name))
+
+    def _disarm(self, timer: Timer) -> None:
+        timer.live = False
+        self.world.bury_timer()
+
+    # ------------------------------------------------------------------ minds
+    def decide(self, name: Hashable, question: Question) -> None:
+        self.rows.append((self.clock._now, "ask", self.conversation, self.me, name, question))
+        asked = Asked(self, name, question)
+        others = self.asked
+        if others is None:
+            self.asked = asked
+        elif type(others) is dict:
+            self._void(others.get(name))
+            others[name] = asked
+        else:
+            self.asked = {others.name: others}  # type: ignore[union-attr]
+            self._void(self.asked.get(name))
+            self.asked[name] = asked
+        self.world.ready.append(asked)
+
+    @staticmethod
+    def _void(asked: Asked | None) -> None:
+        if asked is not None:
+            asked.open = False
+
+    def close_question(self, asked: Asked) -> None:
+        """A question has been answered: forget it."""
+        asked.open = False
+        if self.asked is asked:
+            self.asked = None
+        else:
+            del self.asked[asked.name]  # type: ignore[union-attr, arg-type]
+
+    def withdraw(self, name: Hashable) -> None:
+        self.note("withdraw", name)
+        asked = self.asked
+        if type(asked) is dict:
+            self._void(asked.pop(name, None))
+        elif asked is not None and asked.name == name:  # type: ignore[union-attr]
+            self.asked = None
+            self._void(asked)  # type: ignore[arg-type]
+        self.host.account.release(self.conversation, name)
+
+    # ------------------------------------------------------------------ work
+    def perform(self, key: str, task: Task) -> None:
+        jobs = self.jobs
+        if jobs is None:
+            jobs = self.jobs = {}
+        if key in jobs:
+            return  # the key is idempotent
+        self.note("perform", key, task.id)
+        jobs[key] = self.host.worker.take(self, key, task)
+
+    def stop(self, key: str) -> None:
+        self.note("stop", key)
+        if self.jobs is not None and self.jobs.get(key) is not None:
+            self.host.worker.stop(self.jobs[key])
+
+    def job_ended(self, key: str, report: Any) -> None:
+        """The worker reports: exactly once per key."""
+        if self.jobs is None or self.jobs.get(key) is None:
+            return
+        self.jobs[key] = None
+        self.note("performed", key, report)
+        if not self.ended:
+            self.enter("on_performed", key, report)
+        if self.talk.expired:
+            self.talk.expire_role(self)
+
+    # ------------------------------------------------------------------ conversations
+    def open(
+        self, mechanism: Mechanism, items: Iterable[Item], participants: Iterable[AgentId], finish_by: float
+    ) -> ConversationId:
+        self.opens += 1
+        child = f"{self.conversation}/{self.me}/{self.opens}"
+        if self.children is None:
+            self.children = {}
+        self.children[child] = True
+        self.world.open(child, mechanism, tuple(items), self.me, tuple(participants), finish_by, parent=self)
+        return child
+
+    def cancel(self, conversation: ConversationId) -> None:
+        if self.children is None or conversation not in self.children:
+            raise LocalProtocolError(f"{self.me} cancels {conversation}, which it has not opened")
+        self.note("cancel", conversation)
+        self.clock.call_at(self.clock._now, DELIVERY, self.world.cancel, conversation)
+
+    def child_ended(self, conversation: ConversationId, outcome: Outcome) -> None:
+        """The world reports: exactly once per child."""
+        if self.children is None or not self.children.get(conversation):
+            return
+        self.children[conversation] = False
+        if not self.ended:
+            self.enter("on_outcome", conversation, outcome)
+        if self.talk.expired:
+            self.talk.expire_role(self)
+
+    # ------------------------------------------------------------------ results
+    def award(self, line: Award) -> None:
+        self.awards += 1
+        self.world.award(self, f"{self.conversation}/{self.me}#{self.awards}", line)
+
+    def settle(self, item: str, paid: float, winner: AgentId | None, penalty: float) -> None:
+        self.awards += 1
+        self.world.settle(self, f"{self.conversation}/{self.me}#{self.awards}", item, paid, winner, penalty)
+
+    def publish(self, fact: Fact) -> None:
+        self.note("fact", fact)
+
+    def finish(self, outcome: Outcome) -> None:
+        if self.ended:
+            raise LocalProtocolError(f"{self.me} finishes twice in {self.conversation}")
+        if self.busy:
+            raise LocalProtocolError(
+                f"{self.me} finishes {self.conversation} before {', '.join(self.unfinished())} has ended"
+            )
+        self.rows.append((self.clock._now, "finish", self.conversation, self.me, outcome))
+        self.end(outcome)
+
+    def end(self, outcome: Outcome) -> None:
+        """Close the role: timers, questions and holds go; what it hears from now on is late."""
+        self.ended = True
+        self.handlers = LATE
+        if self.timers is not None:
+            for timer in self.timers.values():
+                self._disarm(timer)
+            self.timers = None
+        asked = self.asked
+        if asked is not None:
+            for question in asked.values() if type(asked) is dict else (asked,):
+                question.open = False  # type: ignore[union-attr]
+            self.asked = None
+        self.host.account.release(self.conversation)
+        self.talk.role_ended(self, outcome)
+
+    @property
+    def busy(self) -> bool:
+        """Whether work or children have not ended yet."""
+        jobs, children = self.jobs, self.children
+        return (jobs is not None and any(job is not None for job in jobs.values())) or (
+            children is not None and any(children.values())
+        )
+
+    def unfinished(self) -> list[str]:
+        """The keys of the work and the ids of the children that have not ended."""
+        jobs, children = self.jobs or {}, self.children or {}
+        return [k for k, job in jobs.items() if job is not None] + [c for c, live in children.items() if live]
+
+    # ------------------------------------------------------------------ only for records roles
+    def persist(self, record: Any) -> None:
+        raise LocalProtocolError(f"{type(self.role).__name__} persists, but its recovery is {self.role.recovery!r}")
+
+    def checkpoint(self, record: Any) -> None:
+        raise LocalProtocolError(f"{type(self.role).__name__} persists, but its recovery is {self.role.recovery!r}")
+
+    # ------------------------------------------------------------------ trace
+    def note(self, kind: str, *details: Any) -> None:
+        """Add a row to the trace."""
+        self.rows.append((self.clock._now, kind, self.conversation, self.me, *details))

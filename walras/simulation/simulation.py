@@ -1,0 +1,229 @@
+"""The simulator's front: a scenario with a mechanism, or bare roles seated at agents, run on one clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from math import inf
+from typing import Any
+
+from simpy.core import StopSimulation
+from simpy.events import Process
+
+from walras.agents import Agent
+from walras.errors import ScenarioError
+from walras.items import Item
+from walras.mechanism import Mechanism
+from walras.messages import AgentId, ConversationId
+from walras.protocol import Protocol
+from walras.results import Result
+from walras.scenario import Arrival, Instance, Scenario
+from walras.simulation.book import Conversation
+from walras.simulation.clock import DELIVERY, Clock
+from walras.simulation.faults import Faults
+from walras.simulation.guarded import GuardedWorld
+from walras.simulation.network import Network
+from walras.simulation.progress import Progress
+from walras.simulation.record import make_result
+from walras.simulation.world import World
+
+Monitor = Callable[[World], None]
+"""Sees the global state after every input; raises AssertionError if it does not like it."""
+
+ALL_ENDED = "every conversation has ended"
+NOTHING_LEFT = "nothing is left to happen"
+
+
+class Simulation:
+    """One run of a discrete-event world.
+
+    On the upper level, give it a scenario and a mechanism and `run` it. On the lower level, `add` agents, `seat` roles
+    or `open` conversations by hand, share the world with SimPy processes of your own (`process`, `env`), and `run`.
+
+    Args:
+        scenario: settings of the world; None for a bare one.
+        mechanism: how its items are allocated; needed with a scenario.
+        seed: the same seed gives the same world and, with the same build, the same trace digest.
+        network: instead of the scenario's network.
+        faults: instead of the scenario's faults.
+        check: call every role's `check` after every input (slower).
+        monitors: called with the world after every input (slower).
+
+    Raises:
+        ScenarioError: for bad settings, before time 0.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario | None = None,
+        mechanism: Mechanism | None = None,
+        seed: int = 0,
+        *,
+        network: Network | None = None,
+        faults: Faults | None = None,
+        check: bool = False,
+        monitors: Iterable[Monitor] = (),
+    ) -> None:
+        _check_settings(scenario, mechanism, seed)
+        self.scenario, self.mechanism, self.seed = scenario, mechanism, seed
+        self.instance: Instance | None = scenario.draw(seed) if scenario is not None else None
+        drawn = self.instance
+        self.network: Network = network or (drawn.network if drawn is not None else None) or Network()
+        self.faults: Faults = faults or (drawn.faults if drawn is not None else None) or Faults()
+        watchers = tuple(monitors)
+        if check or watchers or self.network.faulty or self.faults:
+            self.world: World = GuardedWorld(seed, self.network, drawn, self.faults, check=check, monitors=watchers)
+        else:
+            self.world = World(seed, self.network, drawn)
+        self.world.on_drop = self._dropped
+        self.conversations: dict[ConversationId, Arrival] = {}
+        self._arrivals = iter(drawn.arrivals if drawn is not None else ())
+        self._next: Arrival | None = None
+        self._live = 0
+        self._started = False
+        self._progress = Progress(False, 0)
+        for agent in drawn.agents if drawn is not None else ():
+            self.world.add(agent)
+        self.network.check(self.world.places)
+
+    # ------------------------------------------------------------------ the lower level
+    @property
+    def env(self) -> Clock:
+        """The SimPy environment: users' own processes and resources live in it."""
+        return self.world.clock
+
+    @property
+    def now(self) -> float:
+        """Seconds since the start of the run."""
+        return self.world.clock._now
+
+    def add(self, agent: Agent) -> None:
+        """Bring an agent into the world."""
+        self.world.add(agent)
+
+    def process(self, generator: Generator[Any, Any, Any]) -> Process:
+        """Start a SimPy process of the user's own in this world."""
+        return self.env.process(generator)
+
+    def seat(
+        self, agent: AgentId, role: Protocol | Callable[[], Protocol], conversation: ConversationId = "bare/1",
+        finish_by: float = inf,
+    ) -> None:  # fmt: skip
+        """Seat a bare role at an agent; all that share a conversation id can talk. It starts when the run does.
+
+        A function that makes the role is needed where it is made anew after a crash from another state than this.
+        """
+        made = role if isinstance(role, Protocol) else role()
+        world = self.world
+        port = world.seat(world.bare(conversation, finish_by), world.host(agent), made)
+        if not isinstance(role, Protocol):
+            port.made_by(role)
+        world.clock.call_at(world.clock._now, DELIVERY, lambda p: p.enter("on_start"), port)
+
+    def open(
+        self,
+        mechanism: Mechanism,
+        items: Iterable[Item],
+        opener: AgentId,
+        participants: Iterable[AgentId] | None = None,
+        *,
+        at: float = 0.0,
+        finish_by: float = inf,
+    ) -> None:
+        """Open a conversation at a time; its id is ``opener/k``, k counting this opener's.
+
+        `participants` None: everybody else.
+        """
+        self.world.host(opener)
+        invited = tuple(participants) if participants is not None else tuple(a for a in self.world.hosts if a != opener)
+        for agent in invited:
+            self.world.host(agent)
+        self._live += 1
+        arrival = Arrival(at, tuple(items), opener, invited, finish_by)
+        self.world.clock.call_at(at, DELIVERY, self._open, (mechanism, arrival))
+
+    def join(self, agent: AgentId, conversation: ConversationId) -> None:
+        """Let an agent join a conversation by its own wish, now."""
+        talk = self.world.book.get(conversation)
+        if talk is None:
+            raise ScenarioError("conversation", conversation, "the id of a conversation that is open")
+        if agent not in talk.seats:
+            self.world.join(talk, self.world.host(agent), None)
+
+    def role(self, conversation: ConversationId, agent: AgentId) -> Protocol:
+        """A role's present state, while its conversation is in the book."""
+        try:
+            return self.world.seats_of[conversation][agent].role
+        except KeyError:
+            raise ScenarioError("role", f"{agent} in {conversation}", "a role that is seated now") from None
+
+    # ------------------------------------------------------------------ running
+    def run(self, until: float | None = None, *, progress: bool | None = None, keep_trace: bool = True) -> Result:
+        """Run until every finite conversation has ended, or to a horizon; the result says why it stopped.
+
+        May be called again to go on after a horizon.
+
+        Args:
+            until: horizon in seconds of the run; None: as long as it takes.
+            progress: show a progress bar; None: on long runs in a terminal.
+            keep_trace: False only counts and hashes the trace, for runs too large to keep.
+        """
+        clock = self.world.clock
+        if until is not None:
+            if not clock._now < until < inf:
+                raise ScenarioError("until", until, f"a time in seconds after now, which is {clock._now:g}")
+            clock.call_at(until, 0, _stop, f"the horizon of {until:g} s was reached")
+        self.world.trace.keep = keep_trace
+        if not self._started:
+            self._started = True
+            self.faults.check(self.world.hosts)
+            self._schedule_next()
+        self._progress = Progress(progress, len(self.instance.arrivals) if self.instance is not None else 0)
+        with self._progress:
+            why = clock.run()
+        self.world.trace.fold()
+        return make_result(self, why or NOTHING_LEFT)
+
+    def _schedule_next(self) -> None:
+        self._next = next(self._arrivals, None)
+        if self._next is not None:
+            self.world.clock.call_at(self._next.at, DELIVERY, self._announce, self._next)
+
+    def _announce(self, arrival: Arrival) -> None:
+        self._live += 1
+        assert self.mechanism is not None
+        self._open((self.mechanism, arrival))
+        self._schedule_next()
+
+    def _open(self, asked: tuple[Mechanism, Arrival]) -> None:
+        mechanism, arrival = asked
+        world = self.world
+        self.conversations[
+            world.open_top(mechanism, arrival.items, arrival.opener, arrival.participants, arrival.finish_by)
+        ] = arrival
+        if arrival.finish_by == inf:
+            self._live -= 1  # endless ones are not waited for
+
+    def _dropped(self, talk: Conversation) -> None:
+        if talk.id in self.conversations and self.conversations[talk.id].finish_by != inf:
+            self._live -= 1
+            self._progress.advance(self.world.clock._now)
+        if self._live == 0 and self._next is None and talk.mechanism is not None:
+            finite = any(t.finish_by != inf and t.mechanism is not None for t in self.world.book.values())
+            if not finite:
+                raise StopSimulation(ALL_ENDED)
+
+
+def _stop(why: str) -> None:
+    raise StopSimulation(why)
+
+
+def _check_settings(scenario: object, mechanism: object, seed: object) -> None:
+    if scenario is not None and not isinstance(scenario, Scenario):
+        raise ScenarioError("scenario", scenario, "a Scenario, such as scenarios.llm_router()")
+    if mechanism is not None and not isinstance(mechanism, Mechanism):
+        raise ScenarioError("mechanism", mechanism, "a Mechanism, such as contractnet.ContractNet()")
+    if (scenario is None) != (mechanism is None):
+        missing = "mechanism" if mechanism is None else "scenario"
+        raise ScenarioError(missing, None, f"a {missing}, since the other one is given")
+    if not isinstance(seed, int) or isinstance(seed, bool):
+        raise ScenarioError("seed", seed, "a whole number")

@@ -1,0 +1,359 @@
+"""The world: hosts, the book of conversations, the ledger and the trace, under one clock."""
+
+from __future__ import annotations
+
+import hmac
+import inspect
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from walras.accounts import AccountBook, Ledger
+from walras.agents import Agent, Estimate
+from walras.allocation import Award, Outcome, Report
+from walras.errors import LocalProtocolError, ScenarioError
+from walras.items import Item, Task
+from walras.messages import AgentId, ConversationId, Envelope, Message, signatures
+from walras.protocol import Protocol
+from walras.randomness import stream
+from walras.simulation.book import Conversation, overdue
+from walras.simulation.clock import ANSWER, DEADLINE, DELIVERY, Clock
+from walras.simulation.hosts import Host, Job
+from walras.simulation.network import Network
+from walras.simulation.port import Asked, Port, fire
+from walras.trace import Trace
+
+if TYPE_CHECKING:
+    from walras.mechanism import Mechanism
+    from walras.scenario import Instance
+
+FOLD_ROWS = 1024
+"""Rows that the trace buffers before it encodes them."""
+
+_SWEEP_TIMERS = 512
+
+
+class Done(NamedTuple):
+    """Work that has ended, and when."""
+
+    conversation: ConversationId
+    agent: AgentId
+    task: Task
+    report: Report
+    at: float
+
+
+class World:
+    """Everything that one simulation shares. Made by a `Simulation`; ports carry out their verbs through it."""
+
+    port_class: type[Port] = Port
+
+    def __init__(self, seed: int, network: Network, instance: Instance | None = None) -> None:
+        self.seed = seed
+        self.network = network
+        self.linger_s = network.linger_s
+        self.instance = instance
+        self.clock = Clock()
+        self.trace = Trace()
+        self.hosts: dict[AgentId, Host] = {}
+        self.places: dict[AgentId, str] = {}
+        self.book: dict[ConversationId, Conversation] = {}
+        self.seats_of: dict[ConversationId, dict[AgentId, Port]] = {}
+        self.ready: deque[Asked] = deque()
+        self.ledger = Ledger({}, {}, lambda: self.clock._now)
+        self.market = Market(self)
+        self.opened: dict[AgentId, int] = {}
+        self.rounds: dict[ConversationId, int] = {}
+        self.outcomes: dict[ConversationId, Outcome] = {}
+        self.ended_at: dict[ConversationId, float] = {}
+        self.awards: list[tuple[ConversationId, Award]] = []
+        self.paid: dict[tuple[ConversationId, str], float] = {}
+        self.done: list[Done] = []
+        self.dead_timers = 0
+        self.on_drop: Callable[[Conversation], None] = lambda talk: None
+        self._answer_due = False
+        self.clock.host(self.seats_of, self.admit, self.ready, self.answer_all)
+
+    # ------------------------------------------------------------------ agents
+    def add(self, agent: Agent) -> Host:
+        """Give an agent its place in this world: an account, a worker, links, streams."""
+        if agent.id in self.hosts:
+            raise ScenarioError("agent id", agent.id, "an id that no other agent of this world has")
+        self.places[agent.id] = agent.place
+        self.ledger.open_account(agent.id, agent.money, agent.capacity)
+        account = self.ledger.account(agent.id)
+        seated = agent.seated(account, stream(self.seed, "strategy", agent.id), self.market)
+        host = self.hosts[agent.id] = self.make_host(seated, account)
+        return host
+
+    def make_host(self, agent: Agent, account: AccountBook) -> Host:
+        """The place of an agent."""
+        return Host(self, agent, account, self.routes(agent.id))
+
+    def routes(self, agent: AgentId) -> Any:
+        """The links of an agent to its peers."""
+        return self.network.routes(self.seed, agent, self.places)
+
+    def host(self, agent: AgentId) -> Host:
+        """An agent's place; raises `ScenarioError` if there is no such agent."""
+        try:
+            return self.hosts[agent]
+        except KeyError:
+            known = ", ".join(list(self.hosts)[:8]) or "none yet"
+            raise ScenarioError("agent", agent, f"an agent of this world ({known})") from None
+
+    # ------------------------------------------------------------------ conversations
+    def open_top(
+        self, mechanism: Mechanism, items: tuple[Item, ...], opener: AgentId, participants: tuple[AgentId, ...],
+        finish_by: float,
+    ) -> ConversationId:  # fmt: skip
+        """Open a conversation that no other has opened; its id is ``opener/k``."""
+        number = self.opened[opener] = self.opened.get(opener, 0) + 1
+        conversation = f"{opener}/{number}"
+        self.open(conversation, mechanism, items, opener, participants, finish_by, parent=None)
+        return conversation
+
+    def open(
+        self, conversation: ConversationId, mechanism: Mechanism, items: tuple[Item, ...], opener: AgentId,
+        participants: tuple[AgentId, ...], finish_by: float, parent: Port | None,
+    ) -> None:  # fmt: skip
+        """Enter a conversation into the book and seat its opener, who starts in a moment: never inside a verb."""
+        talk = Conversation(self, conversation, mechanism, items, opener, finish_by)
+        talk.parent = parent
+        talk.participants = participants
+        top = "/".join(conversation.split("/", 2)[:2])
+        if top.startswith(f"{opener}/"):  # its first announcement, or another one of the same opener
+            self.rounds[top] = self.rounds.get(top, 0) + 1
+        self._enter(talk)
+        self.trace.rows.append(
+            (self.clock._now, "open", conversation, opener, mechanism.protocol, [i.id for i in items], participants, finish_by)
+        )  # fmt: skip
+        role = mechanism.opener(opener, items, participants)
+        port = self.seat(talk, self.host(opener), role)
+        self.clock.call_at(self.clock._now, DELIVERY, _start, port)
+
+    def _enter(self, talk: Conversation) -> None:
+        self.book[talk.id] = talk
+        self.seats_of[talk.id] = talk.seats
+        if talk.finish_by != float("inf"):
+            self.clock.call_at(talk.finish_by, DEADLINE, overdue, talk)
+
+    def bare(self, conversation: ConversationId, finish_by: float) -> Conversation:
+        """The conversation of roles that are seated by hand; it has no opener and no mechanism."""
+        talk = self.book.get(conversation)
+        if talk is None:
+            talk = Conversation(self, conversation, None, (), "", finish_by)
+            self._enter(talk)
+        return talk
+
+    def seat(self, talk: Conversation, host: Host, role: Protocol) -> Port:
+        """Give a role its port and its seat: one role per agent and conversation."""
+        port = talk.seats[host.id] = self.port_class(self, host, talk, role)
+        talk.live += 1
+        return port
+
+    def admit(self, entry: tuple[Any, ...]) -> Port | None:
+        """A message for an agent without a seat there: a newcomer, or somebody whose conversation is over."""
+        _, _, _, conversation, sender, to, message, sent = entry
+        talk = self.book.get(conversation)
+        host = self.hosts.get(to)
+        if talk is None or host is None or talk.mechanism is None:
+            why = "unknown agent" if host is None else "over" if talk is None else "not seated"
+            self.trace.rows.append((self.clock._now, "ignored", conversation, to, message, why))
+            return None
+        return self.join(
+            talk, host, Envelope(conversation, talk.mechanism.protocol, sender, to, message, sent, talk.finish_by)
+        )
+
+    def join(self, talk: Conversation, host: Host, invitation: Envelope | None) -> Port | None:
+        """Seat a newcomer; None if the mechanism turns it away."""
+        assert talk.mechanism is not None
+        role = talk.mechanism.join(host.id, invitation)
+        if role is None:
+            shown: Message | None = invitation.message if invitation is not None else None
+            self.trace.rows.append((self.clock._now, "ignored", talk.id, host.id, shown, "turned away"))
+            return None
+        port = self.seat(talk, host, role)
+        if type(role).on_start is not Protocol.on_start or port.guarded:
+            port.enter("on_start")
+        return port
+
+    def opener_ended(self, talk: Conversation, outcome: Outcome) -> None:
+        """The opener's end is the conversation's outcome: unsettled money goes back, and who opened it is told."""
+        self.ledger.abandon(f"{talk.id}#end", talk.id)
+        if talk.parent is None:
+            self.outcomes[talk.id] = outcome
+            self.ended_at[talk.id] = self.clock._now
+        else:
+            self.clock.call_at(self.clock._now, DELIVERY, _tell_parent, talk)
+        if talk.finish_by == float("inf") and talk.live:
+            talk.finish_by = self.clock._now
+            self.clock.call_at(self.clock._now, DEADLINE, overdue, talk)
+
+    def conversation_dropped(self, talk: Conversation) -> None:
+        """Its memory has been given back."""
+        if len(self.trace.rows) > FOLD_ROWS:
+            self.trace.fold()
+        self.on_drop(talk)
+
+    def cancel(self, conversation: ConversationId) -> None:
+        """Tell a conversation's opener that it is no longer wanted."""
+        talk = self.book.get(conversation)
+        port = talk.seats.get(talk.opener) if talk is not None else None
+        if port is not None and not port.ended:
+            port.enter("on_cancel")
+
+    def deliver_tell(self, told: tuple[Port, ConversationId, Message]) -> None:
+        """A local message between two roles of one agent."""
+        teller, conversation, message = told
+        port = self.seats_of.get(conversation, {}).get(teller.me)
+        if port is None or port.ended:
+            self.trace.rows.append((self.clock._now, "ignored", conversation, teller.me, message, "nobody to tell"))
+        else:
+            port.enter("on_told", teller.conversation, message)
+
+    # ------------------------------------------------------------------ minds
+    def answer_all(self) -> None:
+        """Answer the questions of this instant, unless something more urgent is due now: then they wait for it."""
+        ready = self.ready
+        while ready:
+            if self.clock.due(DELIVERY):
+                if not self._answer_due:
+                    self._answer_due = True
+                    self.clock.call_at(self.clock._now, ANSWER, self._answer_later, None)
+                return
+            asked = ready.popleft()
+            if asked.open:
+                mind = asked.port.host.mind
+                if mind is None:
+                    self.answer(asked)
+                else:
+                    mind.ask(asked)
+
+    def _answer_later(self, _: None) -> None:
+        self._answer_due = False
+        self.answer_all()
+
+    def answer(self, asked: Asked) -> None:
+        """Ask the strategy, now; what is illegal, or cannot be afforded, is answered by `otherwise`."""
+        port, question = asked.port, asked.question
+        host = port.host
+        host.account.asking = port.conversation
+        mechanism = port.talk.mechanism
+        strategy = host.strategy
+        try:
+            if strategy is not None:
+                answer = strategy(question, host.agent)
+            elif mechanism is not None:
+                answer = mechanism.default_strategy(question, host.agent)
+            else:
+                answer = question.otherwise
+            legal = question.accepts(answer)
+        except Exception as error:  # a strategy is not ours: whatever it does must not stop the run
+            port.note("note", f"{type(error).__name__} in the strategy: {error}")
+            self.conclude(asked, question.otherwise, "error")
+            return
+        if not legal:
+            if inspect.iscoroutine(answer):
+                answer.close()
+                port.note("note", "the strategy is a coroutine, which only live minds are")
+            self.conclude(asked, question.otherwise, "illegal")
+            return
+        commitment = question.commits(answer)
+        if commitment is not None and not host.account.hold(port.conversation, asked.name, commitment):
+            self.conclude(asked, question.otherwise, "unfunded")
+            return
+        self.conclude(asked, answer, "ok")
+
+    def conclude(self, asked: Asked, answer: Any, status: str) -> None:
+        """Give an answer to the role that asked."""
+        port = asked.port
+        port.close_question(asked)
+        port.rows.append((self.clock._now, "answer", port.conversation, port.me, asked.name, answer, status))
+        if port.guarded:
+            port.enter("on_decision", asked.name, answer)
+        else:
+            port.role.on_decision(asked.name, answer)
+
+    # ------------------------------------------------------------------ money and work
+    def award(self, port: Port, effect: str, line: Award) -> None:
+        """Carry out an award, once: it binds, and money moves or goes into escrow."""
+        talk = port.talk
+        item = next((i for i in talk.items if i.id == line.item), None)
+        if item is None and line.seller is None and talk.mechanism is not None:
+            raise LocalProtocolError(f"{port.me} awards {line.item}, which is not on offer in {talk.id}")
+        procured = item is not None and item.procured
+        if self.ledger.award(effect, talk.id, port.me, line, procured):
+            port.note("award", line)
+            self.awards.append((talk.id, line))
+
+    def settle(
+        self, port: Port, effect: str, item: str, paid: float, winner: AgentId | None, penalty: float
+    ) -> None:
+        """Pay for delivered work, once."""
+        if self.ledger.settle(effect, port.conversation, item, paid, winner, penalty):
+            port.note("settle", item, paid, winner, penalty)
+            key = (port.conversation, item)
+            self.paid[key] = self.paid.get(key, 0.0) + paid
+
+    def work(self, task: Task, agent: AgentId) -> Report:
+        """What truly happens when an agent does a task."""
+        if self.instance is not None:
+            report = self.instance.work(task, agent)
+        else:
+            estimate = self.hosts[agent].agent.estimate(task) or Estimate()
+            report = Report("done", estimate.cost, estimate.quality, estimate.seconds)
+        if not 0.0 <= report.seconds < float("inf"):
+            raise ScenarioError(f"seconds of {task.id} by {agent}", report.seconds, "a finite number of 0 or more")
+        return report
+
+    def work_ended(self, job: Job) -> None:
+        """Keep what a job came to, for the result; not the job, which holds its whole conversation."""
+        assert job.report is not None
+        self.done.append(Done(job.port.conversation, job.port.me, job.task, job.report, self.clock._now))
+
+    # ------------------------------------------------------------------ odds and ends
+    def proof(self, agent: AgentId, body: Any) -> bytes:
+        """An agent's signature: a code under a key that only this world and the agent know."""
+        key = f"{self.seed}/{agent}".encode()
+        return hmac.digest(key, msgspec.msgpack.encode(body), "sha256")
+
+    def verified(self, message: object) -> bool:
+        """Whether every signature in a message, however deep, is true."""
+        return all(hmac.compare_digest(s.proof, self.proof(s.by, s.body)) for s in signatures(message))
+
+    def bury_timer(self) -> None:
+        """A timer was cancelled: its entry stays in the heap until half of the heap is dead."""
+        self.dead_timers += 1
+        if self.dead_timers > _SWEEP_TIMERS and self.dead_timers * 2 > len(self.clock):
+            self.clock.sweep(lambda entry: entry[3] is fire and not entry[4].live)
+            self.dead_timers = 0
+
+
+def _start(port: Port) -> None:
+    port.enter("on_start")
+
+
+def _tell_parent(talk: Conversation) -> None:
+    assert talk.parent is not None and talk.outcome is not None
+    talk.parent.child_ended(talk.id, talk.outcome)
+
+
+class Market:
+    """What an operator sees of a simulated world (`walras.agents.MarketView`)."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    @property
+    def agents(self) -> Mapping[AgentId, Agent]:
+        return {id_: host.agent for id_, host in self._world.hosts.items()}
+
+    def estimate(self, agent: AgentId, task: Task) -> Estimate | None:
+        instance = self._world.instance
+        return instance.estimate(agent, task) if instance is not None else self._world.host(agent).agent.claim(task)
+
+    def load(self, agent: AgentId) -> int:
+        return self._world.host(agent).worker.load
