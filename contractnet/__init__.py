@@ -30,39 +30,53 @@ _HOMES = {
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605  # computed, so that it cannot drift from the table
-
 if TYPE_CHECKING:
-    from contractnet.announcer import Announcer as Announcer
-    from contractnet.awarding import (
-        AwardRule as AwardRule,
-        BestValue as BestValue,
-        Weighted as Weighted,
-        best_value as best_value,
-        cheapest as cheapest,
-        earliest_finish as earliest_finish,
-    )
-    from contractnet.contractor import Contractor as Contractor
-    from contractnet.manager import Manager as Manager
-    from contractnet.mechanism import ContractNet as ContractNet
+    from contractnet.announcer import Announcer
+    from contractnet.awarding import AwardRule, BestValue, Weighted, best_value, cheapest, earliest_finish
+    from contractnet.contractor import Contractor
+    from contractnet.manager import Manager
+    from contractnet.mechanism import ContractNet
     from contractnet.messages import (
-        AcceptProposal as AcceptProposal,
-        CallForProposals as CallForProposals,
-        Cancel as Cancel,
-        Failure as Failure,
-        Inform as Inform,
-        NotUnderstood as NotUnderstood,
-        ProposalWanted as ProposalWanted,
-        Propose as Propose,
-        Refuse as Refuse,
-        RejectProposal as RejectProposal,
-        TieDecided as TieDecided,
+        AcceptProposal,
+        CallForProposals,
+        Cancel,
+        Failure,
+        Inform,
+        NotUnderstood,
+        ProposalWanted,
+        Propose,
+        Refuse,
+        RejectProposal,
+        TieDecided,
     )
-    from contractnet.strategies import (
-        capacity_aware as capacity_aware,
-        markup as markup,
-        truthful as truthful,
-    )
+    from contractnet.strategies import capacity_aware, markup, truthful
+
+__all__ = [
+    "AcceptProposal",
+    "Announcer",
+    "AwardRule",
+    "BestValue",
+    "CallForProposals",
+    "Cancel",
+    "ContractNet",
+    "Contractor",
+    "Failure",
+    "Inform",
+    "Manager",
+    "NotUnderstood",
+    "ProposalWanted",
+    "Propose",
+    "Refuse",
+    "RejectProposal",
+    "TieDecided",
+    "Weighted",
+    "best_value",
+    "capacity_aware",
+    "cheapest",
+    "earliest_finish",
+    "markup",
+    "truthful",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from msgspec import field
+
 from walras.allocation import Outcome
 from walras.items import Task
 from walras.messages import AgentId, ConversationId
@@ -21,8 +23,8 @@ class Announcer(Protocol):
     rules: "ContractNet"
     tasks: tuple[Task, ...]
     invited: tuple[AgentId, ...]
-    running: dict[ConversationId, str] = {}
-    outcomes: dict[str, Outcome] = {}
+    running: dict[ConversationId, str] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
     cancelled: bool = False
 
     def on_start(self) -> None:

@@ -12,7 +12,7 @@ from math import inf
 import msgspec
 
 from contractnet.messages import Propose, Reason
-from walras.errors import ScenarioError
+from walras.errors import LocalProtocolError, ScenarioError
 from walras.items import Task
 from walras.messages import AgentId
 
@@ -129,11 +129,6 @@ class Weighted(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-cheapest = LowestPrice()
-earliest_finish = EarliestFinish()
-best_value = BestValue()
-
-
 def _check_number(field: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < inf:
         raise ScenarioError(field, value, "a finite number of 0 or more")
@@ -146,20 +141,36 @@ def _scale(values: list[float]) -> list[float]:
     return [(value - low) / (high - low) for value in values]
 
 
-def acceptable(task: Task, proposals: Mapping[AgentId, Propose], now: float) -> dict[AgentId, Propose]:
-    """The proposals that may be accepted at all: still binding `now`, and not above the task's reserve."""
+cheapest = LowestPrice()
+earliest_finish = EarliestFinish()
+best_value = BestValue()
+
+
+def best(
+    rule: AwardRule, task: Task, proposals: Mapping[AgentId, Propose], at: float, places: int
+) -> tuple[list[AgentId], list[AgentId]]:
+    """The leaders among the acceptable proposals: those that bind at this time and are not above the task's reserve.
+
+    Returns:
+        As `leaders`: who wins outright, and who ties for the places that are left.
+
+    Raises:
+        LocalProtocolError: if the rule scores somebody who has made no acceptable proposal.
+    """
     limit = inf if task.reserve is None else task.reserve
-    return {agent: p for agent, p in proposals.items() if p.valid_until >= now and p.price <= limit}
+    acceptable = {agent: p for agent, p in proposals.items() if p.valid_until >= at and p.price <= limit}
+    scores = rule(task, acceptable)
+    if not scores.keys() <= acceptable.keys():
+        raise LocalProtocolError(f"{rule} scores {[*scores]}; expected some of {[*acceptable]}")
+    return leaders(scores, places)
 
 
-def rejections(task: Task, proposals: Mapping[AgentId, Propose], now: float) -> dict[Reason, list[AgentId]]:
-    """Who is rejected for which reason: expired, over-budget, and all others lost."""
+def rejections(task: Task, proposals: Mapping[AgentId, Propose], at: float) -> dict[Reason, list[AgentId]]:
+    """Who is rejected for which reason: expired at this time, over-budget, and all others lost."""
     limit = inf if task.reserve is None else task.reserve
     found: defaultdict[Reason, list[AgentId]] = defaultdict(list)
     for agent, p in proposals.items():
-        found["expired" if p.valid_until < now else "over-budget" if p.price > limit else "lost"].append(
-            agent
-        )
+        found["expired" if p.valid_until < at else "over-budget" if p.price > limit else "lost"].append(agent)
     return found
 
 

@@ -1,5 +1,6 @@
 """The participant of a Contract Net: it proposes or refuses, and does the task if its proposal is accepted."""
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -53,8 +54,8 @@ class Contractor(Protocol):
     proposal: Propose | None = None
     valid_until: float = 0.0
     """Until when the rules let a proposal bind."""
-    waiting: dict[str, str] = {}
-    """What has not ended yet: our own work by its key, parts by their conversations."""
+    waiting: tuple[str, ...] = ()
+    """What has not ended yet: our own work, by its key, and parts, by their conversations."""
     cancelled: bool = False
     wrong: str = ""
     """What went wrong first."""
@@ -66,8 +67,11 @@ class Contractor(Protocol):
     def consider(self, sender: AgentId, call: CallForProposals) -> None:
         """Ask our mind. Its deadline leaves time for the answer to travel; if that has passed, it is a refusal."""
         if self.state != "new":
-            return self.ignore(call, "a second call for proposals")
+            self.ignore(call, "a second call for proposals")
+            return
         rules, reply_by = self.rules, call.reply_by
+        if reply_by == inf:  # a stranger's call, without a deadline: our own rules have one
+            reply_by = self.now + rules.reply_within_s
         self.state, self.call, self.valid_until = "deciding", call, reply_by + rules.valid_for_s
         self.decide(
             "bid",
@@ -82,20 +86,22 @@ class Contractor(Protocol):
         )
 
     def on_decision(self, name: str, answer: Propose | Refuse | NotUnderstood) -> None:
-        if type(answer) is not Propose:
+        if type(answer) is Propose:
+            if answer.valid_until > self.valid_until:
+                answer = replace(answer, valid_until=self.valid_until)
+            self.state, self.proposal = "proposed", answer
             self.send(self.manager, answer)
-            return self.finish(_REFUSED)
-        if answer.valid_until > self.valid_until:
-            answer = replace(answer, valid_until=self.valid_until)
-        self.state, self.proposal = "proposed", answer
-        self.send(self.manager, answer)
+        else:
+            self.send(self.manager, answer)
+            self.finish(_REFUSED)
 
     @on(RejectProposal, NotUnderstood)
     def release(self, sender: AgentId, message: Message) -> None:
         """We are free again."""
-        if self.state != "proposed" or sender != self.manager:
-            return self.puzzle_over(sender, message)
-        self.finish(_RELEASED)
+        if self.state == "proposed" and sender == self.manager:
+            self.finish(_RELEASED)
+        else:
+            self.puzzle_over(sender, message)
 
     def puzzle_over(self, sender: AgentId, message: Message) -> None:
         """Out of sequence: ignored; if we know of nothing that it could be about, we say so, once."""
@@ -109,20 +115,20 @@ class Contractor(Protocol):
     def start_work(self, sender: AgentId, message: AcceptProposal) -> None:
         """Do the task, and have its parts done, unless our proposal has ceased to bind."""
         if self.state != "proposed" or sender != self.manager:
-            return self.puzzle_over(sender, message)
+            self.puzzle_over(sender, message)
+            return
         assert self.call is not None and self.proposal is not None
         if self.now > self.proposal.valid_until:
             self.send(self.manager, _EXPIRED)
-            return self.finish(Outcome("expired"))
+            self.finish(Outcome("expired"))
+            return
         if self.rules.reserve == "eager":
             self.withdraw("bid")  # the work takes the slot that the proposal held
-        self.state = "working"
         task, others = self.call.task, [a for a in self.rules.partners if a not in (self.me, self.manager)]
-        self.waiting[task.id] = "work"
+        self.state, self.waiting = "working", (task.id,)
         self.perform(task.id, task)
         for part in task.parts if others else ():
-            child = self.open(self.rules, [part], others, message.result_by - self.rules.margin_s)
-            self.waiting[child] = "part"
+            self.waiting += (self.open(self.rules, [part], others, message.result_by - self.rules.margin_s),)
 
     def on_performed(self, key: str, report: Report) -> None:
         self.report = report
@@ -133,7 +139,7 @@ class Contractor(Protocol):
 
     def one_ended(self, part: str, status: str) -> None:
         """Our own work, or a part, has ended; the first that went wrong stops the others."""
-        del self.waiting[part]
+        self.waiting = tuple(other for other in self.waiting if other != part)
         if status != "done" and not self.wrong:
             self.wrong = f"{part}: {status}"
             if not self.cancelled:
@@ -143,8 +149,9 @@ class Contractor(Protocol):
 
     def stop_all(self) -> None:
         """Stop our own work, and cancel the parts."""
-        for part, kind in self.waiting.items():
-            if kind == "work":
+        assert self.call is not None
+        for part in self.waiting:
+            if part == self.call.task.id:
                 self.stop(part)
             else:
                 self.cancel(part)

@@ -3,9 +3,10 @@
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from msgspec import field
 from msgspec.structs import replace
 
-from contractnet.awarding import acceptable, leaders, rejections
+from contractnet.awarding import best, rejections
 from contractnet.messages import (
     AcceptProposal,
     CallForProposals,
@@ -20,13 +21,13 @@ from contractnet.messages import (
     is_sound,
 )
 from walras.allocation import Award, Outcome, Report
-from walras.errors import LocalProtocolError
 from walras.items import Task
 from walras.messages import AgentId, ConversationId
 from walras.protocol import Protocol, on
 
 if TYPE_CHECKING:
     from contractnet.mechanism import ContractNet
+
 
 _LIVE = ("invited", "proposed", "accepted", "cancelling")
 
@@ -62,38 +63,32 @@ class Manager(Protocol):
     reply_by: float = 0.0
     awaited: int = 0
     """How many have yet to answer: the call while bidding, the cancel while cancelling."""
-    proposals: dict[AgentId, Propose] = {}
+    proposals: dict[AgentId, Propose] = field(default_factory=dict)
     """Sound proposals that we have not answered."""
-    contracts: dict[AgentId, Award] = {}
+    contracts: dict[AgentId, Award] = field(default_factory=dict)
     """What is accepted, and neither delivered nor given up."""
-    kept: list[Award] = []
-    reports: list[Report] = []
+    kept: list[Award] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
     broken: int = 0
     again: ConversationId = ""
     """The conversation in which the task is announced again."""
 
     # ------------------------------------------------------------------ bidding
     def on_start(self) -> None:
-        window = self.reply_window(self.now)
-        if not self.standing or window <= self.rules.margin_s:
-            return self.end(note="no time was left" if self.standing else "there was nobody to ask")
-        self.state, self.awaited, self.reply_by = "bidding", len(self.standing), self.now + window
-        self.set_timer("reply", self.reply_by)
-        self.broadcast(tuple(self.standing), CallForProposals(self.task, self.reply_by))
-
-    def last_result_by(self) -> float:
-        """The latest result deadline that leaves time for a cancel before the end."""
-        return self.finish_by - self.rules.margin_s - self.rules.cancel_within_s
-
-    def reply_window(self, at: float) -> float:
-        """How long to await proposals if we ask at this time: at most half of what is left, the rest is for work."""
-        return min(self.rules.reply_within_s, (self.last_result_by() - at) / 2)
+        reply_by = self.rules.reply_by(self.now, self.finish_by)
+        if reply_by is None or not self.standing:
+            self.end(note="no time was left" if self.standing else "there was nobody to ask")
+        else:
+            self.state, self.awaited, self.reply_by = "bidding", len(self.standing), reply_by
+            self.set_timer("reply", reply_by)
+            self.broadcast(tuple(self.standing), CallForProposals(self.task, reply_by))
 
     @on(Propose)
     def take_proposal(self, sender: AgentId, proposal: Propose) -> None:
         """One more proposal."""
         if self.standing.get(sender) != "invited":
-            return self.turn_away(sender, proposal)
+            self.turn_away(sender, proposal)
+            return
         if is_sound(proposal):
             self.standing[sender] = "proposed"
             self.proposals[sender] = proposal
@@ -147,13 +142,13 @@ class Manager(Protocol):
     def award_best(self) -> None:
         """Accept the best for what nobody does yet; reject the others, or hold them; if nobody works, conclude."""
         places = self.task.copies - len(self.kept) - len(self.contracts)
-        result_by = min(self.now + self.rules.result_within_s, self.last_result_by())
-        if places and self.proposals and result_by - self.now > self.rules.margin_s:
+        result_by, margin_s = self.rules.result_by(self.now, self.finish_by), self.rules.margin_s
+        if places and self.proposals and result_by is not None:
             for winner in self.choose(places):
                 self.accept(winner, result_by)
         if self.proposals and not (self.contracts and self.rules.hold_losers):
             self.standing.update(dict.fromkeys(self.proposals, "rejected"))
-            for reason, losers in rejections(self.task, self.proposals, self.now).items():
+            for reason, losers in rejections(self.task, self.proposals, self.now + margin_s).items():
                 self.broadcast(losers, RejectProposal(reason))
             self.proposals.clear()
         if not self.contracts:
@@ -161,16 +156,12 @@ class Manager(Protocol):
 
     def choose(self, places: int) -> list[AgentId]:
         """The best by the rules' score; between equals our own dice decide, whoever came first."""
-        candidates = acceptable(self.task, self.proposals, self.now)
-        winners, tied = leaders(self.rules.award_rule(self.task, candidates), places)
+        arrives = self.now + self.rules.margin_s
+        winners, tied = best(self.rules.award_rule, self.task, self.proposals, arrives, places)
         if tied:
             places -= len(winners)
             self.publish(TieDecided(self.task.id, tuple(tied), places))
             winners += self.rng.sample(tied, places)
-        if not candidates.keys() >= set(winners):
-            raise LocalProtocolError(
-                f"{self.rules.award_rule} scores {winners}; expected acceptable proposers"
-            )
         return winners
 
     def accept(self, winner: AgentId, result_by: float) -> None:
@@ -196,16 +187,15 @@ class Manager(Protocol):
     @on(Failure)
     def take_failure(self, sender: AgentId, failure: Failure) -> None:
         """A contractor has failed; or our cancel has."""
-        reason, cancelling = failure.reason, self.standing.get(sender) == "cancelling"
-        if not cancelling and (
-            sender not in self.contracts or reason in ("cannot-cancel", "already-finished")
-        ):
+        contract, cancelling = sender in self.contracts, self.standing.get(sender) == "cancelling"
+        report, of_cancel = failure.report, failure.reason in ("cannot-cancel", "already-finished")
+        if not cancelling and (of_cancel or not contract):
             self.ignore(failure, "the sender has no such contract")
-        elif reason == "cannot-cancel" and self.state == "cancelling":
+        elif contract and failure.reason == "cannot-cancel" and self.state == "cancelling":
             self.standing[sender] = "uncancellable"  # its result is still due, and still paid
             self.awaited -= 1
-        elif reason == "already-finished" and failure.report is not None and failure.report.status == "done":
-            self.part_with(sender, "done", failure.report)  # its Inform is late, or lost
+        elif contract and of_cancel and report is not None and report.status == "done":
+            self.part_with(sender, "done", report)  # its Inform is late, or lost
         else:
             self.part_with(sender, "failed")
 
@@ -230,7 +220,7 @@ class Manager(Protocol):
         elif not self.awaited and not self.contracts:
             self.end("cancelled")
 
-    # ------------------------------------------------------------------ silence, cancelling, the end
+    # ------------------------------------------------------------------ silence and cancelling
     def on_timer(self, name: Any) -> None:
         if name == "reply":
             self.close_bidding()
@@ -247,31 +237,27 @@ class Manager(Protocol):
     def call_off(self, agents: list[AgentId], timer: Any) -> None:
         """Cancel the parts of these participants; their answers are awaited until the timer of this name."""
         self.standing.update(dict.fromkeys(agents, "cancelling"))
-        self.set_timer(
-            timer, min(self.now + self.rules.cancel_within_s, self.finish_by - self.rules.margin_s)
-        )
+        self.set_timer(timer, self.rules.cancel_by(self.now, self.finish_by))
         self.broadcast(agents, Cancel())
 
     def on_cancel(self) -> None:
+        live = [agent for agent, standing in self.standing.items() if standing in _LIVE]
         if self.state == "announced again":
             self.cancel(self.again)
-        elif self.state != "cancelling":
-            live = [agent for agent, standing in self.standing.items() if standing in _LIVE]
-            if self.state in ("new", "pausing") or not live:
-                return self.end("cancelled")
+        elif self.state in ("bidding", "working") and live:
             self.cancel_timer("reply")
             self.proposals.clear()
             self.state, self.awaited = "cancelling", len(live)
             self.call_off(live, "cancel")
+        elif self.state != "cancelling":
+            self.end("cancelled")
 
+    # ------------------------------------------------------------------ the end
     def conclude(self) -> None:
         """Nobody works: the task is done, or announced again, or given up."""
-        again_at = self.now + self.rules.pause_s
-        if (
-            len(self.kept) < self.task.copies
-            and self.rules.announcements > 1
-            and self.reply_window(again_at) > self.rules.margin_s
-        ):
+        rules, again_at = self.rules, self.now + self.rules.pause_s
+        more = len(self.kept) < self.task.copies and rules.announcements > 1
+        if more and rules.reply_by(again_at, self.finish_by) is not None:
             self.state = "pausing"
             self.set_timer("again", again_at)
         else:
@@ -281,7 +267,7 @@ class Manager(Protocol):
         """Ask everybody who has not done it already, in a conversation of its own."""
         self.state = "announced again"
         rules = replace(self.rules, announcements=self.rules.announcements - 1)
-        task = replace(self.task, copies=self.task.copies - len(self.kept)) if self.kept else self.task
+        task = replace(self.task, copies=self.task.copies - len(self.kept))
         others = [agent for agent, standing in self.standing.items() if standing != "done"]
         self.again = self.open(rules, [task], others, self.finish_by - self.rules.margin_s)
 
@@ -292,12 +278,14 @@ class Manager(Protocol):
         self.end("cancelled" if outcome.status == "cancelled" else "", f"asked again: {outcome.why}")
 
     def end(self, status: str = "", note: str = "") -> None:
-        """Finish; what was not done says how the participants stood, and a note."""
+        """Finish; unless all is done, say how the participants stood."""
+        why = ""
         if not status and len(self.kept) == self.task.copies:
-            return self.finish(Outcome("done", tuple(self.kept), tuple(self.reports)))
-        status = status or ("partial" if self.kept else "failed" if self.broken else "unassigned")
-        stood = ", ".join(f"{n} {standing}" for standing, n in Counter(self.standing.values()).items())
-        why = "; ".join(part for part in (stood, note) if part)
+            status = "done"
+        else:
+            status = status or ("partial" if self.kept else "failed" if self.broken else "unassigned")
+            stood = [f"{n} {standing}" for standing, n in Counter(self.standing.values()).items()]
+            why = "; ".join(part for part in (", ".join(stood), note) if part)
         self.finish(Outcome(status, tuple(self.kept), tuple(self.reports), why))
 
     def on_late(self, sender: AgentId, message: Any) -> None:
@@ -309,12 +297,10 @@ class Manager(Protocol):
     def check(self) -> None:
         """One contract per copy, with somebody who proposed; nobody is awaited twice or forgotten."""
         standings = Counter(self.standing.values())
-        assert len(self.contracts) + len(self.kept) <= self.task.copies or self.again
+        assert len(self.contracts) + len(self.kept) <= self.task.copies
         assert all(self.standing[a] in ("accepted", "cancelling", "uncancellable") for a in self.contracts)
         assert all(self.standing[agent] == "proposed" for agent in self.proposals)
         if self.state == "bidding":
-            assert self.awaited == standings["invited"] > 0
-            assert not self.contracts
+            assert self.awaited == standings["invited"] > 0 == len(self.contracts)
         elif self.state == "cancelling":
             assert self.awaited == standings["cancelling"]
-        assert self.state != "working" or self.contracts or self.awaited == 0

@@ -27,6 +27,8 @@ from walras.messages import AgentId, Envelope, Message
 from walras.protocol import Protocol
 from walras.questions import Question
 
+_INVITING = (CallForProposals, AcceptProposal, RejectProposal, Cancel)
+
 
 class ContractNet(Mechanism, frozen=True, kw_only=True):
     """The Contract Net protocol: announce a task, compare proposals, award, await the result, pay on delivery.
@@ -39,7 +41,8 @@ class ContractNet(Mechanism, frozen=True, kw_only=True):
         result_within_s: how long a result is awaited after the award, seconds. Silence is noticed then and not before:
             make it shorter than the conversation if an award is to be made again after a crash.
         cancel_within_s: how long the answer to a cancel is awaited, seconds.
-        valid_for_s: how long after the reply deadline a proposal goes on to bind, seconds.
+        valid_for_s: how long after the reply deadline a proposal goes on to bind, seconds; at least `margin_s`, so that
+            an acceptance can arrive in time.
         margin_s: what is allowed for a message on its way, seconds: minds answer that much before the reply deadline,
             and the last deadline lies that much before the end of the conversation.
         announcements: how often a task is announced at most, the first time included.
@@ -109,6 +112,22 @@ class ContractNet(Mechanism, frozen=True, kw_only=True):
         if self.reserve not in ("lazy", "eager"):
             raise ScenarioError("reserve", self.reserve, "'lazy' or 'eager'")
 
+    # ------------------------------------------------------------------ deadlines
+    def reply_by(self, now: float, finish_by: float) -> float | None:
+        """Until when to await proposals, asking now: at most half of the time is for them. None: too little is left."""
+        window = min(self.reply_within_s, (finish_by - self.margin_s - self.cancel_within_s - now) / 2)
+        return now + window if window > self.margin_s else None
+
+    def result_by(self, now: float, finish_by: float) -> float | None:
+        """Until when to await a result, awarding now, with time for a cancel after it. None: too little is left."""
+        by = min(now + self.result_within_s, finish_by - self.margin_s - self.cancel_within_s)
+        return by if by - now > self.margin_s else None
+
+    def cancel_by(self, now: float, finish_by: float) -> float:
+        """Until when to await the answer to a cancel."""
+        return min(now + self.cancel_within_s, finish_by - self.margin_s)
+
+    # ------------------------------------------------------------------ roles
     def opener(self, me: AgentId, items: tuple[Item, ...], participants: tuple[AgentId, ...]) -> Protocol:
         """A `Manager` for one task, an `Announcer` for several."""
         tasks = tuple(item for item in items if isinstance(item, Task))
@@ -121,8 +140,8 @@ class ContractNet(Mechanism, frozen=True, kw_only=True):
         return Manager(self, tasks[0], invited)
 
     def join(self, me: AgentId, invitation: Envelope | None) -> Contractor | None:
-        """A `Contractor`, for whoever is sent anything but a `NotUnderstood`: that one is never answered in kind."""
-        if invitation is None or type(invitation.message) is NotUnderstood:
+        """A `Contractor`, for whoever is sent what managers say; one who has missed the call can at least say so."""
+        if invitation is None or type(invitation.message) not in _INVITING:
             return None
         return Contractor(self, invitation.sender)
 

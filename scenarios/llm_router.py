@@ -8,6 +8,7 @@ MT-SR-IA in the taxonomy of Gerkey and Mataric (Int. J. Robotics Research 23(9),
 
 from collections.abc import Mapping
 from functools import cached_property
+from math import fsum
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -112,11 +113,18 @@ class RouterInstance(Instance):
         self._by_id = {agent.id: agent for agent in agents}
         seconds = [self._mean_seconds(model) for model in models]
         gap = gap_at_load(settings.load, [settings.slots] * len(models), seconds)
-        requests = Arrivals(settings.trace, raw).draw(settings.tasks, stream(seed, "arrivals"), mean_gap_s=gap)
+        requests = Arrivals(settings.trace, raw).draw(
+            settings.tasks, stream(seed, "arrivals"), mean_gap_s=gap
+        )
         kinds = stream(seed, "kinds")
-        tasks = [self._task(number, request, kinds.choice(self.runs.kinds)) for number, request in enumerate(requests, 1)]
+        tasks = [
+            self._task(number, request, kinds.choice(self.runs.kinds))
+            for number, request in enumerate(requests, 1)
+        ]
         arrivals = [
-            Arrival(request.at_s, (task,), ROUTER, self._invited(task, models), request.at_s + settings.within_s)
+            Arrival(
+                request.at_s, (task,), ROUTER, self._invited(task, models), request.at_s + settings.within_s
+            )
             for task, request in zip(tasks, requests, strict=True)
         ]
         super().__init__(agents, arrivals, seed=seed)
@@ -144,7 +152,7 @@ class RouterInstance(Instance):
 
     def _mean_seconds(self, model: str) -> float:
         kinds = self.runs.kinds
-        return sum(self.runs.expected(kind, model, "train").seconds for kind in kinds) / len(kinds)
+        return fsum(self.runs.expected(kind, model, "train").seconds for kind in kinds) / len(kinds)
 
     def _task(self, number: int, request: Request, kind: str) -> Task:
         settings = self.settings
@@ -159,7 +167,9 @@ class RouterInstance(Instance):
     def _invited(self, task: Task, models: tuple[str, ...]) -> tuple[AgentId, ...]:
         if self.settings.invite is None or self.settings.invite >= len(models):
             return models
-        ranked = sorted(models, key=lambda model: (-self.worth(task, self.estimate(model, task) or Estimate()), model))
+        ranked = sorted(
+            models, key=lambda model: (-self.worth(task, self.estimate(model, task) or Estimate()), model)
+        )
         return tuple(sorted(ranked[: self.settings.invite]))
 
     # ------------------------------------------------------------------ what truly happens
@@ -190,7 +200,7 @@ class RouterInstance(Instance):
 
     @cached_property
     def _optimum(self) -> Optimum:
-        from scenarios.llm_router_optimum import Problem, bound, exact  # noqa: PLC0415  # SciPy, which takes a while
+        from scenarios.llm_router_optimum import Problem, bound, exact  # SciPy, which takes a while
 
         models = [agent for agent in self.agents if agent.id != ROUTER]
         outcomes = [[self._run(task, model.id) for model in models] for task in self._tasks]
@@ -199,7 +209,10 @@ class RouterInstance(Instance):
             slots=np.array([model.capacity for model in models]),
             service_s=np.array([[run.seconds for run in row] for row in outcomes]),
             value=np.array(
-                [[self.settings.value_of_quality * run.score - run.cost_usd for run in row] for row in outcomes]
+                [
+                    [self.settings.value_of_quality * run.score - run.cost_usd for run in row]
+                    for row in outcomes
+                ]
             ),
             wait_price=self.settings.price_of_waiting,
         )
@@ -222,4 +235,6 @@ def _whole(field: str, value: object, least: int) -> None:
 def _number(field: str, value: object, *, positive: bool) -> None:
     good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
     if not good or (positive and value == 0):
-        raise ScenarioError(field, value, "a finite number above 0" if positive else "a finite number of 0 or more")
+        raise ScenarioError(
+            field, value, "a finite number above 0" if positive else "a finite number of 0 or more"
+        )

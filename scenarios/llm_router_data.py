@@ -1,9 +1,10 @@
 """Recorded runs of LLMs and recorded request arrivals: what the router's agents can do, and when work comes.
 
-Both are read from the small derived tables in ``data/llm_router`` or, given the folder of the raw files, from the records
-themselves. Source, licence and derivation stand in ``data/llm_router/README.md``.
+Both are read from the small derived tables in ``data/llm_router`` or, given the folder of the raw files, from
+the records themselves. Source, licence and derivation stand in ``data/llm_router/README.md``.
 """
 
+import itertools
 import math
 import random
 from collections.abc import Mapping, Sequence
@@ -40,7 +41,7 @@ class RunTable(msgspec.Struct, frozen=True):
 
 
 class ArrivalTable(msgspec.Struct, frozen=True):
-    """A shipped table of arrivals: the quantile function of the gaps, and (context, output, count) of the sizes."""
+    """A shipped table of arrivals: quantiles of the gaps, and (context, output, count) of the sizes."""
 
     about: dict[str, str]
     mean_gap_s: float
@@ -69,10 +70,11 @@ class Runs:
     def __init__(self, cells: Mapping[Cell, Sequence[tuple[int, Run]]]) -> None:
         self.kinds = tuple(sorted({kind for kind, _, _ in cells}))
         self.models = tuple(sorted({model for _, model, _ in cells}))
+        whole = itertools.product(self.kinds, self.models, ("train", "test"))
+        if missing := [cell for cell in whole if not cells.get(cell)]:
+            raise ScenarioError("runs", missing[0], "at least one run for every (kind, model, split)")
         self._outcomes = {cell: [run for _, run in atoms] for cell, atoms in cells.items()}
-        self._weights = {
-            cell: list(accumulate(weight for weight, _ in atoms)) for cell, atoms in cells.items()
-        }
+        self._weights = {cell: list(accumulate(n for n, _ in atoms)) for cell, atoms in cells.items()}
         self._means = {cell: mean_run(atoms) for cell, atoms in cells.items()}
 
     @classmethod
@@ -80,25 +82,20 @@ class Runs:
         """Read the shipped tables or, with the folder `raw`, every recorded run (weight 1 each)."""
         if raw is not None:
             return cls({cell: [(1, run) for run in runs] for cell, runs in read_runs(raw).items()})
-        tables = [
-            (split, msgspec.json.decode(shipped(f"runs_{split}"), type=RunTable))
-            for split in ("train", "test")
-        ]
-        return cls(
-            {
-                (kind, model, split): [(count, Run(*outcome)) for count, *outcome in atoms]
-                for split, table in tables
-                for model, kinds in table.cells.items()
-                for kind, atoms in kinds.items()
-            }
-        )
+        cells = {}
+        for split in ("train", "test"):
+            table = msgspec.json.decode(shipped(f"runs_{split}"), type=RunTable)
+            for model, kinds in table.cells.items():
+                for kind, atoms in kinds.items():
+                    cells[kind, model, split] = [(count, Run(*outcome)) for count, *outcome in atoms]
+        return cls(cells)
 
     def expected(self, kind: str, model: str, split: Split = "train") -> Run:
         """The mean outcome over the runs of a cell."""
         return self._means[self._cell(kind, model, split)]
 
     def draw(self, kind: str, model: str, rng: random.Random, split: Split = "test") -> Run:
-        """One outcome of a cell, by weight. Key `rng` by (seed, task, agent) and no protocol can change the draw."""
+        """One outcome, by weight; with `rng` keyed by (seed, task, agent) no protocol can change it."""
         cell = self._cell(kind, model, split)
         return rng.choices(self._outcomes[cell], cum_weights=self._weights[cell])[0]
 
@@ -113,8 +110,8 @@ class Runs:
 class Arrivals:
     """When requests come and how large they are, as in one recorded hour.
 
-    From the shipped table the gaps are independent draws from the recorded distribution; from the raw trace they are the
-    recorded gaps in their recorded order, bursts included, from a random starting point and round the end if need be.
+    From the shipped table, gaps are independent draws from the recorded distribution. From the raw trace they
+    are the recorded gaps in their order, bursts included, from a random start and round the end if need be.
 
     Parameters
     ----------
@@ -133,12 +130,11 @@ class Arrivals:
         one_of("trace", trace, ("conv", "code"))
         self._recorded = None if raw is None else read_arrivals(raw, trace)
         self._table = msgspec.json.decode(shipped(f"arrivals_{trace}"), type=ArrivalTable)
-        self.mean_gap_s = (
-            self._table.mean_gap_s if self._recorded is None else float(self._recorded[0].mean())
-        )
+        recorded = self._recorded
+        self.mean_gap_s = self._table.mean_gap_s if recorded is None else float(recorded[0].mean())
 
     def gaps(self, n: int, rng: random.Random) -> list[float]:
-        """`n` gaps between arrivals, scaled to a mean of exactly 1, so that a load means the same in every run."""
+        """`n` gaps between arrivals, scaled to a mean of exactly 1: a load then means the same every time."""
         return [gap for gap, _, _ in self._rows(n, rng)]
 
     def draw(self, n: int, rng: random.Random, mean_gap_s: float | None = None) -> list[Request]:
@@ -157,7 +153,7 @@ class Arrivals:
             first = rng.randrange(len(self._recorded[0]))
             rows = (first + np.arange(n)) % len(self._recorded[0])
             gaps, sizes = self._recorded[0][rows], self._recorded[1][rows].tolist()
-        # The mean over a run of a bursty trace varies severalfold: only after scaling is the load what the caller said.
+        # Means over a bursty trace vary severalfold: only scaled is the load what the caller said.
         scaled = (gaps / (math.fsum(gaps.tolist()) / n)).tolist()
         return [
             (gap, int(context), int(output)) for gap, (context, output) in zip(scaled, sizes, strict=True)
@@ -174,7 +170,7 @@ class Arrivals:
 
 
 def gap_at_load(load: float, slots: Sequence[int], seconds: Sequence[float]) -> float:
-    """Mean gap between arrivals at which tasks come at `load` times the rate at which all agents together can serve.
+    """Mean gap between arrivals when tasks come at `load` times the rate at which all agents can serve.
 
     Parameters
     ----------

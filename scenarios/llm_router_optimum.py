@@ -23,7 +23,7 @@ Ints = NDArray[np.int64]
 # Periods of the price grid, coarse to fine: a coarse dual is a good start for a finer one.
 BINS = (6, 12, 24, 48, 96)
 ROUNDS = 40  # subgradient steps on each grid
-MOST_COLUMNS = 4_000_000  # (task, agent, start) triples; a grid that would have more is not tried
+MOST_COLUMNS = 2_000_000  # (task, agent, start) triples; a grid that is likely to have more is not tried
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -74,8 +74,8 @@ class Problem(msgspec.Struct, frozen=True):
 def exact(problem: Problem, most_nodes: int = 100_000) -> Optimum:
     """The optimum of a small problem.
 
-    Maximise, over the tasks that are done, the sum of value[i, j] - wait_price * (finish_i - arrival_i), where
-    agent j does task i without a break, not before it arrives, and at most slots[j] tasks at once.
+    Maximise, over the tasks that are done, the sum of value[i, j] - wait_price * (finish_i - arrival_i),
+    where agent j does task i without a break, not before it arrives, and at most slots[j] tasks at once.
 
     Parameters
     ----------
@@ -93,8 +93,8 @@ def exact(problem: Problem, most_nodes: int = 100_000) -> Optimum:
     -----
     Best-first branch and bound over schedules in order of start. Starting earlier never hurts, so in some
     optimum every task starts when it arrives or when a slot of its agent comes free, whichever is later; in
-    order of start, each is the next to take the earliest free slot of one agent. A node hopes that every other
-    task could start as if it were the next.
+    order of start, each is the next to take the earliest free slot of one agent. A node hopes that every
+    other task could start as if it were the next.
 
     Examples
     --------
@@ -133,7 +133,7 @@ def bound(problem: Problem) -> Optimum:
     Parameters
     ----------
     problem : Problem
-        Of any size: about a second for 500 tasks and 19 agents, some seconds for 10,000.
+        Of any size: a second or two for 500 tasks and 19 agents, up to ten for 10,000.
 
     Returns
     -------
@@ -143,7 +143,7 @@ def bound(problem: Problem) -> Optimum:
     Notes
     -----
     Lagrangian relaxation of the slots. Let agent j ask a price p_j(t) >= 0 for each second of a slot. At most
-    c_j slots are ever busy, so tasks pay at most R = sum_j c_j * integral of p_j, and whatever the prices are::
+    c_j slots are ever busy, so tasks pay at most R = sum_j c_j * integral of p_j, and at any prices::
 
         welfare <= R + sum_i max(0, max over j, start >= arrival_i of net_ij(start) - price of its seconds)
 
@@ -189,8 +189,8 @@ class Relaxed:
     """The relaxed problem on one grid of periods: tasks pay for slots, and none is ever refused.
 
     Its columns are the (task, agent, start) triples worth a look: starts at the arrival or where start or
-    finish meets the grid, as long as the task would be worth something at no price. `use @ ledger` is what each
-    column pays, where the ledger holds each agent's prices integrated up to each point of the grid.
+    finish meets the grid, as long as the task would be worth something at no price. `use @ ledger` is what
+    each column pays; the ledger holds each agent's prices integrated up to each point of the grid.
     """
 
     def __init__(self, problem: Problem, grid: Floats) -> None:
@@ -238,7 +238,7 @@ class Relaxed:
         return np.cumsum(by_point[:, :0:-1], axis=1)[:, ::-1] * np.diff(self.grid)
 
     def descend(self, prices: Floats, target: float) -> tuple[float, Floats]:
-        """The least bound found from these prices, and where; the excess demand of a period moves its price."""
+        """The least bound found from these prices, and where; excess demand moves the price of a period."""
         least, where, stride, stalled = math.inf, prices, 1.0, 0
         for _ in range(ROUNDS):
             reached, chosen = self.best(prices)
@@ -271,7 +271,7 @@ def position(grid: Floats, times: Floats) -> tuple[Ints, Floats]:
 
 
 def schedule(problem: Problem, order_by: Floats, grid: Floats, ledger: Floats) -> tuple[float, float]:
-    """Welfare and last finish of a real schedule: each task to the agent with the best net value after prices.
+    """Welfare and last finish of a real schedule: each task goes where its net value after prices is best.
 
     Tasks are taken in the order of `order_by`, ties by arrival; each starts when it is there and a slot is
     free, and is done only if it is worth more than, by the `ledger` of a `Relaxed`, the slot is to others.

@@ -40,7 +40,9 @@ class CostTable(msgspec.Struct, frozen=True):
         ScenarioError: for a cost that is not a finite number, or seconds that are not a finite number of 0 or more.
 
     Examples:
-        >>> costs = CostTable({"draft": 2, "review": Estimate(cost=3.0, quality=0.5, seconds=60.0)}, per_size=True)
+        >>> costs = CostTable(
+        ...     {"draft": 2, "review": Estimate(cost=3.0, quality=0.5, seconds=60.0)}, per_size=True
+        ... )
         >>> costs(Task("task-1", kind="review", size=2.0))
         Estimate(cost=6.0, quality=0.5, seconds=120.0)
         >>> costs(Task("task-2", kind="translate")) is None
@@ -149,7 +151,9 @@ class Agent(msgspec.Struct):
         if not _is_whole(self.capacity, 0):
             raise ScenarioError(f"capacity of {self.id}", self.capacity, "a whole number of 0 or more")
         if not self.money >= 0:
-            raise ScenarioError(f"money of {self.id}", self.money, "a number of 0 or more (inf: unlimited credit)")
+            raise ScenarioError(
+                f"money of {self.id}", self.money, "a number of 0 or more (inf: unlimited credit)"
+            )
         if self.attention is not None and not _is_whole(self.attention, 1):
             raise ScenarioError(f"attention of {self.id}", self.attention, "1 or more, or None for no limit")
         if isinstance(self.values, Mapping) or not callable(self.values):

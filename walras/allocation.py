@@ -101,7 +101,9 @@ class Allocation(Mapping[str, Award]):
                 found.append(f"{id_} was awarded {count} times, there are {units(known[id_])}")
         return found
 
-    def check(self, items: Iterable[Item], capabilities: Mapping[AgentId, Iterable[str]] | None = None) -> None:
+    def check(
+        self, items: Iterable[Item], capabilities: Mapping[AgentId, Iterable[str]] | None = None
+    ) -> None:
         """Raise `LocalProtocolError` with the first violations, if there are any."""
         found = self.violations(items, capabilities)
         if found:

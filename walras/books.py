@@ -79,7 +79,7 @@ class AccountBook:
         self.asking: ConversationId | None = None
         self.paid, self.received = Exact(), Exact()
         self._clock = clock
-        self._holds: dict[ConversationId, dict[Hashable, Commitment]] = {}
+        self.holds: dict[ConversationId, dict[Hashable, Commitment]] = {}
         self._held, self._held_slots = Exact(), 0
         self._expiring: list[tuple[float, int, ConversationId, Hashable]] = []
         self._pushed = 0  # breaks ties in the heap: names need not be comparable
@@ -104,7 +104,7 @@ class AccountBook:
     def held(self, name: Hashable) -> float:
         """Money that is held under this name in the conversation that is `asking`."""
         self._expire()
-        holds = self._holds.get(self.asking) if self.asking is not None else None
+        holds = self.holds.get(self.asking) if self.asking is not None else None
         hold = holds.get(name) if holds is not None else None
         return hold.money if hold is not None else 0.0
 
@@ -125,7 +125,7 @@ class AccountBook:
                 f"{conversation} holds {wanted} of {self.agent_id}; expected finite money of 0 or more, "
                 "0 or more slots, and a time"
             )
-        holds = self._holds.get(conversation)
+        holds = self.holds.get(conversation)
         old = holds.get(name) if holds is not None else None
         if old is not None:
             money, slots = max(money - old.money, 0.0), max(slots - old.slots, 0)
@@ -138,7 +138,7 @@ class AccountBook:
             return False
         self._held_slots += slots
         if holds is None:
-            self._holds[conversation] = {name: wanted}
+            self.holds[conversation] = {name: wanted}
         else:
             holds[name] = wanted
         if wanted.until < _INF and (old is None or old.until < wanted.until):
@@ -155,7 +155,7 @@ class AccountBook:
 
     def release(self, conversation: ConversationId, name: Hashable | None = None) -> None:
         """End one hold of a conversation, or (None) all of them; no harm if there is none."""
-        holds = self._holds.get(conversation)
+        holds = self.holds.get(conversation)
         if holds is None:
             return
         for each in tuple(holds) if name is None else (name,):
@@ -165,7 +165,7 @@ class AccountBook:
                 if hold.money:
                     self._held.add(-hold.money)
         if not holds:
-            del self._holds[conversation]
+            del self.holds[conversation]
 
     def _expire(self) -> None:
         expiring = self._expiring
@@ -174,6 +174,6 @@ class AccountBook:
         now = self._clock()
         while expiring and now > expiring[0][0]:
             until, _, conversation, name = heappop(expiring)
-            hold = self._holds.get(conversation, {}).get(name)
+            hold = self.holds.get(conversation, {}).get(name)
             if hold is not None and hold.until == until:  # else it was released or prolonged since
                 self.release(conversation, name)

@@ -116,7 +116,12 @@ class Recorder:
     """
 
     def __init__(
-        self, me: AgentId, conversation: ConversationId = "test/1", *, finish_by: float = float("inf"), seed: int = 0
+        self,
+        me: AgentId,
+        conversation: ConversationId = "test/1",
+        *,
+        finish_by: float = float("inf"),
+        seed: int = 0,
     ) -> None:
         self.me = me
         self.conversation = conversation

@@ -31,7 +31,9 @@ def _is_immutable(hint: Any) -> bool:
     if origin is typing.Literal or isinstance(hint, TypeVar) or origin is typing.ClassVar:
         return True
     cls = origin or hint
-    return isinstance(cls, type) and (issubclass(cls, (*_ATOMS, Enum)) or isinstance(cls, FrozenMeta))
+    if isinstance(cls, FrozenMeta):  # its own fields were checked, but not what a generic one is filled with
+        return all(map(_is_immutable, typing.get_args(hint)))
+    return isinstance(cls, type) and issubclass(cls, (*_ATOMS, Enum))
 
 
 class FrozenMeta(msgspec.StructMeta):
@@ -39,9 +41,11 @@ class FrozenMeta(msgspec.StructMeta):
 
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any) -> None:
         super().__init__(name, bases, namespace)
+        if not cls.__struct_config__.frozen:
+            raise TypeError(f"{name} is made with frozen=False; what is sent must not change: leave it out")
         try:
-            hints = typing.get_type_hints(cls, include_extras=True)
-        except NameError:  # a forward reference, to the class itself for example: its own fields are checked there
+            hints = typing.get_type_hints(cls, localns={name: cls}, include_extras=True)
+        except NameError:  # it mentions a class that is yet to be made, so its fields cannot be looked into
             return
         for field in cls.__struct_fields__:
             if not _is_immutable(hints[field]):
@@ -114,12 +118,14 @@ def can_quote(message_type: Any, _seen: tuple[type, ...] = ()) -> bool:
     """Whether a message of this type may carry a `Signed`: the others need no look inside."""
     if not isinstance(message_type, FrozenMeta) or message_type in _seen:
         return False
+    fields = message_type.__struct_fields__
     if issubclass(message_type, Signed):
         return True
-    hints = typing.get_type_hints(message_type)
-    return any(
-        _mentions_quotes(hints[field], (*_seen, message_type)) for field in message_type.__struct_fields__
-    )
+    try:
+        hints = typing.get_type_hints(message_type, localns={message_type.__name__: message_type})
+    except NameError:  # made inside a function, of classes made there: only a look inside can tell
+        return True
+    return any(_mentions_quotes(hints[field], (*_seen, message_type)) for field in fields)
 
 
 def _mentions_quotes(hint: Any, seen: tuple[type, ...]) -> bool:

@@ -278,9 +278,7 @@ class Protocol(_Seated, msgspec.Struct, metaclass=RoleMeta):
         """Award an item. It binds at once: a lot is paid, a task's price goes into escrow until `settle`."""
         self._port.award(line)
 
-    def settle(
-        self, item: str, paid: float, winner: AgentId | None = None, penalty: float = 0.0
-    ) -> None:
+    def settle(self, item: str, paid: float, winner: AgentId | None = None, penalty: float = 0.0) -> None:
         """Pay `paid` of a task's escrow to its winner and return the rest, less `penalty` from the winner's bond.
 
         `winner` need only be named where an item has several.

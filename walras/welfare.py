@@ -30,7 +30,7 @@ def social_welfare(values: Iterable[float], costs: Iterable[float] = ()) -> floa
 
     References
     ----------
-    Mas-Colell, Whinston and Green, Microeconomic Theory, 1995, section 10.D (quasi-linear utilities).
+    Mas-Colell, Whinston and Green, Microeconomic Theory, 1995, chapter 10 (quasi-linear utilities).
 
     Examples
     --------
@@ -133,7 +133,7 @@ def gini(shares: Iterable[float]) -> float:
 
     References
     ----------
-    Sen, On Economic Inequality, 1973, section 2.7.
+    Sen, On Economic Inequality, 1973, chapter 2.
 
     Examples
     --------
@@ -168,7 +168,7 @@ def nash_welfare(utilities: Iterable[float]) -> float:
 
     Examples
     --------
-    >>> nash_welfare([2.0, 8.0]), nash_welfare([2.0, 0.0])
+    >>> round(nash_welfare([2.0, 8.0]), 9), nash_welfare([2.0, 0.0])
     (4.0, 0.0)
     """
     x = _nonnegative("nash_welfare", utilities)

@@ -1,15 +1,17 @@
 """The shipped tables say what the raw records say; draws are keyed; errors name the value and the choices."""
 
 import gzip
+import itertools
 import math
 import random
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from scenarios.data.llm_router import build, raw
-from scenarios.llm_router_data import Arrivals, Runs, Trace, gap_at_load, mean_run
+from scenarios.llm_router_data import Arrivals, Run, Runs, RunTable, Trace, gap_at_load, mean_run
 from walras.errors import ScenarioError
 
 TABLES = Path(build.__file__).parent
@@ -29,14 +31,16 @@ def recorded(records: Path) -> Runs:
     return Runs.load(records)
 
 
-# ------------------------------------------------------------------------------------------------ shipped tables
+# -------------------------------------------------------------------------------------- shipped tables
 
 
 def test_tables_are_rebuilt_to_the_byte(records: Path) -> None:
     rebuilt = build.tables(records)
     assert set(rebuilt) == {path.name for path in TABLES.glob("*.json")}
     for name, text in rebuilt.items():
-        assert text == (TABLES / name).read_text("utf-8"), f"{name}: python -m scenarios.data.llm_router.build"
+        assert text == (TABLES / name).read_text("utf-8"), (
+            f"{name}: python -m scenarios.data.llm_router.build"
+        )
 
 
 def test_tables_are_small_and_name_source_licence_and_change() -> None:
@@ -53,14 +57,10 @@ def test_every_cell_is_shipped_and_no_atom_is_a_single_run() -> None:
     for split in ("train", "test"):
         table = [atoms for kinds in runs_table(split).values() for atoms in kinds.values()]
         assert len(table) == CELLS
-        assert all(2 <= len(atoms) <= build.MOST_ATOMS and min(atoms)[0] >= 2 for atoms in table)
+        assert all(1 <= len(atoms) <= build.MOST_ATOMS and min(atoms)[0] >= 2 for atoms in table)
 
 
 def runs_table(split: str) -> dict[str, dict[str, list[tuple[int, float, float, float]]]]:
-    import msgspec
-
-    from scenarios.llm_router_data import RunTable
-
     return msgspec.json.decode((TABLES / f"runs_{split}.json").read_bytes(), type=RunTable).cells
 
 
@@ -80,7 +80,11 @@ def test_halves_are_disjoint_equal_and_in_order(records: Path) -> None:
     cells = raw.read_runs(records)
     assert sum(map(len, cells.values())) == 9_804
     for kind, model, split in cells:
-        assert len(cells[kind, model, "test"]) - len(cells[kind, model, "train"]) in (0, 1), (kind, model, split)
+        assert len(cells[kind, model, "test"]) - len(cells[kind, model, "train"]) in (0, 1), (
+            kind,
+            model,
+            split,
+        )
 
 
 def test_priced_models_only_and_seconds_are_clipped(records: Path) -> None:
@@ -105,13 +109,17 @@ def test_traces_have_the_published_figures(
     table = Arrivals(trace)._table
     shipped = np.array(table.sizes)
     assert shipped[:, 2].sum() == len(sizes)
-    assert np.average(shipped[:, :2], axis=0, weights=shipped[:, 2]) == pytest.approx(sizes.mean(axis=0), abs=0.1)
+    assert np.average(shipped[:, :2], axis=0, weights=shipped[:, 2]) == pytest.approx(
+        sizes.mean(axis=0), abs=0.1
+    )
     at, seconds = np.array(table.gaps).T
     assert np.trapezoid(seconds, at) == pytest.approx(gap_s, rel=0.03)
-    assert np.interp([0.5, 0.95, 0.99], at, seconds) == pytest.approx(np.quantile(gaps, [0.5, 0.95, 0.99]), rel=0.02)
+    assert np.interp([0.5, 0.95, 0.99], at, seconds) == pytest.approx(
+        np.quantile(gaps, [0.5, 0.95, 0.99]), rel=0.02
+    )
 
 
-# --------------------------------------------------------------------------------------------------------- draws
+# ----------------------------------------------------------------------------------------------- draws
 
 
 def test_a_draw_depends_on_its_key_only() -> None:
@@ -144,7 +152,7 @@ def test_gaps_have_mean_one_and_times_ascend(trace: Trace) -> None:
     assert math.fsum(gaps) / 400 == pytest.approx(1, abs=1e-12)
     requests = arrivals.draw(400, random.Random(3), mean_gap_s=2.5)
     assert requests[-1].at_s == pytest.approx(1_000)
-    assert all(a.at_s <= b.at_s for a, b in zip(requests, requests[1:], strict=False))
+    assert all(a.at_s <= b.at_s for a, b in itertools.pairwise(requests))
     assert all(type(r.context_tokens) is int and r.output_tokens >= 0 for r in requests)
     assert requests == arrivals.draw(400, random.Random(3), mean_gap_s=2.5)
     assert requests != arrivals.draw(400, random.Random(4), mean_gap_s=2.5)
@@ -157,7 +165,9 @@ def test_recorded_gaps_keep_their_order_round_the_end(records: Path) -> None:
     first = random.Random(9).randrange(len(gaps))
     rows = (first + np.arange(n)) % len(gaps)
     drawn = Arrivals("code", records).draw(n, random.Random(9))
-    assert [(r.context_tokens, r.output_tokens) for r in drawn] == [tuple(row) for row in sizes[rows].tolist()]
+    assert [(r.context_tokens, r.output_tokens) for r in drawn] == [
+        tuple(row) for row in sizes[rows].tolist()
+    ]
     at = np.cumsum(gaps[rows])
     scale = n * gaps.mean() / at[-1]
     assert [r.at_s for r in drawn] == pytest.approx((at * scale).tolist())
@@ -168,7 +178,7 @@ def test_load_one_is_the_rate_at_which_all_can_serve() -> None:
     assert gap_at_load(3.0, [4], [6.0]) == pytest.approx(0.5)
 
 
-# -------------------------------------------------------------------------------------------------------- errors
+# ---------------------------------------------------------------------------------------------- errors
 
 
 def test_unknown_names_are_told_with_the_choices() -> None:
@@ -226,7 +236,10 @@ def test_fields_that_are_no_numbers_are_told(tmp_path: Path) -> None:
     folder = packed(tmp_path / raw.RUNS_FILE, header + "x,y,InJulia,cheap,1,100,2024\n")
     with pytest.raises(ScenarioError, match="cost_usd is 'cheap'"):
         Runs.load(folder)
-    folder = packed(tmp_path / raw.ARRIVALS_FILE.format("conv"), "TIMESTAMP,ContextTokens,GeneratedTokens\nnoon,1,2\n")
+    folder = packed(
+        tmp_path / raw.ARRIVALS_FILE.format("conv"),
+        "TIMESTAMP,ContextTokens,GeneratedTokens\nnoon,1,2\nnoon,3,4\n",
+    )
     with pytest.raises(ScenarioError, match="TIMESTAMP"):
         Arrivals("conv", folder)
 
@@ -242,3 +255,8 @@ def test_runs_without_a_priced_model_are_told(tmp_path: Path) -> None:
     text = "task,model,prompt,cost_usd,elapsed_s,score_recomputed,timestamp\nx,y,InJulia,0,1,100,2024\n"
     with pytest.raises(ScenarioError, match="priced"):
         Runs.load(packed(tmp_path / raw.RUNS_FILE, text))
+
+
+def test_a_cell_without_runs_is_told() -> None:
+    with pytest.raises(ScenarioError, match="every"):
+        Runs({("a", "x", "train"): [(1, Run(1.0, 0.1, 2.0))]})

@@ -24,7 +24,7 @@ MOST_RINGS = 60
 MOST_PROCESSES = 12
 
 
-class Mishap(Exception):
+class Mishap(Exception):  # noqa: N818  # it is no error
     """What goes wrong on purpose."""
 
 
@@ -48,6 +48,8 @@ def shown(value: Any) -> Any:
             return ("mishap", *value.args)
         case None | str() | int() | float() | tuple():
             return value
+        case list():
+            return [shown(part) for part in value]
     return type(value).__name__
 
 
@@ -132,9 +134,8 @@ class Model:
 
     def rank(self) -> Act:
         yield self.ranked.put(simpy.PriorityItem(self.dice.random(), "item")) | self.env.timeout(2)
-        got = self.ranked.get()
-        yield got | self.env.timeout(self.delay())
-        return got.value.priority if got.triggered else "none"
+        seen = yield self.ranked.get() | self.env.timeout(self.delay())
+        return [getattr(event.value, "priority", "none") for event in seen]
 
     def pour(self) -> Act:
         yield self.tank.put(self.dice.randint(1, 2)) | self.env.timeout(self.delay())
@@ -166,7 +167,9 @@ class Model:
 
     # ------------------------------------------------------------------ conditions, failures, interrupts
     def several(self) -> list[Event]:
-        events: list[Event] = [self.env.timeout(self.delay(), number) for number in range(self.dice.randint(0, 3))]
+        events: list[Event] = [
+            self.env.timeout(self.delay(), number) for number in range(self.dice.randint(0, 3))
+        ]
         if self.dice.random() < 0.5:
             events.append(self.signal)
         if self.dice.random() < 0.5:
@@ -217,7 +220,7 @@ class Model:
         if self.clock is not None:
             self.clock.call_at(self.env.now + delay, priority, self.ring, name)
         elif priority == 1:
-            self.env.timeout(delay).callbacks.append(lambda _: self.ring(name))  # type: ignore[union-attr]
+            self.env.timeout(delay).callbacks.append(lambda _: self.ring(name))
         else:
             self.plainly(delay, priority, lambda _: self.ring(name))
 
@@ -232,9 +235,11 @@ class Model:
         arrivals = arrivals[: self.dice.randint(1, 5)]
         if self.clock is not None:
             now, ids = self.env.now, self.env._eid
-            self.clock.fan(
-                [(now + d, 1, next(ids), "talk", "sender", to, Message(to), now) for d, to in arrivals]
-            )
+            letters = [(now + d, 1, next(ids), "talk", "sender", to, Message(to), now) for d, to in arrivals]
+            if len(letters) == 1:
+                self.clock.push(*letters)
+            else:
+                self.clock.fan(letters)
         else:
             for delay, to in arrivals:
                 self.plainly(delay, 1, lambda _, to=to: self.hear(to))

@@ -34,7 +34,17 @@ def test_simpys_own_tests_pass_on_our_clock(clock: str) -> None:
         "NO_COLOR": "1",
         "WALRAS_CLOCK": clock,
     }
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "swap_environment", "-p", "no:cacheprovider", "tests"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "swap_environment",
+        "-p",
+        "no:cacheprovider",
+        "tests",
+    ]
     command += [*(f"--ignore={file}" for file in NOT_OURS), f"--deselect={TRACEBACK_TEXT}"]
     done = subprocess.run(command, cwd=SDIST, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -10,6 +10,8 @@ _HOME_OF = {
     **dict.fromkeys(
         ("Constant", "Empirical", "LogNormal", "Matrix", "Network", "Partition", "Uniform"), "network"
     ),
+    "Population": "population",
+    **dict.fromkeys(("Swarm", "minimal", "random_faults"), "swarm"),
     **dict.fromkeys(("Crash", "Faults", "KillAt", "Pause", "Skew", "SlowDisk"), "faults"),
 }
 
@@ -19,22 +21,50 @@ if TYPE_CHECKING:
     from walras.simulation.clock import Clock as Clock
     from walras.simulation.faults import (
         Crash as Crash,
+    )
+    from walras.simulation.faults import (
         Faults as Faults,
+    )
+    from walras.simulation.faults import (
         KillAt as KillAt,
+    )
+    from walras.simulation.faults import (
         Pause as Pause,
+    )
+    from walras.simulation.faults import (
         Skew as Skew,
+    )
+    from walras.simulation.faults import (
         SlowDisk as SlowDisk,
     )
     from walras.simulation.network import (
         Constant as Constant,
+    )
+    from walras.simulation.network import (
         Empirical as Empirical,
+    )
+    from walras.simulation.network import (
         LogNormal as LogNormal,
+    )
+    from walras.simulation.network import (
         Matrix as Matrix,
+    )
+    from walras.simulation.network import (
         Network as Network,
+    )
+    from walras.simulation.network import (
         Partition as Partition,
+    )
+    from walras.simulation.network import (
         Uniform as Uniform,
     )
+    from walras.simulation.population import Population as Population
     from walras.simulation.simulation import Simulation as Simulation
+    from walras.simulation.swarm import (
+        Swarm as Swarm,
+        minimal as minimal,
+        random_faults as random_faults,
+    )
     from walras.simulation.world import World as World
 
 

@@ -57,7 +57,8 @@ class Clock(Environment):
         answer: Callable[[], None],
     ) -> None:
         """Say who gets messages: ports by conversation and agent, `admit` where no port is seated (it returns one, or
-        None when it has dealt with the entry), and what to call when a handler has left questions in `ready`."""
+        None when it has dealt with the entry), and what to call when a handler has left questions in `ready`.
+        """
         self._seats_of, self._admit, self._ready, self._answer = seats_of, admit, ready, answer
 
     # ------------------------------------------------------------------ scheduling
@@ -65,11 +66,11 @@ class Clock(Environment):
         """Call ``function(argument)`` at an absolute time, now at the earliest: no event object, no way back."""
         if time < self._now:
             time = self._now
-        heappush(self._queue, (time, priority, next(self._eid), function, argument))  # type: ignore[misc, arg-type]
+        heappush(self._queue, (time, priority, next(self._eid), function, argument))  # type: ignore[misc]
 
     def push(self, entry: tuple[Any, ...]) -> None:
         """Schedule a ready entry, whose id the caller has drawn."""
-        heappush(self._queue, entry)  # type: ignore[misc]
+        heappush(self._queue, entry)
 
     def fan(self, entries: list[tuple[Any, ...]]) -> None:
         """Schedule the message entries of one broadcast."""
@@ -115,7 +116,7 @@ class Clock(Environment):
             return run.pop()
         if not queue:
             raise EmptySchedule
-        return heappop(queue)  # type: ignore[no-any-return]
+        return heappop(queue)
 
     def step(self) -> None:
         """Process the next entry; raises SimPy's `EmptySchedule` if there is none."""
@@ -150,7 +151,7 @@ class Clock(Environment):
 
     def run(self, until: float | Event | None = None) -> Any:
         """Run to the end of the schedule, to a time, or until an event has happened (its value is returned)."""
-        if self._ready and not self.due(-1):  # asked while the clock stood still, or before an error stopped it
+        if self._ready and not self.due(-1):  # asked while the clock stood still, or before an error
             self._answer()
         if getattr(self.step, "__func__", None) is not _STEP:  # overridden or patched: honour it
             return super().run(until)
@@ -159,7 +160,7 @@ class Clock(Environment):
                 until = self._stop_at(until)
             elif until.callbacks is None:
                 return until.value
-            until.callbacks.append(StopSimulation.callback)  # type: ignore[union-attr]
+            until.callbacks.append(StopSimulation.callback)
         try:
             self._loop()
         except StopSimulation as stop:

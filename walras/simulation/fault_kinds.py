@@ -65,9 +65,7 @@ class Crash(Fault, frozen=True):
 
 
 class Pause(Fault, frozen=True):
-    """An agent does nothing for a while and forgets nothing: what arrives or falls due meanwhile waits for
-    it.
-    """
+    """An agent does nothing for a while and forgets nothing: what arrives or falls due waits for it."""
 
     agent: AgentId
     at_s: float
@@ -78,9 +76,7 @@ class Pause(Fault, frozen=True):
 
 
 class SlowDisk(Fault, frozen=True):
-    """Writes of one agent (None: of all) take `fsync_s` to become durable; of several, the last listed
-    counts.
-    """
+    """Writes of one agent (None: of all) take `fsync_s` to become durable; of several, the last one counts."""
 
     agent: AgentId | None
     fsync_s: Delay

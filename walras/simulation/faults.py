@@ -97,9 +97,7 @@ class Faults(Frozen, frozen=True):
 
     @property
     def size(self) -> Size:
-        """What `shrink` makes less of; an offset of a clock counts with its seconds, a drift as one more
-        fault.
-        """
+        """What `shrink` makes less of; a clock's offset counts with its seconds, a drift as one more fault."""
         every = (*self.schedule, *self.kill_at)
         skews = [fault for fault in self.schedule if isinstance(fault, Skew)]
         count = len(every) + bool(self.write_survives) + (self.fsync != Constant(0.0))
@@ -108,11 +106,9 @@ class Faults(Frozen, frozen=True):
         return count + sum(1 for skew in skews if skew.drift), len(spans) - len(finite), sum(finite)
 
     def shrink(self) -> Iterator["Faults"]:
-        """Smaller schedules, the boldest first: without all faults, half of them, one of them; with milder
-        ones.
+        """Smaller schedules, the boldest first: without all faults, half of them, one; with milder ones.
 
-        Each has a lesser `size`, and there is no endless chain of them: a search that goes on from any one
-        ends.
+        Each has a lesser `size`, and no chain of them is endless: a search that goes on from any one ends.
         """
         if self.write_survives:
             yield replace(self, write_survives=0.0)

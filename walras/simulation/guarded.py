@@ -32,7 +32,9 @@ class GuardedHost(Host):
 
     __slots__ = ("disk", "down_until", "held", "held_until", "records", "skew", "survives")
 
-    def __init__(self, world: GuardedWorld, agent: Agent, account: Any, routes: Any, skew: Skew | None) -> None:
+    def __init__(
+        self, world: GuardedWorld, agent: Agent, account: Any, routes: Any, skew: Skew | None
+    ) -> None:
         super().__init__(world, agent, account, routes)
         self.skew = skew
         self.disk = world.faults.disk(world.seed, agent.id)
@@ -123,7 +125,9 @@ class GuardedWorld(World):
     def inject(self, conversation: ConversationId, sender: AgentId, to: AgentId, message: Message) -> None:
         """Deliver a message under a name that need not be true: only where the network allows forging."""
         assert self.network.forging, "forging is switched off in this network"
-        self.clock.call_at(self.clock._now, DELIVERY, self.deliver, (conversation, sender, to, message, self.clock._now))
+        self.clock.call_at(
+            self.clock._now, DELIVERY, self.deliver, (conversation, sender, to, message, self.clock._now)
+        )
 
     def after_input(self, port: GuardedPort) -> None:
         """Every input has been handled to its end: look at the world."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Hashable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from walras.allocation import Award, Outcome
 from walras.errors import LocalProtocolError
@@ -26,7 +26,7 @@ from walras.simulation.port import Asked, Port
 
 if TYPE_CHECKING:
     from walras.mechanism import Mechanism
-    from walras.simulation.book import Conversation
+    from walras.simulation.faults import KillAt, Skew
     from walras.simulation.guarded import GuardedHost, GuardedWorld
 
 COMPACT_EVERY = 64
@@ -46,7 +46,7 @@ class Snapshot:
     def __init__(self, port: GuardedPort) -> None:
         role = port.role
         self.role = copy.deepcopy(role)
-        self.rng = copy.deepcopy(port._rng)
+        self.rng = copy.deepcopy(port.stream)
         self.opens, self.awards = port.opens, port.awards
         self.timers = {name: timer.at for name, timer in (port.timers or {}).items()}
         self.questions = {asked.name: asked.question for asked in port.open_questions()}
@@ -54,37 +54,33 @@ class Snapshot:
         self.children = dict(port.children or {})
 
 
-class GuardedPort(Port):
+class GuardedPort(Port, eq=False):
     """A port that can lose its role in a crash and bring it back."""
 
-    __slots__ = (
-        "_incarnation", "_skew", "disk", "effect", "factory", "given_up", "input", "journal", "kills", "missed",
-        "replaying", "replayed", "snapshot",
-    )  # fmt: skip
-    guarded = True
+    guarded: ClassVar[bool] = True
+
     world: GuardedWorld
     host: GuardedHost
+    input: int = 0
+    effect: int = 0
+    born: int = 0
+    journal: list[tuple[float, str, tuple[Any, ...]]] = []
+    missed: list[tuple[Callable[[Any], None], Any]] = []
+    kills: list[KillAt] = []
+    replaying: float | None = None
+    replayed: Replayed | None = None
+    skew: Skew | None = None
+    disk: Disk | None = None
+    snapshot: Snapshot | None = None
 
-    def __init__(self, world: GuardedWorld, host: GuardedHost, talk: Conversation, role: Protocol) -> None:
-        super().__init__(world, host, talk, role)
-        self._skew = host.skew
-        self._incarnation = 0
-        self.kills = world.kills.get((talk.id, host.id), [])
-        self.input = 0
-        self.effect = 0
-        self.journal: list[tuple[float, str, tuple[Any, ...]]] = []
-        self.missed: list[tuple[Callable[[Any], None], Any]] = []
-        self.replaying: float | None = None
-        self.replayed: Replayed | None = None
-        self.given_up = False
-        by_records = role.recovery == "records"
-        self.disk = Disk(self, host) if by_records else None
-        self.factory: Callable[[], Protocol] | None = None
-        self.snapshot = Snapshot(self) if world.mortal else None
-
-    def made_by(self, factory: Callable[[], Protocol]) -> None:
-        """A records role is made anew by this function after a crash."""
-        self.factory = factory
+    def __post_init__(self) -> None:
+        world, host = self.world, self.host
+        self.skew = host.skew
+        self.kills = world.kills.get((self.conversation, self.me), [])
+        if self.role.recovery == "records":
+            self.disk = Disk(self, host)
+        if world.mortal:
+            self.snapshot = Snapshot(self)
 
     # ------------------------------------------------------------------ clocks
     @property
@@ -92,20 +88,20 @@ class GuardedPort(Port):
         if self.replaying is not None:
             return self.replaying
         now = self.clock._now
-        return now if self._skew is None else self._skew.local(now)
+        return now if self.skew is None else self.skew.local(now)
 
     @property
     def finish_by(self) -> float:
-        return self.talk.finish_by if self._skew is None else self._skew.local(self.talk.finish_by)
+        return self.talk.finish_by if self.skew is None else self.skew.local(self.talk.finish_by)
 
     @property
     def incarnation(self) -> int:
-        return self._incarnation
+        return self.born
 
     def host_time(self, at: float) -> float:
-        if self._skew is None or at in (float("inf"), float("-inf")):
+        if self.skew is None or at in (float("inf"), float("-inf")):
             return at
-        return self._skew.world(at)
+        return self.skew.world(at)
 
     # ------------------------------------------------------------------ inputs
     def enter(self, handler: str, *arguments: Any) -> None:
@@ -179,11 +175,11 @@ class GuardedPort(Port):
         assert self.disk is not None and self.snapshot is not None
         if self.ended:
             return
-        self._incarnation += 1
+        self.born += 1
         self.jobs = self.children = None
-        self._rng = None
+        self.stream = None
         self.host.account.release(self.conversation)
-        self._become(self.factory() if self.factory is not None else copy.deepcopy(self.snapshot.role))
+        self._become(copy.deepcopy(self.snapshot.role))
         self._handle("on_recover", (tuple(self.disk.records),))
 
     def _become(self, role: Protocol) -> None:
@@ -195,7 +191,7 @@ class GuardedPort(Port):
         assert self.snapshot is not None
         snapshot = self.snapshot
         self._become(copy.deepcopy(snapshot.role))
-        self._rng = copy.deepcopy(snapshot.rng)
+        self.stream = copy.deepcopy(snapshot.rng)
         self.opens, self.awards = snapshot.opens, snapshot.awards
         done = self.replayed = Replayed(snapshot)
         was_ended, self.ended = self.ended, False
@@ -289,9 +285,10 @@ class GuardedPort(Port):
                 self.note("doubled", peer, message, now + delay)
 
     def _copies(self, to: AgentId, message: Message, now: float) -> tuple[float, ...]:
+        link: Any = self.routes[to]  # a `FaultyLink` if the network is faulty, else a plain `Link`
         if not self.world.network.faulty:
-            return (self.routes[to](),)
-        copies: tuple[float, ...] = self.routes[to](now)
+            return (link(),)
+        copies: tuple[float, ...] = link(now)
         if not copies:
             self.note("lost", to, message, "on the way")
         return copies
@@ -408,7 +405,9 @@ class GuardedPort(Port):
 
     def _write(self, record: Any, *, replace: bool) -> None:
         if self.disk is None:
-            raise LocalProtocolError(f"{type(self.role).__name__} persists, but its recovery is {self.role.recovery!r}")
+            raise LocalProtocolError(
+                f"{type(self.role).__name__} persists, but its recovery is {self.role.recovery!r}"
+            )
         self.effect += 1
         self._live_or_die(self.effect)
         self.note("checkpoint" if replace else "persist", record)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -67,8 +66,10 @@ class Mind:
             if asked.open:
                 self.pondering += 1
                 think_s = self.deliberation_s
-                seconds = think_s(self.rng) if isinstance(think_s, Callable) else think_s  # type: ignore[arg-type]
-                self.world.clock.call_at(self.world.clock._now + max(0.0, seconds), ANSWER, self.done, (asked, self.life))
+                seconds = think_s(self.rng) if callable(think_s) else think_s
+                self.world.clock.call_at(
+                    self.world.clock._now + max(0.0, seconds), ANSWER, self.done, (asked, self.life)
+                )
 
     def done(self, thought: tuple[Asked, int]) -> None:
         """The thought is complete; if its question is void by now, the answer is accounted for and goes nowhere."""

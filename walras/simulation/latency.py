@@ -37,7 +37,7 @@ class Latency(Frozen, frozen=True, tag_field="kind", tag=kind):
 
     def sampler(self, rng: Random) -> Callable[[], float]:
         """A stream of delays: each call is one draw."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how its delays are drawn")
+        raise TypeError(f"{type(self).__name__} does not say how its delays are drawn")
 
     @property
     def bound(self) -> float:
@@ -46,9 +46,7 @@ class Latency(Frozen, frozen=True, tag_field="kind", tag=kind):
 
     def later(self, by_s: float) -> "Delay":
         """The same distribution, every delay longer by `by_s` seconds."""
-        raise NotImplementedError(
-            f"{type(self).__name__} cannot be shifted, which a Matrix needs of its jitter"
-        )
+        raise TypeError(f"{type(self).__name__} cannot be shifted, which a Matrix needs of its jitter")
 
 
 class Constant(Latency, frozen=True):
@@ -97,8 +95,7 @@ class Uniform(Latency, frozen=True):
 
 
 class LogNormal(Latency, frozen=True):
-    """A long tail, as measured round trips have: ``min_s + median_s * exp(sigma * Z)`` with Z standard
-    normal.
+    """A long tail, as measured round trips have: ``min_s + median_s * exp(sigma * Z)``, Z standard normal.
 
     `sigma` has no unit: about two thirds of the delays (beyond `min_s`) lie within a factor exp(sigma) of the
     median. Drawn by inversion of one 53-bit number, so Z never exceeds 8.21 and the bound is finite and true.
@@ -193,8 +190,7 @@ Delay = Constant | Uniform | LogNormal | Empirical
 class Matrix(Frozen, frozen=True, tag_field="kind", tag=kind):
     """One-way delays between places: row the sender's, column the recipient's; they need not be symmetric.
 
-    The diagonal is the delay between two agents at the same place. `jitter` is added to it, drawn for each
-    message.
+    The diagonal is the delay between two agents at the same place. `jitter` is added, drawn for each message.
     """
 
     places: tuple[str, ...]

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from heapq import heappush
 from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from random import Random
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import msgspec
 
 from walras.allocation import Award, Outcome
 from walras.errors import LocalProtocolError
@@ -18,14 +21,14 @@ from walras.messages import AgentId, ConversationId, Fact, Message, Signed
 from walras.protocol import HandlerTable, Protocol
 from walras.questions import Question
 from walras.randomness import stream
-from walras.simulation.clock import DELIVERY, TIMER
+from walras.simulation.clock import DELIVERY, TIMER, Clock
 
 if TYPE_CHECKING:
-    from random import Random
-
     from walras.mechanism import Mechanism
     from walras.simulation.book import Conversation
-    from walras.simulation.world import Host, World
+    from walras.simulation.hosts import Host
+    from walras.simulation.network import Routes
+    from walras.simulation.world import World
 
 
 def _hear_late(role: Protocol, sender: AgentId, message: Any) -> None:
@@ -36,22 +39,22 @@ LATE = HandlerTable({}, _hear_late)
 """The handlers of every finished role: all it hears goes to `on_late`."""
 
 
-class Timer:
+class Timer(msgspec.Struct, eq=False):
     """One setting of a timer; it fires unless it has been cancelled or moved meanwhile."""
 
-    __slots__ = ("at", "live", "name", "port")
+    port: Port
+    name: Hashable
+    at: float
+    live: bool = True
 
-    def __init__(self, port: Port, name: Hashable, at: float) -> None:
-        self.port, self.name, self.at, self.live = port, name, at, True
 
-
-class Asked:
+class Asked(msgspec.Struct, eq=False):
     """One question to a mind, open until it is answered or voided."""
 
-    __slots__ = ("name", "open", "port", "question")
-
-    def __init__(self, port: Port, name: Hashable, question: Question) -> None:
-        self.port, self.name, self.question, self.open = port, name, question, True
+    port: Port
+    name: Hashable
+    question: Question
+    open: bool = True
 
 
 def fire(timer: Timer) -> None:
@@ -61,55 +64,37 @@ def fire(timer: Timer) -> None:
         port.world.dead_timers -= 1
         return
     timer.live = False
-    del port.timers[timer.name]  # type: ignore[attr-defined]  # a live timer is in the dict
+    assert port.timers is not None, "a live timer is in the dict"
+    del port.timers[timer.name]
     port.enter("on_timer", timer.name)
 
 
-class Port:
-    """What one role sees of the simulated world."""
+class Port(msgspec.Struct, eq=False):
+    """What one role sees of the simulated world. A struct, since a conversation makes one for every participant."""
 
-    __slots__ = (
-        "_rng",
-        "asked",
-        "awards",
-        "children",
-        "clock",
-        "conversation",
-        "ended",
-        "handlers",
-        "host",
-        "jobs",
-        "me",
-        "opens",
-        "role",
-        "routes",
-        "rows",
-        "talk",
-        "timers",
-        "world",
-    )
-    guarded = False
+    guarded: ClassVar[bool] = False
 
-    def __init__(self, world: World, host: Host, talk: Conversation, role: Protocol) -> None:
-        self.world = world
-        self.clock = world.clock
-        self.rows = world.trace.rows
-        self.host = host
-        self.me = host.id
-        self.routes = host.routes
-        self.talk = talk
-        self.conversation = talk.id
-        self.role = role
-        self.handlers = type(role).message_handlers
-        self.asked: Asked | dict[Hashable, Asked] | None = None
-        self.timers: dict[Hashable, Timer] | None = None
-        self.jobs: dict[str, Any] | None = None
-        self.children: dict[ConversationId, bool] | None = None
-        self.opens = 0
-        self.awards = 0
-        self.ended = False
-        self._rng: Random | None = None
-        role._port = self
+    world: World
+    clock: Clock
+    rows: list[tuple[Any, ...]]
+    host: Host
+    routes: Routes[Any]
+    me: AgentId
+    talk: Conversation
+    conversation: ConversationId
+    role: Any
+    handlers: HandlerTable
+    asked: Asked | dict[Hashable, Asked] | None = None  # nearly always one question, or none
+    timers: dict[Hashable, Timer] | None = None
+    jobs: dict[str, Any] | None = None
+    children: dict[ConversationId, bool] | None = None
+    ended: bool = False
+    opens: int = 0
+    awards: int = 0
+    stream: Random | None = None
+
+    def __repr__(self) -> str:
+        return f"<port of {self.me} in {self.conversation}>"
 
     # ------------------------------------------------------------------ what a role may read
     @property
@@ -126,9 +111,9 @@ class Port:
 
     @property
     def rng(self) -> Random:
-        if self._rng is None:
-            self._rng = stream(self.world.seed, "role", self.conversation, self.me)
-        return self._rng
+        if self.stream is None:
+            self.stream = stream(self.world.seed, "role", self.conversation, self.me)
+        return self.stream
 
     def host_time(self, at: float) -> float:
         """A time on this agent's clock, on the world's: the same here."""
@@ -185,7 +170,7 @@ class Port:
         elif name in timers:
             self._disarm(timers[name])
         timer = timers[name] = Timer(self, name, at)
-        self.clock.call_at(at, TIMER, fire, timer)  # type: ignore[arg-type]
+        self.clock.call_at(at, TIMER, fire, timer)
 
     def cancel_timer(self, name: Hashable) -> None:
         if self.timers is not None and name in self.timers:
@@ -203,13 +188,11 @@ class Port:
         others = self.asked
         if others is None:
             self.asked = asked
-        elif type(others) is dict:
+        else:
+            if isinstance(others, Asked):
+                others = self.asked = {others.name: others}
             self._void(others.get(name))
             others[name] = asked
-        else:
-            self.asked = {others.name: others}  # type: ignore[union-attr]
-            self._void(self.asked.get(name))
-            self.asked[name] = asked
         self.world.ready.append(asked)
 
     @staticmethod
@@ -218,21 +201,18 @@ class Port:
             asked.open = False
 
     def close_question(self, asked: Asked) -> None:
-        """A question has been answered: forget it."""
-        asked.open = False
-        if self.asked is asked:
-            self.asked = None
-        else:
-            del self.asked[asked.name]  # type: ignore[union-attr, arg-type]
+        """One of several open questions has been answered: forget it."""
+        assert isinstance(self.asked, dict)
+        del self.asked[asked.name]
 
     def withdraw(self, name: Hashable) -> None:
         self.note("withdraw", name)
         asked = self.asked
-        if type(asked) is dict:
+        if isinstance(asked, dict):
             self._void(asked.pop(name, None))
-        elif asked is not None and asked.name == name:  # type: ignore[union-attr]
+        elif asked is not None and asked.name == name:
             self.asked = None
-            self._void(asked)  # type: ignore[arg-type]
+            self._void(asked)
         self.host.account.release(self.conversation, name)
 
     # ------------------------------------------------------------------ work
@@ -304,7 +284,7 @@ class Port:
     def finish(self, outcome: Outcome) -> None:
         if self.ended:
             raise LocalProtocolError(f"{self.me} finishes twice in {self.conversation}")
-        if self.busy:
+        if (self.jobs is not None or self.children is not None) and self.busy:
             raise LocalProtocolError(
                 f"{self.me} finishes {self.conversation} before {', '.join(self.unfinished())} has ended"
             )
@@ -321,10 +301,11 @@ class Port:
             self.timers = None
         asked = self.asked
         if asked is not None:
-            for question in asked.values() if type(asked) is dict else (asked,):
-                question.open = False  # type: ignore[union-attr]
+            for question in asked.values() if isinstance(asked, dict) else (asked,):
+                question.open = False
             self.asked = None
-        self.host.account.release(self.conversation)
+        if self.host.account.holds:
+            self.host.account.release(self.conversation)
         self.talk.role_ended(self, outcome)
 
     @property
@@ -342,10 +323,14 @@ class Port:
 
     # ------------------------------------------------------------------ only for records roles
     def persist(self, record: Any) -> None:
-        raise LocalProtocolError(f"{type(self.role).__name__} persists, but its recovery is {self.role.recovery!r}")
+        raise LocalProtocolError(
+            f"{type(self.role).__name__} persists, but its recovery is {self.role.recovery!r}"
+        )
 
     def checkpoint(self, record: Any) -> None:
-        raise LocalProtocolError(f"{type(self.role).__name__} persists, but its recovery is {self.role.recovery!r}")
+        raise LocalProtocolError(
+            f"{type(self.role).__name__} persists, but its recovery is {self.role.recovery!r}"
+        )
 
     # ------------------------------------------------------------------ trace
     def note(self, kind: str, *details: Any) -> None:

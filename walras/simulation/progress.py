@@ -6,7 +6,8 @@ import sys
 from time import monotonic
 from types import TracebackType
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 _PATIENCE_S = 1.0
 _REFRESH_S = 0.1
@@ -45,7 +46,12 @@ class Progress:
             return
         self._due = monotonic() + _REFRESH_S
         if self._bar is None:
-            columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[now]}"))
+            columns = (
+                TextColumn("simulating"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[now]}"),
+            )
             self._bar = Bar(*columns, TimeRemainingColumn(), transient=True)
             self._bar.add_task("conversations", total=self.total, now="")
             self._bar.start()

@@ -24,7 +24,8 @@ from walras.simulation.guarded import GuardedWorld
 from walras.simulation.network import Network
 from walras.simulation.progress import Progress
 from walras.simulation.record import make_result
-from walras.simulation.world import World
+from walras.simulation.world import World, start
+from walras.trace import Difference, Trace
 
 Monitor = Callable[[World], None]
 """Sees the global state after every input; raises AssertionError if it does not like it."""
@@ -67,11 +68,14 @@ class Simulation:
         self.scenario, self.mechanism, self.seed = scenario, mechanism, seed
         self.instance: Instance | None = scenario.draw(seed) if scenario is not None else None
         drawn = self.instance
-        self.network: Network = network or (drawn.network if drawn is not None else None) or Network()
-        self.faults: Faults = faults or (drawn.faults if drawn is not None else None) or Faults()
+        of_scenario = (drawn.network, drawn.faults) if drawn is not None else (None, None)
+        self.network: Network = next((n for n in (network, of_scenario[0]) if n is not None), Network())
+        self.faults: Faults = next((f for f in (faults, of_scenario[1]) if f is not None), Faults())
         watchers = tuple(monitors)
         if check or watchers or self.network.faulty or self.faults:
-            self.world: World = GuardedWorld(seed, self.network, drawn, self.faults, check=check, monitors=watchers)
+            self.world: World = GuardedWorld(
+                seed, self.network, drawn, self.faults, check=check, monitors=watchers
+            )
         else:
             self.world = World(seed, self.network, drawn)
         self.world.on_drop = self._dropped
@@ -80,6 +84,7 @@ class Simulation:
         self._next: Arrival | None = None
         self._live = 0
         self._started = False
+        self._horizon: float | None = None
         self._progress = Progress(False, 0)
         for agent in drawn.agents if drawn is not None else ():
             self.world.add(agent)
@@ -105,19 +110,15 @@ class Simulation:
         return self.env.process(generator)
 
     def seat(
-        self, agent: AgentId, role: Protocol | Callable[[], Protocol], conversation: ConversationId = "bare/1",
-        finish_by: float = inf,
-    ) -> None:  # fmt: skip
+        self, agent: AgentId, role: Protocol, conversation: ConversationId = "bare/1", finish_by: float = inf
+    ) -> None:
         """Seat a bare role at an agent; all that share a conversation id can talk. It starts when the run does.
 
-        A function that makes the role is needed where it is made anew after a crash from another state than this.
+        A records role starts every new life from the state that it has here.
         """
-        made = role if isinstance(role, Protocol) else role()
         world = self.world
-        port = world.seat(world.bare(conversation, finish_by), world.host(agent), made)
-        if not isinstance(role, Protocol):
-            port.made_by(role)
-        world.clock.call_at(world.clock._now, DELIVERY, lambda p: p.enter("on_start"), port)
+        port = world.seat(world.bare(conversation, finish_by), world.host(agent), role)
+        world.clock.call_at(world.clock._now, DELIVERY, start, port)
 
     def open(
         self,
@@ -134,7 +135,11 @@ class Simulation:
         `participants` None: everybody else.
         """
         self.world.host(opener)
-        invited = tuple(participants) if participants is not None else tuple(a for a in self.world.hosts if a != opener)
+        invited = (
+            tuple(participants)
+            if participants is not None
+            else tuple(a for a in self.world.hosts if a != opener)
+        )
         for agent in invited:
             self.world.host(agent)
         self._live += 1
@@ -157,7 +162,13 @@ class Simulation:
             raise ScenarioError("role", f"{agent} in {conversation}", "a role that is seated now") from None
 
     # ------------------------------------------------------------------ running
-    def run(self, until: float | None = None, *, progress: bool | None = None, keep_trace: bool = True) -> Result:
+    def replay(self, recorded: Trace) -> Difference | None:
+        """Run, and compare with a recorded trace: None if nothing differs, else the first difference, to be printed."""
+        return recorded.first_difference(self.run().trace)
+
+    def run(
+        self, until: float | None = None, *, progress: bool | None = None, keep_trace: bool = True
+    ) -> Result:
         """Run until every finite conversation has ended, or to a horizon; the result says why it stopped.
 
         May be called again to go on after a horizon.
@@ -171,7 +182,8 @@ class Simulation:
         if until is not None:
             if not clock._now < until < inf:
                 raise ScenarioError("until", until, f"a time in seconds after now, which is {clock._now:g}")
-            clock.call_at(until, 0, _stop, f"the horizon of {until:g} s was reached")
+            clock.call_at(until, 0, self._stop, until)
+        self._horizon = until
         self.world.trace.keep = keep_trace
         if not self._started:
             self._started = True
@@ -203,6 +215,10 @@ class Simulation:
         if arrival.finish_by == inf:
             self._live -= 1  # endless ones are not waited for
 
+    def _stop(self, horizon: float) -> None:
+        if horizon == self._horizon:  # else it is that of an earlier run, which ended before it
+            raise StopSimulation(f"the horizon of {horizon:g} s was reached")
+
     def _dropped(self, talk: Conversation) -> None:
         if talk.id in self.conversations and self.conversations[talk.id].finish_by != inf:
             self._live -= 1
@@ -211,10 +227,6 @@ class Simulation:
             finite = any(t.finish_by != inf and t.mechanism is not None for t in self.world.book.values())
             if not finite:
                 raise StopSimulation(ALL_ENDED)
-
-
-def _stop(why: str) -> None:
-    raise StopSimulation(why)
 
 
 def _check_settings(scenario: object, mechanism: object, seed: object) -> None:

@@ -26,11 +26,10 @@ Range = tuple[float, float]
 
 
 class Swarm(Frozen, frozen=True):
-    """How often and how badly things go wrong in seeds that have this kind of fault; each is on with
-    `chance`.
+    """How often and how badly things go wrong in a seed that has this kind of fault; each is on by `chance`.
 
-    Crashes, pauses, slow disks (each for every agent) and partitions are so many on average before everything
-    heals.
+    Of crashes, pauses and slow disks each agent has so many on average before everything heals; of partitions,
+    the whole network. Times are in seconds, rates are probabilities.
     """
 
     chance: float = 0.5
@@ -128,9 +127,7 @@ class _Dice:
         return log_uniform(self.stream(kind), between) if self.on(kind) else 0.0
 
     def spells(self, kind: str, of: str, mean: float) -> Iterator[tuple[float, float, Random]]:
-        """Starts and lengths in seconds, apart from each other, `mean` of them before the healing if they are
-        short.
-        """
+        """Starts and lengths, seconds, apart from each other; `mean` of them before the healing if short."""
         rng, now = self.stream(kind, of), 0.0
         while True:
             now += rng.expovariate(mean / self.heal_s)
@@ -187,8 +184,7 @@ class _Dice:
 def shrink(network: Network, faults: Faults) -> Iterator[tuple[Network, Faults]]:
     """The same world with fewer or shorter faults, of the network or of the agents, the boldest first.
 
-    What is left happens as before: neither a rate that is set to 0 nor a fault that is left out moves other
-    draws.
+    What is left happens as before: no draw depends on another fault being there.
     """
     for calmer in _calmer(network):
         yield calmer, faults
@@ -216,8 +212,7 @@ def _calmer(network: Network) -> Iterator[Network]:
 def minimal(
     network: Network, faults: Faults, fails: Callable[[Network, Faults], bool], tries: int = 500
 ) -> tuple[Network, Faults]:
-    """The least that still fails, as far as leaving out and shortening one thing at a time gets in so many
-    runs.
+    """The least that still fails, as far as leaving out and shortening one thing at a time gets in so many runs.
 
     Parameters:
         network, faults: a pair that fails.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import inspect
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -21,6 +21,7 @@ from walras.randomness import stream
 from walras.simulation.book import Conversation, overdue
 from walras.simulation.clock import ANSWER, DEADLINE, DELIVERY, Clock
 from walras.simulation.hosts import Host, Job
+from walras.simulation.market import Market
 from walras.simulation.network import Network
 from walras.simulation.port import Asked, Port, fire
 from walras.trace import Trace
@@ -132,7 +133,7 @@ class World:
         )  # fmt: skip
         role = mechanism.opener(opener, items, participants)
         port = self.seat(talk, self.host(opener), role)
-        self.clock.call_at(self.clock._now, DELIVERY, _start, port)
+        self.clock.call_at(self.clock._now, DELIVERY, start, port)
 
     def _enter(self, talk: Conversation) -> None:
         self.book[talk.id] = talk
@@ -150,7 +151,19 @@ class World:
 
     def seat(self, talk: Conversation, host: Host, role: Protocol) -> Port:
         """Give a role its port and its seat: one role per agent and conversation."""
-        port = talk.seats[host.id] = self.port_class(self, host, talk, role)
+        me = host.id
+        port = talk.seats[me] = role._port = self.port_class(
+            self,
+            self.clock,
+            self.trace.rows,
+            host,
+            host.routes,
+            me,
+            talk,
+            talk.id,
+            role,
+            type(role).message_handlers,
+        )
         talk.live += 1
         return port
 
@@ -163,8 +176,9 @@ class World:
             why = "unknown agent" if host is None else "over" if talk is None else "not seated"
             self.trace.rows.append((self.clock._now, "ignored", conversation, to, message, why))
             return None
+        mechanism = talk.mechanism
         return self.join(
-            talk, host, Envelope(conversation, talk.mechanism.protocol, sender, to, message, sent, talk.finish_by)
+            talk, host, Envelope(conversation, mechanism.protocol, sender, to, message, sent, talk.finish_by)
         )
 
     def join(self, talk: Conversation, host: Host, invitation: Envelope | None) -> Port | None:
@@ -176,7 +190,7 @@ class World:
             self.trace.rows.append((self.clock._now, "ignored", talk.id, host.id, shown, "turned away"))
             return None
         port = self.seat(talk, host, role)
-        if type(role).on_start is not Protocol.on_start or port.guarded:
+        if port.guarded or type(role).on_start is not Protocol.on_start:
             port.enter("on_start")
         return port
 
@@ -210,16 +224,19 @@ class World:
         teller, conversation, message = told
         port = self.seats_of.get(conversation, {}).get(teller.me)
         if port is None or port.ended:
-            self.trace.rows.append((self.clock._now, "ignored", conversation, teller.me, message, "nobody to tell"))
+            self.trace.rows.append(
+                (self.clock._now, "ignored", conversation, teller.me, message, "nobody to tell")
+            )
         else:
             port.enter("on_told", teller.conversation, message)
 
     # ------------------------------------------------------------------ minds
     def answer_all(self) -> None:
         """Answer the questions of this instant, unless something more urgent is due now: then they wait for it."""
-        ready = self.ready
+        ready, clock = self.ready, self.clock
+        queue, run, now = clock._queue, clock._run, clock._now
         while ready:
-            if self.clock.due(DELIVERY):
+            if (queue and queue[0][0] == now and queue[0][1] <= DELIVERY) or (run and run[-1][0] == now):
                 if not self._answer_due:
                     self._answer_due = True
                     self.clock.call_at(self.clock._now, ANSWER, self._answer_later, None)
@@ -227,8 +244,10 @@ class World:
             asked = ready.popleft()
             if asked.open:
                 mind = asked.port.host.mind
-                if mind is None:
+                if mind is None and asked.question.decide_by >= now:
                     self.answer(asked)
+                elif mind is None:
+                    self.conclude(asked, asked.question.otherwise, "silent")
                 else:
                     mind.ask(asked)
 
@@ -240,17 +259,12 @@ class World:
         """Ask the strategy, now; what is illegal, or cannot be afforded, is answered by `otherwise`."""
         port, question = asked.port, asked.question
         host = port.host
-        host.account.asking = port.conversation
-        mechanism = port.talk.mechanism
-        strategy = host.strategy
+        account = host.account
+        account.asking = port.conversation
         try:
-            if strategy is not None:
-                answer = strategy(question, host.agent)
-            elif mechanism is not None:
-                answer = mechanism.default_strategy(question, host.agent)
-            else:
-                answer = question.otherwise
+            answer = (host.strategy or self._default_strategy(port))(question, host.agent)
             legal = question.accepts(answer)
+            commitment = question.commits(answer) if legal else None
         except Exception as error:  # a strategy is not ours: whatever it does must not stop the run
             port.note("note", f"{type(error).__name__} in the strategy: {error}")
             self.conclude(asked, question.otherwise, "error")
@@ -260,17 +274,24 @@ class World:
                 answer.close()
                 port.note("note", "the strategy is a coroutine, which only live minds are")
             self.conclude(asked, question.otherwise, "illegal")
-            return
-        commitment = question.commits(answer)
-        if commitment is not None and not host.account.hold(port.conversation, asked.name, commitment):
+        elif commitment is not None and not account.hold(port.conversation, asked.name, commitment):
             self.conclude(asked, question.otherwise, "unfunded")
-            return
-        self.conclude(asked, answer, "ok")
+        else:
+            self.conclude(asked, answer, "ok")
+
+    @staticmethod
+    def _default_strategy(port: Port) -> Callable[[Any, Agent], Any]:
+        mechanism = port.talk.mechanism
+        return mechanism.default_strategy if mechanism is not None else _otherwise
 
     def conclude(self, asked: Asked, answer: Any, status: str) -> None:
         """Give an answer to the role that asked."""
         port = asked.port
-        port.close_question(asked)
+        asked.open = False
+        if port.asked is asked:
+            port.asked = None
+        else:
+            port.close_question(asked)
         port.rows.append((self.clock._now, "answer", port.conversation, port.me, asked.name, answer, status))
         if port.guarded:
             port.enter("on_decision", asked.name, answer)
@@ -306,7 +327,9 @@ class World:
             estimate = self.hosts[agent].agent.estimate(task) or Estimate()
             report = Report("done", estimate.cost, estimate.quality, estimate.seconds)
         if not 0.0 <= report.seconds < float("inf"):
-            raise ScenarioError(f"seconds of {task.id} by {agent}", report.seconds, "a finite number of 0 or more")
+            raise ScenarioError(
+                f"seconds of {task.id} by {agent}", report.seconds, "a finite number of 0 or more"
+            )
         return report
 
     def work_ended(self, job: Job) -> None:
@@ -332,28 +355,15 @@ class World:
             self.dead_timers = 0
 
 
-def _start(port: Port) -> None:
+def _otherwise(question: Any, agent: Agent) -> Any:
+    return question.otherwise
+
+
+def start(port: Port) -> None:
+    """The first call of a role that has been opened or seated."""
     port.enter("on_start")
 
 
 def _tell_parent(talk: Conversation) -> None:
     assert talk.parent is not None and talk.outcome is not None
     talk.parent.child_ended(talk.id, talk.outcome)
-
-
-class Market:
-    """What an operator sees of a simulated world (`walras.agents.MarketView`)."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    @property
-    def agents(self) -> Mapping[AgentId, Agent]:
-        return {id_: host.agent for id_, host in self._world.hosts.items()}
-
-    def estimate(self, agent: AgentId, task: Task) -> Estimate | None:
-        instance = self._world.instance
-        return instance.estimate(agent, task) if instance is not None else self._world.host(agent).agent.claim(task)
-
-    def load(self, agent: AgentId) -> int:
-        return self._world.host(agent).worker.load

@@ -1,6 +1,7 @@
 """Rebuild the tables beside this file from the folder of the raw records.
 
-From the root of the project: ``python -m scenarios.data.llm_router.build RAW [TARGET]``. The same records give the same bytes.
+From the root of the project: ``python -m scenarios.data.llm_router.build RAW [TARGET]``. The same records
+give the same bytes.
 """
 
 import json
@@ -68,9 +69,10 @@ def tables(raw: Path) -> dict[str, str]:
 def atoms(runs: Sequence[Run]) -> list[tuple[int, Run]]:
     """Merge the runs of a cell into at most `MOST_ATOMS` groups of like outcomes, each replaced by its mean.
 
-    Ward's clustering on score, cost / mean cost and seconds / mean seconds. Scores are bimodal, so the score counts twice
-    and a full and a zero score are marked: they stay apart from the partial ones wherever there are two of them. A group
-    of one joins its nearest group. The mean of the cell is kept, its spread within a group is not.
+    Ward's clustering on score, cost / mean cost and seconds / mean seconds. Scores are bimodal, so the score
+    counts twice and a full and a zero score are marked: they stay apart from the partial ones wherever there
+    are two of them. A group of one joins its nearest group. The mean of the cell is kept, its spread within a
+    group is not.
     """
     mean = mean_run([(1, run) for run in runs])
     points = np.array(
@@ -86,12 +88,12 @@ def atoms(runs: Sequence[Run]) -> list[tuple[int, Run]]:
         distances = [np.linalg.norm(points[group].mean(axis=0) - points[single[0]]) for group in groups]
         nearest = int(np.argmin(distances))
         groups[nearest] = np.sort(np.concatenate([groups[nearest], single]))
-    merged = [(len(group), mean_run([(1, runs[row]) for row in group])) for group in groups]
+    merged = [(len(group), mean_run([(1, runs[row]) for row in group.tolist()])) for group in groups]
     return sorted(merged, key=lambda atom: (atom[1].score, atom[1].cost_usd, atom[1].seconds))
 
 
 def quantiles(gaps: NDArray[np.float64]) -> list[list[float]]:
-    """The quantile function at 201 points: even up to 0.99, then closing in on 1, since the tail holds much of the mean."""
+    """Quantiles at 201 points: even up to 0.99, then closing in on 1, as the tail holds much of the mean."""
     tail = 1 - np.geomspace(0.01, 1 / len(gaps), 101)
     probabilities = np.round(np.concatenate([np.linspace(0, 0.99, 100), tail[1:], [1.0]]), 7)
     return [
@@ -101,7 +103,7 @@ def quantiles(gaps: NDArray[np.float64]) -> list[list[float]]:
 
 
 def binned(sizes: NDArray[np.int64]) -> list[list[int]]:
-    """Requests in bins of equal number by context and, within those, by output tokens; each bin as (means, number)."""
+    """Requests in equal bins by context and, within those, by output tokens: (mean, mean, number)."""
     rows = []
     for by_context in np.array_split(sizes[np.lexsort((sizes[:, 1], sizes[:, 0]))], CONTEXT_BINS):
         for part in np.array_split(by_context[np.lexsort((by_context[:, 0], by_context[:, 1]))], OUTPUT_BINS):

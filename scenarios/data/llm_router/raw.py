@@ -1,6 +1,6 @@
 """The raw records behind the tables: graded runs of LLMs, and one hour each of two request traces.
 
-The files, their source and their traps are described in README.md beside this one; no raw row comes with the package.
+README.md beside this file tells their source and licence. No raw row comes with the package.
 """
 
 import csv
@@ -38,10 +38,10 @@ class Run(Frozen, frozen=True):
 
 
 def read_runs(raw: Path) -> dict[Cell, list[Run]]:
-    """The raw runs of the priced models with the five standard prompts, by (kind, model, split), oldest first.
+    """The runs of the priced models with the five standard prompts by (kind, model, split), oldest first.
 
-    A cost of 0 means "not recorded", never "free", so models without a priced run are left out. Within each group of
-    `SPLIT_WITHIN` the earlier half of the runs (rounded down) is "train" and the later half "test".
+    A cost of 0 means "not recorded", never "free", so models without a priced run are left out. Within each
+    group of `SPLIT_WITHIN` the earlier half of the runs (rounded down) is "train" and the later half "test".
     """
     columns = ("task", "model", "prompt", "cost_usd", "elapsed_s", "score_recomputed", "timestamp")
     rows = [row for row in read_rows(raw / RUNS_FILE, columns) if row["prompt"] in PROMPTS]
@@ -54,7 +54,9 @@ def read_runs(raw: Path) -> dict[Cell, list[Run]]:
     cells: defaultdict[Cell, list[Run]] = defaultdict(list)
     for group in groups.values():
         for k, row in enumerate(group):
-            model = row["model"].rsplit("/", 1)[-1]  # a path ("accounts/.../name") is no good as an agent's name
+            model = row["model"].rsplit("/", 1)[
+                -1
+            ]  # a path ("accounts/.../name") is no good as an agent's name
             split = "train" if k < len(group) // 2 else "test"
             cells[row["task"], model, split].append(outcome(row))
     return dict(cells)
@@ -67,7 +69,7 @@ def outcome(row: Mapping[str, str]) -> Run:
 
 
 def read_arrivals(raw: Path, trace: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Gaps in seconds, shape (n,), and (context, output) tokens of the request that ends each gap, shape (n, 2)."""
+    """Gaps in seconds, shape (n,), and (context, output) tokens of the request after each, shape (n, 2)."""
     path = raw / ARRIVALS_FILE.format(trace)
     rows = list(read_rows(path, ("TIMESTAMP", "ContextTokens", "GeneratedTokens")))
     if len(rows) < 2:

@@ -1,0 +1,159 @@
+"""The engine against SimPy and Mesa on the same Contract Net market: ``python -m benchmarks.engine [--json] [--quick]``.
+
+All sides run in one process, one after the other in every repeat; CPU time of this thread; garbage collected before
+each sample. Each repeat gives a ratio, and the median over the repeats is shown. The sides must agree on every winner
+and on the instant of the last outcome, or there is no result.
+"""
+
+import argparse
+import gc
+import json
+import time
+from collections.abc import Sequence
+from statistics import median
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.market import GAP_S, LATENCY, MANAGER, Market, Shown, Side, make_market
+from benchmarks.memory import bytes_per_agent, bytes_per_message
+from benchmarks.rival_mesa import MesaEvents
+from benchmarks.rivals import SimpyCallbacks, SimpyProcesses
+from contractnet import ContractNet, cheapest
+from walras.agents import Agent
+from walras.items import Task
+from walras.simulation import Network, Simulation
+
+RULES = ContractNet(
+    reply_within_s=0.2, cancel_within_s=0.05, margin_s=0.05, announcements=1, award_rule=cheapest
+)  # all durations fit into a round's `GAP_S`
+
+
+class OurSide:
+    """The simulator as users have it: standard roles and strategies, every promise kept, trace and digest on."""
+
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        self.simulation = Simulation(seed=market.seed, network=Network(latency=LATENCY))
+        self.simulation.add(Agent(MANAGER))
+        for place, contractor in enumerate(market.contractors):
+            costs = {f"task-{r}": prices[place] for r, prices in enumerate(market.costs)}
+            self.simulation.add(Agent(contractor, costs=costs))
+        self.open(range(1))
+        self.result = self.simulation.run(progress=False)
+
+    def open(self, rounds: range) -> None:
+        for r in rounds:
+            self.simulation.open(
+                RULES,
+                [Task(f"task-{r}")],
+                opener=MANAGER,
+                participants=self.market.contractors,
+                at=r * GAP_S,
+                finish_by=(r + 1) * GAP_S,
+            )
+
+    def run(self) -> None:
+        self.open(range(1, self.market.rounds + 1))
+        self.result = self.simulation.run(progress=False)
+
+    def shown(self) -> Shown:
+        winners = tuple(line.winner or "" for line in self.result.allocation.lines)
+        return Shown(winners, max(self.simulation.world.ended_at.values()))
+
+
+RIVALS: dict[str, type[Side]] = {"simpy": SimpyProcesses, "callbacks": SimpyCallbacks, "mesa": MesaEvents}
+
+
+class Sizes(NamedTuple):
+    """How much is run: timed rounds by number of contractors, and how often each side runs them."""
+
+    rounds: dict[int, int]
+    repeats: int
+    in_flight: int
+    agents: int
+
+
+FULL = Sizes({10: 300, 100: 60, 1000: 10}, repeats=9, in_flight=50_000, agents=5_000)
+QUICK = Sizes({10: 60, 100: 15, 1000: 3}, repeats=3, in_flight=5_000, agents=500)
+
+
+def sample(side: type[Side], market: Market) -> tuple[float, Shown]:
+    """CPU seconds of one side's timed rounds, and what it showed."""
+    running = side(market)
+    gc.collect()
+    before = time.thread_time()
+    running.run()
+    return time.thread_time() - before, running.shown()
+
+
+def compare(market: Market, repeats: int, sides: dict[str, type[Side]]) -> dict[str, list[float]]:
+    """CPU seconds per repeat and side, taken in turns.
+
+    Raises:
+        AssertionError: if the sides disagree on a winner or on the instant of the last outcome.
+    """
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(repeats):
+        agreed: Shown | None = None
+        for name, side in sides.items():
+            seconds, shown = sample(side, market)
+            agreed = agreed or shown
+            assert len(shown.winners) == market.rounds + 1, f"{name} ended {len(shown.winners)} rounds"
+            assert shown == agreed, f"{name} shows {shown}, the first side {agreed}"
+            times[name].append(seconds)
+    return times
+
+
+def measure(sizes: Sizes) -> dict[str, float]:
+    """All numbers by name: throughput of ours over each rival's, our messages per second, and bytes."""
+    found: dict[str, float] = {}
+    for size, rounds in sizes.rounds.items():
+        market = make_market(size, rounds)
+        times = compare(market, sizes.repeats, {"ours": OurSide, **RIVALS})
+        for name in RIVALS:
+            pairs = zip(times[name], times["ours"], strict=True)
+            found[f"ratio_{name}_{size}"] = round(median(theirs / ours for theirs, ours in pairs), 2)
+        found[f"messages_per_second_{size}"] = round(market.messages / median(times["ours"]))
+    found["bytes_per_message"] = round(bytes_per_message(sizes.in_flight))
+    found["bytes_per_agent"] = round(bytes_per_agent(sizes.agents))
+    return found
+
+
+def as_table(found: dict[str, float], sizes: Sizes) -> Table:
+    """The numbers for people."""
+    table = Table(
+        title="Contract Net rounds, 3N + 1 messages each: how many times faster than the same market as ..."
+    )
+    heads = ("contractors", "SimPy processes", "SimPy callbacks", "Mesa events", "our messages per second")
+    for head in heads:
+        table.add_column(head, justify="right")
+    for size in sizes.rounds:
+        ratios = [f"{found[f'ratio_{name}_{size}']:.2f}" for name in RIVALS]
+        table.add_row(str(size), *ratios, f"{found[f'messages_per_second_{size}']:,.0f}")
+    table.caption = (
+        f"{found['bytes_per_message']:.0f} bytes per message in flight beside the message, "
+        f"{found['bytes_per_agent']:.0f} per agent"
+    )
+    return table
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.engine", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    parser.add_argument(
+        "--quick", action="store_true", help="few rounds and repeats: seconds, and more noise"
+    )
+    options = parser.parse_args(arguments)
+    sizes = QUICK if options.quick else FULL
+    found = measure(sizes)
+    if options.json:
+        print(json.dumps(found, indent=2))
+    else:
+        Console().print(as_table(found, sizes))
+
+
+if __name__ == "__main__":
+    main()

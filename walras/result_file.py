@@ -1,0 +1,213 @@
+"""Results as folders: a head, the tasks and the trace, versioned and checked. The layout is in ``docs/results.md``."""
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from walras.allocation import Allocation, Award, Outcome
+from walras.errors import WalrasError
+from walras.records import AgentRecord, TaskRecord
+from walras.scenario import Optimum
+from walras.trace import Trace
+from walras.trace_file import from_json, to_json
+
+if TYPE_CHECKING:
+    from walras.results import Result
+
+T = TypeVar("T")
+
+VERSION = 1
+"""The version of the folder's layout; readers read all versions up to theirs."""
+
+HEAD, TASKS, TABLE, TRACE = "result.json", "tasks.json", "tasks.parquet", "trace.jsonl"
+
+
+class TraceHead(msgspec.Struct, frozen=True):
+    """What ``result.json`` says of the trace; `kept` is false where its rows were only counted and hashed."""
+
+    digest: str
+    rows: int
+    kept: bool
+    messages: dict[str, int]
+    bytes: int
+
+
+class Head(msgspec.Struct, frozen=True):
+    """What ``result.json`` holds."""
+
+    walras_result: int
+    scenario: str
+    mechanism: str
+    seed: int
+    stopped_because: str
+    ended_s: float
+    tasks: int
+    table: str
+    allocation: tuple[Award, ...]
+    outcomes: dict[str, Outcome]
+    balances: dict[str, float]
+    agents: tuple[AgentRecord, ...]
+    optimum: Optimum | None
+    overcommitments: int
+    settings: dict[str, Any]
+    trace: TraceHead
+
+
+_SHARED = (
+    "scenario", "mechanism", "seed", "stopped_because", "ended_s", "outcomes", "balances", "agents", "optimum",
+    "overcommitments", "settings",
+)  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------------------------- saving
+
+
+def save(result: "Result", folder: str | Path, *, parquet: bool) -> None:
+    """Write a result's files; ``result.json`` comes last, so that a folder with it is complete."""
+    place = Path(folder)
+    if parquet:
+        _pyarrow()  # before anything is written
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for name in (HEAD, TASKS, TABLE, TRACE):
+            (place / name).unlink(missing_ok=True)
+        if result.trace.keep:
+            result.trace.to_jsonl(place / TRACE)
+        _write_tasks(place, result.records, parquet=parquet)
+        (place / HEAD).write_bytes(_pretty(_head(result, TABLE if parquet else TASKS)))
+    except OSError as error:
+        raise WalrasError(
+            f"{place} cannot be written: {error.strerror}; expected a folder of one's own"
+        ) from None
+
+
+def _head(result: "Result", table: str) -> Head:
+    trace = result.trace
+    return Head(
+        walras_result=VERSION,
+        tasks=len(result.records),
+        table=table,
+        allocation=result.allocation.lines,
+        trace=TraceHead(trace.digest, len(trace), trace.keep, trace.message_counts(), trace.bytes),
+        **{name: getattr(result, name) for name in _SHARED},
+    )
+
+
+def _write_tasks(place: Path, records: Sequence[TaskRecord], *, parquet: bool) -> None:
+    if parquet:
+        arrow, tables = _pyarrow()
+        tables.write_table(
+            arrow.Table.from_pylist(msgspec.to_builtins(records), _schema(arrow)), place / TABLE
+        )
+    else:
+        (place / TASKS).write_bytes(_pretty(records))
+
+
+def _pretty(value: Any) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(to_json(_plain(value))), indent=1) + b"\n"
+
+
+def _plain(value: Any) -> Any:
+    """Structs as dicts and tuples as lists; NaN and infinities as they are."""
+    plain = msgspec.to_builtins(value)
+    return list(plain) if isinstance(plain, tuple) else plain
+
+
+def _schema(arrow: Any) -> Any:
+    columns = {float: arrow.float64(), int: arrow.int64(), float | None: arrow.float64()}
+    return arrow.schema(
+        [(f.name, columns.get(f.type, arrow.string())) for f in msgspec.structs.fields(TaskRecord)]
+    )
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    except ImportError:
+        raise WalrasError(f"{TABLE} needs pyarrow; install it with: pip install 'walras[parquet]'") from None
+
+
+# -------------------------------------------------------------------------------------------------------- loading
+
+
+def load(folder: str | Path) -> dict[str, Any]:
+    """The fields of the result that was saved in a folder."""
+    place = Path(folder)
+    head = _read_head(place / HEAD)
+    records = _read_tasks(place, head.table)
+    if len(records) != head.tasks:
+        raise WalrasError(
+            f"{place / head.table} has {len(records)} tasks; expected {head.tasks}, as {HEAD} says"
+        )
+    shared = {name: getattr(head, name) for name in _SHARED}
+    return {
+        **shared, "records": records, "allocation": Allocation(head.allocation), "trace": _read_trace(place, head.trace),
+    }  # fmt: skip
+
+
+def _read_head(path: Path) -> Head:
+    found = _read_json(path)
+    version = found.get("walras_result") if isinstance(found, dict) else None
+    if not isinstance(version, int) or version < 1:
+        raise WalrasError(
+            f"{path} is not the head of a saved result; expected a JSON object with walras_result in it"
+        )
+    if version > VERSION:
+        raise WalrasError(
+            f"{path} is of version {version}; expected {VERSION} or less: a newer Walras wrote it"
+        )
+    return _convert(path, found, Head)
+
+
+def _read_tasks(place: Path, table: str) -> tuple[TaskRecord, ...]:
+    if table not in (TASKS, TABLE):
+        raise WalrasError(f"{place / HEAD} names {table!r} for its tasks; expected {TASKS} or {TABLE}")
+    path = place / table
+    return _convert(path, _read_table(path) if table == TABLE else _read_json(path), tuple[TaskRecord, ...])
+
+
+def _read_table(path: Path) -> Any:
+    arrow, tables = _pyarrow()
+    try:
+        return tables.read_table(path).to_pylist()
+    except (OSError, arrow.ArrowException) as error:
+        raise WalrasError(f"{path} cannot be read: {_first_line(error)}; expected tasks as Parquet") from None
+
+
+def _read_trace(place: Path, head: TraceHead) -> Trace:
+    if not head.kept:
+        return Trace.counted(head.digest, head.rows, head.messages, head.bytes)
+    trace = Trace.from_jsonl(place / TRACE)
+    if trace.digest != head.digest:
+        raise WalrasError(
+            f"{place / TRACE} has the digest {trace.digest[:12]}...; expected {head.digest[:12]}..., as {HEAD} says: "
+            "it belongs to another run"
+        )
+    return trace
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return from_json(msgspec.json.decode(path.read_bytes()))
+    except OSError as error:
+        raise WalrasError(
+            f"{path} cannot be read: {error.strerror}; expected a file of a saved result"
+        ) from None
+    except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        raise WalrasError(
+            f"{path} is damaged: {_first_line(error)}; expected JSON as Walras writes it"
+        ) from None
+
+
+def _convert(path: Path, found: Any, type_: type[T]) -> T:
+    try:
+        return msgspec.convert(found, type_)
+    except msgspec.ValidationError as error:
+        raise WalrasError(f"{path} is damaged: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0]

@@ -1,0 +1,80 @@
+"""A result as a short table: what a reader wants first, completion always before cost."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from walras.metrics import Metrics
+    from walras.results import Result
+
+Line = tuple[str, str, str]
+"""A name, its number, and what else belongs to it."""
+
+
+def summary(result: "Result") -> tuple[str, list[Line]]:
+    """A heading and the lines of the table."""
+    m = result.metrics
+    heading = f"{result.scenario or 'bare run'}, {result.mechanism or 'no mechanism'}, seed {result.seed}"
+    stopped = f"{result.stopped_because or 'it was over'}; digest {result.digest[:12]}"
+    return heading, [
+        ("completion", _percent(m["completion_rate"]), _statuses(result)),
+        ("efficiency", _number(m["efficiency"]), _yardstick(m)),
+        ("cost", _number(m["cost"]), f"paid {_number(m['paid'])}, welfare {_number(m['welfare'])}"),
+        ("quality", _number(m["quality"]), f"of finished tasks; {_number(m['quality_all'])} over all"),
+        ("latency", _seconds(m["latency_p50_s"]), _tail(m)),
+        (
+            "messages",
+            _count(m["messages"]),
+            f"{_number(m['messages_per_task'])} per task, {_size(m['bytes'])}",
+        ),
+        ("fairness", _number(m["jain"]), _loads(m)),
+        ("ended", _seconds(result.ended_s), stopped),
+    ]
+
+
+def _statuses(result: "Result") -> str:
+    counts = Counter(record.status for record in result.records)
+    rest = [f"{count:,} {status}" for status, count in sorted(counts.items()) if status != "done"]
+    others = f": {', '.join(rest)}" if rest else ""
+    return f"{counts['done']:,} of {len(result.records):,} tasks{others}"
+
+
+def _yardstick(m: "Metrics") -> str:
+    if m["optimum"] is None:
+        return "optimum not known"
+    label = "the optimum" if m["optimum_exact"] else "an upper bound on the optimum"
+    undefined = "undefined: " if m["efficiency"] is None else "of "
+    return f"{undefined}{label}, {_number(m['optimum'])}"
+
+
+def _tail(m: "Metrics") -> str:
+    return f"median; p95 {_seconds(m['latency_p95_s'])}, makespan {_seconds(m['makespan_s'])}"
+
+
+def _loads(m: "Metrics") -> str:
+    return f"Jain's index of loads; Gini {_number(m['gini'])}, utilisation {_percent(m['utilisation'])}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+
+
+def _count(value: float | None) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{_number(value)} s"
+
+
+def _size(value: float | None) -> str:
+    amount = float(value or 0)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.3g} {unit}"
+        amount /= 1000
+    return f"{amount:.3g} GB"
