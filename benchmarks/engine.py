@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Sequence
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
@@ -20,8 +20,8 @@ from benchmarks.market import GAP_S, LATENCY, MANAGER, Market, Shown, Side, make
 from benchmarks.memory import bytes_per_agent, bytes_per_message
 from benchmarks.rival_mesa import MesaEvents
 from benchmarks.rivals import SimpyCallbacks, SimpyProcesses
-from contractnet import ContractNet, cheapest
-from walras.agents import Agent
+from contractnet import ContractNet, Propose, cheapest
+from walras.agents import Agent, Strategy
 from walras.items import Task
 from walras.simulation import Network, Simulation
 
@@ -31,23 +31,31 @@ RULES = ContractNet(
 
 
 class OurSide:
-    """The simulator as users have it: standard roles and strategies, every promise kept, trace and digest on."""
+    """The simulator as users have it: the standard roles, every promise kept, trace and digest on."""
 
     def __init__(self, market: Market) -> None:
         self.market = market
         self.simulation = Simulation(seed=market.seed, network=Network(latency=LATENCY))
         self.simulation.add(Agent(MANAGER))
         for place, contractor in enumerate(market.contractors):
-            costs = {f"task-{r}": prices[place] for r, prices in enumerate(market.costs)}
-            self.simulation.add(Agent(contractor, costs=costs))
+            self.simulation.add(Agent(contractor, self.strategy(place)))
         self.open(range(1))
         self.result = self.simulation.run(progress=False)
+
+    def strategy(self, place: int) -> Strategy:
+        """Propose what the market says: the rivals' contractors, too, look their price up in its table."""
+        costs = self.market.costs
+
+        def propose(question: Any, agent: Agent) -> Propose:
+            return Propose(costs[int(question.task.kind)][place], valid_until=question.valid_until)
+
+        return propose
 
     def open(self, rounds: range) -> None:
         for r in rounds:
             self.simulation.open(
                 RULES,
-                [Task(f"task-{r}")],
+                [Task(f"task-{r}", str(r))],
                 opener=MANAGER,
                 participants=self.market.contractors,
                 at=r * GAP_S,
@@ -76,7 +84,7 @@ class Sizes(NamedTuple):
 
 
 FULL = Sizes({10: 300, 100: 60, 1000: 10}, repeats=9, in_flight=50_000, agents=5_000)
-QUICK = Sizes({10: 60, 100: 15, 1000: 3}, repeats=3, in_flight=5_000, agents=500)
+QUICK = Sizes({10: 60, 100: 15, 1000: 2}, repeats=5, in_flight=5_000, agents=500)
 
 
 def sample(side: type[Side], market: Market) -> tuple[float, Shown]:

@@ -6,7 +6,7 @@ rule that studies send to other processes has to pickle: a module-level function
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from math import inf
 
 import msgspec
@@ -56,7 +56,8 @@ class BestValue(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         value_of_quality: *v*, what the task is worth to the announcer at quality 1, in the run's currency; None: the
             task's reserve, since that is the most it would pay (0 for a task without reserve: then the cheapest wins).
-        price_of_waiting: *w*, what a second until the task is done costs the announcer, in the run's currency.
+        price_of_waiting: *w*, what a second until the task is done costs the announcer, in the run's currency; None: what
+            the task says.
 
     Raises:
         ScenarioError: for a value or price that is not a finite number of 0 or more.
@@ -68,16 +69,19 @@ class BestValue(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     value_of_quality: float | None = None
-    price_of_waiting: float = 0.0
+    price_of_waiting: float | None = None
 
     def __post_init__(self) -> None:
-        _check_number("value_of_quality", 0.0 if self.value_of_quality is None else self.value_of_quality)
-        _check_number("price_of_waiting", self.price_of_waiting)
+        for field in ("value_of_quality", "price_of_waiting"):
+            if getattr(self, field) is not None:
+                _check_number(field, getattr(self, field))
 
     def __call__(self, task: Task, proposals: Mapping[AgentId, Propose]) -> dict[AgentId, float]:
         v, w = self.value_of_quality, self.price_of_waiting
         if v is None:
             v = task.reserve or 0.0
+        if w is None:
+            w = task.price_of_waiting
         return {agent: v * p.quality - p.price - w * p.eta_s for agent, p in proposals.items()}
 
 
@@ -195,16 +199,14 @@ def leaders(scores: Mapping[AgentId, float], places: int) -> tuple[list[AgentId]
         >>> leaders({"cyd": 2.0, "bob": 5.0, "ada": 2.0}, places=3)
         (['bob', 'ada', 'cyd'], [])
     """
-    left: Iterable[tuple[AgentId, float]] = scores.items()
+    scores = {agent: score for agent, score in scores.items() if score > -inf}
     winners: list[AgentId] = []
-    while len(winners) < places:
-        left = [(agent, score) for agent, score in left if score > -inf]
-        if not left:
-            break
-        best = max(score for _, score in left)
-        level = sorted(agent for agent, score in left if score == best)
+    while scores and len(winners) < places:
+        best_score = max(scores.values())
+        level = sorted(agent for agent, score in scores.items() if score == best_score)
         if len(level) > places - len(winners):
             return winners, level
         winners += level
-        left = [(agent, score) for agent, score in left if score < best]
+        if len(winners) < places:
+            scores = {agent: score for agent, score in scores.items() if score < best_score}
     return winners, []

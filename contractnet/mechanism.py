@@ -103,6 +103,8 @@ class ContractNet(Mechanism, frozen=True, kw_only=True):
             raise ScenarioError(
                 "margin_s", self.margin_s, f"less than reply_within_s ({self.reply_within_s})"
             )
+        if self.valid_for_s < self.margin_s:
+            raise ScenarioError("valid_for_s", self.valid_for_s, f"margin_s ({self.margin_s}) or more")
         if not _is_count(self.announcements):
             raise ScenarioError("announcements", self.announcements, "a whole number of 1 or more")
         if self.enough is not None and not _is_count(self.enough):

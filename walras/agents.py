@@ -186,25 +186,28 @@ class Agent(msgspec.Struct):
 
     def estimate(self, task: Task) -> Estimate | None:
         """What the agent believes that a task would take it; None if it cannot do it."""
-        if not set(task.requires) <= set(self.capabilities):
-            return None
-        return _estimate(self.costs, task)
+        return _estimate(self.costs, task) if self.can(task) else None
 
     def claim(self, task: Task) -> Estimate | None:
         """What the agent tells others that a task would take: its estimate, unless it overstates."""
-        if self.claims is None:
-            return self.estimate(task)
-        return _estimate(self.claims, task) if set(task.requires) <= set(self.capabilities) else None
+        return _estimate(self.claims or self.costs, task) if self.can(task) else None
+
+    def can(self, task: Task) -> bool:
+        """Whether the agent has every capability that the task requires."""
+        return not task.requires or set(task.requires) <= set(self.capabilities)
 
 
 def _estimate(costs: "Costs | Mapping[str, float] | None", task: Task) -> Estimate | None:
+    found: Estimate | float | None
     if costs is None:
         return None
-    if isinstance(costs, Mapping):
-        found: Estimate | float | None = costs.get(task.id, costs.get(task.kind))
-    else:
+    if callable(costs):
         found = costs(task)
-    return None if found is None else _as_estimate(found)
+    else:
+        found = costs.get(task.id)
+        if found is None:
+            found = costs.get(task.kind)
+    return found if found is None or type(found) is Estimate else _as_estimate(found)
 
 
 def _as_estimate(found: Estimate | float) -> Estimate:

@@ -78,7 +78,7 @@ class AccountBook:
         self.busy = 0
         self.asking: ConversationId | None = None
         self.paid, self.received = Exact(), Exact()
-        self._clock = clock
+        self.clock = clock
         self.holds: dict[ConversationId, dict[Hashable, Commitment]] = {}
         self._held, self._held_slots = Exact(), 0
         self._expiring: list[tuple[float, int, ConversationId, Hashable]] = []
@@ -98,7 +98,8 @@ class AccountBook:
     @property
     def free_slots(self) -> int:
         """Slots that are neither at work nor bound by a live hold."""
-        self._expire()
+        if self._expiring:
+            self._expire()
         return self.slots - self.busy - self._held_slots
 
     def held(self, name: Hashable) -> float:
@@ -171,7 +172,7 @@ class AccountBook:
         expiring = self._expiring
         if not expiring:
             return
-        now = self._clock()
+        now = self.clock()
         while expiring and now > expiring[0][0]:
             until, _, conversation, name = heappop(expiring)
             hold = self.holds.get(conversation, {}).get(name)

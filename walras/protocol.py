@@ -89,11 +89,17 @@ class Port(typing.Protocol):
 
 
 class HandlerTable(dict[type, Handler]):
-    """From the class of a message to the method that handles it; whatever is not entered goes to `fallback`."""
+    """From the class of a message to the method that handles it; whatever is not entered goes to `fallback`.
 
-    def __init__(self, entries: dict[type, Handler], fallback: Handler) -> None:
+    Where a role overrides the generic method, this one gets everything, and `entered` is what it may hand on to.
+    """
+
+    def __init__(
+        self, entries: dict[type, Handler], fallback: Handler, entered: "HandlerTable | None" = None
+    ) -> None:
         super().__init__(entries)
         self.fallback = fallback
+        self.entered = entered if entered is not None else self
 
     def __missing__(self, message_type: type) -> Handler:
         self[message_type] = self.fallback
@@ -112,15 +118,16 @@ class RoleMeta(msgspec.StructMeta):
         cls.tell_handlers = cls._table("handles_tells", "on_told")
 
     def _table(cls, mark: str, generic: str) -> HandlerTable:
-        overridden = cls.__dict__.get(generic) or getattr(cls, generic, None)
-        if overridden is not None and not overridden.__dict__.get("dispatches"):
-            return HandlerTable({}, overridden)
         entries: dict[type, Handler] = {}
         for base in reversed(cls.__mro__):
             for method in vars(base).values():
                 for message_type in getattr(method, "__dict__", {}).get(mark, ()):
                     entries[message_type] = getattr(cls, method.__name__)
-        return HandlerTable(entries, _unexpected)
+        table = HandlerTable(entries, _unexpected)
+        overridden = getattr(cls, generic, None)
+        if overridden is None or overridden.__dict__.get("dispatches"):
+            return table
+        return HandlerTable({}, overridden, table)
 
 
 def _unexpected(role: "Protocol", sender: str, message: Any) -> None:
@@ -187,12 +194,12 @@ class Protocol(_Seated, msgspec.Struct, metaclass=RoleMeta):
     @_dispatches
     def on_message(self, sender: AgentId, message: Any) -> None:
         """A message has arrived; by default the table of `@on` methods handles it."""
-        type(self).message_handlers[type(message)](self, sender, message)
+        type(self).message_handlers.entered[type(message)](self, sender, message)
 
     @_dispatches
     def on_told(self, conversation: ConversationId, message: Any) -> None:
         """Another conversation of our own agent tells us something; by default the table of `@told` methods."""
-        type(self).tell_handlers[type(message)](self, conversation, message)
+        type(self).tell_handlers.entered[type(message)](self, conversation, message)
 
     def on_timer(self, name: Any) -> None:
         """The timer of this name is due; perhaps late, never early."""

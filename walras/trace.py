@@ -82,7 +82,7 @@ class Trace:
 
     def __init__(self, keep: bool = True) -> None:
         self.keep = keep
-        self.rows: list[Raw] = []
+        self.rows: list[tuple[Any, ...]] = []
         """Rows that are not encoded yet. It stays the same list: hot code keeps a reference to it."""
         self._chunks: list[Chunk] = []
         self._hash = sha256()

@@ -22,7 +22,7 @@ MESSAGE = 1
 DETAILS: dict[str, tuple[str, ...]] = {
     "open": ("protocol", "items", "participants", "finish_by"),
     "join": (),
-    "ignored": ("sender", "message", "why"),
+    "ignored": ("message", "why"),
     "timer": ("name", "at"),
     "untimer": ("name",),
     "ask": ("name", "question"),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import Any
 
-from walras.trace_rows import Row
+from walras.trace_rows import DETAILS, Row
 
 _BACKSTAGE = {"timer", "untimer", "ask", "told", "persist", "durable", "checkpoint"}
 _SHOWN_ITEMS = 4
@@ -31,7 +31,7 @@ class Transcript(Sequence[Row]):
 
     def lines(self) -> list[str]:
         """A heading, then a line per row: time in seconds, who (to whom), what."""
-        shown = [row for row in self._merged() if self.everything or row.kind not in _BACKSTAGE]
+        shown = self.shown()
         decimals = 3 if max((row.at for row in self.rows), default=0.0) >= 1.0 else 6
         times = [f"{row.at:.{decimals}f}" for row in shown]
         whos = [_who(row) for row in shown]
@@ -47,13 +47,16 @@ class Transcript(Sequence[Row]):
     def _place(self, row: Row, several: bool) -> str:
         return f"[{row.conversation.removeprefix(self.conversation) or '.'}] " if several else ""
 
-    def _merged(self) -> list[Row]:
-        """The rows, where the losses of a broadcast, noted just before it, have become a part of it."""
+    def shown(self) -> list[Row]:
+        """The rows to show: a broadcast's losses, noted just before it, are a part of it; an answer is the message it became."""
+        if self.everything:
+            return list(self.rows)
         merged: list[Row] = []
         for row in self.rows:
-            if row.kind == "broadcast" and None in row.details["arrivals"]:
-                while merged and _lost_from(merged[-1], row):
-                    merged.pop()
+            if row.kind in _BACKSTAGE:
+                continue
+            while merged and (_lost_from(merged[-1], row) or _became(merged[-1], row)):
+                merged.pop()
             merged.append(row)
         return merged
 
@@ -66,13 +69,30 @@ class Transcript(Sequence[Row]):
         return f"<pre>{escape(str(self))}</pre>"
 
 
+def _became(answer: Row, message: Row) -> bool:
+    return (
+        answer.kind == "answer"
+        and message.kind in ("message", "broadcast", "lost")
+        and (answer.at, answer.agent) == (message.at, message.agent)
+        and (answer.details["answer"], answer.details["status"]) == (message.details["message"], "ok")
+    )
+
+
 def _lost_from(lost: Row, broadcast: Row) -> bool:
     return (
         lost.kind == "lost"
+        and broadcast.kind == "broadcast"
         and (lost.at, lost.conversation, lost.agent)
         == (broadcast.at, broadcast.conversation, broadcast.agent)
         and lost.details["message"] == broadcast.details["message"]
+        and (lost.details["to"], None)
+        in zip(broadcast.details["to"], broadcast.details["arrivals"], strict=True)
     )
+
+
+def headline(row: Row) -> str:
+    """What a row says in a few words, for a picture: without the numbers in brackets."""
+    return _what(row).split(" (")[0].split("(")[0].strip()
 
 
 def one_line(row: Row) -> str:
@@ -89,14 +109,13 @@ def _who(row: Row) -> str:
     if row.kind == "broadcast":
         to = details["to"]
         return f"{row.agent} -> {to[0] if len(to) == 1 else f'{len(to)} agents'}"
-    if row.kind in ("message", "doubled") or (row.kind == "lost" and details["to"] != row.agent):
-        return f"{row.agent} -> {details['to']}"
-    return row.agent
+    to = details.get("to", row.agent) if row.kind in ("message", "doubled", "lost") else row.agent
+    return row.agent if to == row.agent and row.kind != "message" else f"{row.agent} -> {to}"
 
 
 def _what(row: Row) -> str:
     phrase = _PHRASES.get(row.kind)
-    if phrase is not None:
+    if phrase is not None and len(row.details) >= len(DETAILS.get(row.kind, ())):
         return phrase(row.details)
     told = ", ".join(f"{name}={show(value)}" for name, value in row.details.items())
     return f"{row.kind}({told})"
@@ -141,11 +160,6 @@ def _finish(d: dict[str, Any]) -> str:
     return f"finishes: {outcome.get('status', '?')}{why}"
 
 
-def _ignored(d: dict[str, Any]) -> str:
-    sender = f" from {d['sender']}" if d.get("sender") else ""
-    return f"ignores {show(d['message'])}{sender}: {d['why']}"
-
-
 _PHRASES: dict[str, Callable[[dict[str, Any]], str]] = {
     "message": lambda d: show(d["message"]),
     "broadcast": _broadcast,
@@ -153,7 +167,7 @@ _PHRASES: dict[str, Callable[[dict[str, Any]], str]] = {
         f"opens {d['protocol']} on {_some(d['items'])} with {_some(d['participants'])}, until {show(d['finish_by'])} s"
     ),
     "join": lambda d: "joins",
-    "ignored": _ignored,
+    "ignored": lambda d: f"ignores {show(d['message'])}: {d['why']}",
     "ask": lambda d: f"is asked {_name(d['name'])}: {show(d['question'])}",
     "answer": _answer,
     "withdraw": lambda d: f"withdraws {_name(d['name'])}",

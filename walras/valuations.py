@@ -16,9 +16,6 @@ import msgspec
 
 from walras.errors import ScenarioError
 
-Bundles = Mapping[tuple[str, ...], float] | Mapping[frozenset[str], float] | Mapping[str, float]
-"""Values by set of item ids; a plain string is the set of this one item."""
-
 
 class Valuation(msgspec.Struct, frozen=True):
     """What items are worth together. Subclass it and override `__call__`.
@@ -139,14 +136,15 @@ class SingleMinded(Valuation, frozen=True):
 class Table(Valuation, frozen=True):
     """XOR bids: a set is worth the best stated set that it contains, and what is left over is disposed of freely.
 
-    Every monotone valuation can be written as one, if need be with a value for every set.
+    `bids` are values by set of item ids: a tuple or a frozenset, or a plain string for one item. They are kept as
+    tuples in ascending order. Every monotone valuation can be written so, if need be with a value for every set.
 
     >>> values = Table({("a",): 2, ("b",): 3, ("a", "b"): 7})
     >>> values(["a"]), values(["b", "c"]), values(["b", "a"]), values([])
     (2.0, 3.0, 7.0, 0.0)
     """
 
-    bids: Bundles
+    bids: Mapping[Any, float]
 
     def __post_init__(self) -> None:
         if not isinstance(self.bids, Mapping):

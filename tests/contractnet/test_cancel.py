@@ -1,8 +1,19 @@
 """Row D, the manager's side: a cancel of everything, its answers, its races and its deadline (facts R11, section 7)."""
 
+from typing import Any
+
 import pytest
 
-from contractnet import AcceptProposal, Cancel, Failure, Inform, NotUnderstood, Propose, Refuse, RejectProposal
+from contractnet import (
+    AcceptProposal,
+    Cancel,
+    Failure,
+    Inform,
+    NotUnderstood,
+    Propose,
+    Refuse,
+    RejectProposal,
+)
 from tests.contractnet.stage import Stage, manager
 from walras.allocation import Award, Outcome, Report
 from walras.effects import Broadcast, CancelChild, CancelTimer, Finish, Ignore, Open, Send, SetTimer, Settle
@@ -24,7 +35,7 @@ def bidding() -> Stage:
     return stage
 
 
-def working(**settings: object) -> Stage:
+def working(**settings: Any) -> Stage:
     """``a`` works until 98.75 at the latest, ``b`` was rejected; then everything is cancelled, at 10."""
     stage = manager("a", "b", cancel_within_s=1.0, **settings)
     stage.hear("a", Propose(1.0))
@@ -168,7 +179,9 @@ def test_a_second_cancel_changes_nothing() -> None:
     assert stage.cancel() == []
 
 
-@pytest.mark.parametrize("message", [Inform("cancelled"), Failure("cannot-cancel"), Failure("already-finished", DONE)])
+@pytest.mark.parametrize(
+    "message", [Inform("cancelled"), Failure("cannot-cancel"), Failure("already-finished", DONE)]
+)
 def test_an_answer_to_a_cancel_that_was_not_sent_is_ignored(message: Message) -> None:
     """No contractor can talk itself out of a contract, or into money, by answering what was not asked."""
     stage = manager("a", "b")

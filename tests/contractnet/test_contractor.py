@@ -1,6 +1,7 @@
 """The contractor alone: its effects, in order (facts R2, R6, R7, R10; rows B and C; section 7 for cancels)."""
 
 from math import inf
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ DONE = Report("done", cost=1.0, quality=0.9, seconds=3.0)
 TEXT = Report("done", cost=1.0, result="42")
 
 
-def proposed(valid_until: float = inf, **settings: object) -> Stage:
+def proposed(valid_until: float = inf, **settings: Any) -> Stage:
     """A contractor that has proposed at 0.5; by the rules its proposal binds until 12 (2 + 10)."""
     stage = contractor(**settings)
     stage.at(0.5).hear("m", CALL)
@@ -35,7 +36,7 @@ def proposed(valid_until: float = inf, **settings: object) -> Stage:
     return stage
 
 
-def working(**settings: object) -> Stage:
+def working(**settings: Any) -> Stage:
     stage = proposed(**settings)
     stage.at(2.5).hear("m", AcceptProposal(50.0))
     return stage

@@ -163,13 +163,13 @@ def test_a_rest_that_is_no_float_comes_back_whole_in_two_postings() -> None:
 @pytest.mark.parametrize("procured", [True, False])
 def test_a_price_that_is_none_is_named(price: float, procured: bool) -> None:
     with pytest.raises(
-        LocalProtocolError, match=f"price for router/1 x is {price}; expected a finite number"
+        LocalProtocolError, match=rf"price for router/1 x is {price}; expected a finite number"
     ):
         ledger(ada=1, bob=1).award("e", TALK, "ada", Award("x", "bob", price=price), procured)
 
 
 def test_a_sale_has_no_bond() -> None:
-    with pytest.raises(LocalProtocolError, match="bond for router/1 x is 1.0; expected 0"):
+    with pytest.raises(LocalProtocolError, match=r"bond for router/1 x is 1\.0; expected 0"):
         ledger(ada=1, bob=1).award("e", TALK, "ada", Award("x", "bob", bond=1.0), procured=False)
 
 

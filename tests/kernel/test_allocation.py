@@ -56,7 +56,7 @@ def test_without_capabilities_anybody_may_win() -> None:
 def test_check_raises_with_the_first_three_violations() -> None:
     Allocation([Award("t", "ada")]).check(ITEMS, SKILLS)
     bad = Allocation([Award(name, "ada") for name in "vwxyz"])
-    with pytest.raises(LocalProtocolError, match="^v was .* offer; w was .* offer; x was .* offer$"):
+    with pytest.raises(LocalProtocolError, match=r"^v was .* offer; w was .* offer; x was .* offer$"):
         bad.check(ITEMS)
 
 

@@ -117,7 +117,7 @@ def test_work_takes_slots_from_what_can_be_held() -> None:
 
 
 def test_payments_take_money_from_what_can_be_held() -> None:
-    ledger, ada, _ = account(money=10.0)
+    ledger, _, _ = account(money=10.0)
     ledger.award("e", "c", "shop", Award("lot", "ada", 7.0), procured=False)
     assert not ledger.hold("ada", "c", "bid", Commitment(money=4.0))
     assert ledger.hold("ada", "c", "bid", Commitment(money=3.0))

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 import msgspec
 import pytest
 
-from walras.messages import Envelope, Fact, Frozen, Message, Signed, can_quote, signatures
+from walras.messages import Envelope, Fact, Frozen, FrozenMeta, Message, Signed, can_quote, signatures
 
 T = TypeVar("T")
 
@@ -117,9 +117,7 @@ def test_equal_messages_are_one_key() -> None:
 def test_a_field_that_could_change_is_found_when_the_class_is_made(hint: Any) -> None:
     """Sets are refused too: their order depends on the hash seed."""
     with pytest.raises(TypeError, match=r"Bad\.field is .* which can change after it was sent; use tuples"):
-        type(Message)(
-            "Bad", (Message,), {"__annotations__": {"field": hint}, "__module__": __name__}, frozen=True
-        )
+        FrozenMeta("Bad", (Message,), {"__annotations__": {"field": hint}}, frozen=True)
 
 
 def test_a_message_that_mentions_itself_is_looked_into_all_the_same() -> None:

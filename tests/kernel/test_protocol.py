@@ -6,6 +6,7 @@ import pickle
 from typing import Any, TypeVar
 
 import pytest
+from msgspec import field
 
 from walras.allocation import Outcome
 from walras.effects import Effect, Finish, Ignore, Recorder, Send, SetTimer
@@ -34,8 +35,8 @@ class Hint(Message, frozen=True):
 class Counter(Protocol):
     """Answers a Ping by a Pong; remembers Pongs and hints."""
 
-    heard: dict[str, int] = {}
-    hints: list[str] = []
+    heard: dict[str, int] = field(default_factory=dict)
+    hints: list[str] = field(default_factory=list)
     limit: int = 3
 
     @on(Ping)
@@ -79,11 +80,11 @@ class Generic(Counter):
 
 
 class Delegating(Counter):
-    """Overrides `on_message`, and hands on."""
+    """Overrides `on_message`, and hands on to the table."""
 
     def on_message(self, sender: str, message: Any) -> None:
         self.set_timer("seen", 1.0)
-        Counter.on_message(self, sender, message)
+        super().on_message(sender, message)
 
 
 def seat(role: R) -> tuple[R, Recorder]:

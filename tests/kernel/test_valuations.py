@@ -43,7 +43,7 @@ ALL: list[Valuation] = [ADDITIVE, UNIT, CAPPED, SINGLE, TABLE]
         (Capped({"a": 3}, most_items=0), ["a"], 0.0),
         (SINGLE, ["a"], 0.0),
         (SINGLE, ["z", "b", "a"], 10.0),
-        (SingleMinded("a", 3), ["a"], 3.0),
+        (SingleMinded(("a",), 3), ["a"], 3.0),
         (TABLE, ["a"], 2.0),
         (TABLE, ["a", "z", "b"], 7.0),
         (Table({("a", "b"): 1, ("a",): 5}), ["a", "b"], 5.0),

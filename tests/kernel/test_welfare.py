@@ -5,7 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, strategies as st
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from walras.valuations import Additive, SingleMinded
 from walras.welfare import (
@@ -96,7 +97,8 @@ def test_inequality_does_not_depend_on_units_or_order(x: list[float], scale: flo
 def test_closed_forms_of_even_and_of_one_who_has_all(n: int) -> None:
     even, one = [0.7] * n, [0.0] * (n - 1) + [3.0]
     assert (gini(even), jain(even)) == (0.0, 1.0)
-    assert (gini(one), jain(one)) == (pytest.approx(1 - 1 / n), pytest.approx(1 / n))
+    assert gini(one) == pytest.approx(1 - 1 / n)
+    assert jain(one) == pytest.approx(1 / n)
 
 
 @pytest.mark.parametrize("n", [2, 5, 11])
@@ -158,7 +160,7 @@ def test_envy_is_the_most_that_anybody_would_gain_by_swapping() -> None:
     assert envy(TASTES, {"ada": ["a"], "bob": ["b", "c"]}) == 0.0
     assert envy(TASTES, {"ada": ["b"], "bob": ["a"]}) == 4.0
     assert envy(TASTES, {"bob": ["a"]}) == 5.0
-    assert envy(TASTES, {"ada": ["b"], "bob": ["a"]}, payments={"bob": 3.0}) == 1.0
+    assert envy(TASTES, {"ada": ["b"], "bob": ["a"]}, payments={"bob": 3.0}) == 2.0
     assert envy({}, {}) == 0.0
 
 
@@ -173,7 +175,9 @@ def test_envy_is_the_most_that_anybody_would_gain_by_swapping() -> None:
         ({}, True),
     ],
 )
-def test_envy_up_to_one_item_ends_when_the_best_is_taken_out(bundles: dict[str, list[str]], fair: bool) -> None:
+def test_envy_up_to_one_item_ends_when_the_best_is_taken_out(
+    bundles: dict[str, list[str]], fair: bool
+) -> None:
     assert envy_free_up_to_one(TASTES, bundles) is fair
 
 
@@ -186,7 +190,7 @@ def test_round_robin_picking_is_fair_up_to_one_item(order: list[str], values: li
     }
     left, bundles = sorted(order), {"ada": list[str](), "bob": list[str]()}
     for turn in ("ada", "bob", "ada"):
-        pick = max(left, key=lambda item: tastes[turn][item])  # noqa: B023  # used up within the turn
+        pick = max(left, key=lambda item: tastes[turn][item])
         left.remove(pick)
         bundles[turn].append(pick)
     assert envy_free_up_to_one(tastes, bundles)
@@ -197,7 +201,7 @@ def test_round_robin_picking_is_fair_up_to_one_item(order: list[str], values: li
 
 
 def test_regret_is_summed_over_the_same_tasks() -> None:
-    assert regret([0.1, 0.2, 1.0], [0.0, 0.0, 1.5]) == -0.2
+    assert regret([0.25, 0.25, 1.0], [0.0, 0.0, 1.75]) == -0.25
     with pytest.raises(ValueError, match="achieved has 1 tasks and hindsight 2"):
         regret([1.0, 2.0], [1.0])
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from scenarios.llm_router_data import Arrivals, Runs, gap_at_load
-from scenarios.llm_router_optimum import Problem, bound, bracket, exact
+from scenarios.llm_router_optimum import Problem, Relaxed, bound, bracket, exact
 from walras.errors import ScenarioError
 
 
@@ -98,6 +98,27 @@ def test_exact_is_brute_force_and_the_bound_is_above_it(block: int) -> None:
 def test_the_bound_is_tight_on_most_small_problems() -> None:
     pairs = [(bound(problem).welfare, exact(problem).welfare) for problem in map(small, range(300, 330))]
     assert np.mean([high / best - 1 for high, best in pairs if best > 0]) < 0.01
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_no_start_that_was_not_tried_pays_better(seed: int) -> None:
+    """The step of the proof that code can get wrong: at any prices, the columns hold every task's best start."""
+    problem, rng = small(seed), np.random.default_rng(seed)
+    grid = np.linspace(problem.arrival_s.min(), problem.arrival_s.max() + 6, 6)
+    prices = rng.choice([0.0, 1.0, 4.0], (2, 5)) * rng.random((2, 5))
+
+    def paid(agent: int, start: float, finish: float) -> float:
+        overlaps = np.minimum(finish, grid[1:]) - np.maximum(start, grid[:-1])
+        return float((prices[agent] * np.maximum(overlaps, 0)).sum())
+
+    total = float((problem.slots[:, None] * prices * np.diff(grid)).sum())
+    for i, arrival in enumerate(problem.arrival_s):
+        starts = arrival + np.linspace(0, 20, 200)
+        nets = [problem.net(np.full(2, start))[i] for start in starts]
+        ends = [start + problem.service_s[i] for start in starts]
+        gains = [n[j] - paid(j, t, e[j]) for n, t, e in zip(nets, starts, ends, strict=True) for j in (0, 1)]
+        total += max(0.0, *gains)
+    assert Relaxed(problem, grid).best(prices)[0] >= total - 1e-9
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -34,22 +34,13 @@ def test_simpys_own_tests_pass_on_our_clock(clock: str) -> None:
         "NO_COLOR": "1",
         "WALRAS_CLOCK": clock,
     }
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "swap_environment",
-        "-p",
-        "no:cacheprovider",
-        "tests",
-    ]
-    command += [*(f"--ignore={file}" for file in NOT_OURS), f"--deselect={TRACEBACK_TEXT}"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "swap_environment", "-p", "no:cacheprovider"]
+    command += ["tests", *(f"--ignore={file}" for file in NOT_OURS), f"--deselect={TRACEBACK_TEXT}"]
     done = subprocess.run(command, cwd=SDIST, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
     summary = done.stdout.strip().splitlines()[-1]
     counts = {word: int(count) for count, word in re.findall(r"(\d+) (\w+)", summary.split(" in ")[0])}
     assert counts.pop("passed") >= AT_LEAST, summary
-    assert counts == {"deselected": 1}, summary
+    assert counts.pop("deselected") == 1, summary
+    assert set(counts) <= {"warning", "warnings"}, summary

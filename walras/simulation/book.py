@@ -63,8 +63,7 @@ class Conversation:
         self.drop_at = 0.0
 
     def role_ended(self, port: Port, outcome: Outcome) -> None:
-        """A role has ended: tell its opener's parent, and let the conversation go when nobody is left."""
-        self.live -= 1
+        """The opener, or the last role, has ended: tell the parent, and let the conversation go when nobody is left."""
         world = self.world
         if port.me == self.opener and self.outcome is None:
             self.outcome = outcome
@@ -81,16 +80,24 @@ class Conversation:
                 for child, live in (port.children or {}).items():
                     if live:
                         self.world.cancel(child)
-                port.note("finish", Outcome("overdue"))
-                port.end(Outcome("overdue"))
+                port.expel(Outcome("overdue"))
         if self.live:
-            self.world.clock.call_at(self.finish_by + self.world.linger_s, DEADLINE, _expire, self)
+            self.expire_soon()
+
+    def expire_soon(self) -> None:
+        """Once nothing that is now on its way can still arrive, roles that still wait are ended."""
+        self.world.clock.call_at(self.world.clock._now + self.world.linger_s, DEADLINE, _expire, self)
+
+    @property
+    def over(self) -> bool:
+        """Whether its time is up: `finish_by` has passed, or, where there is none, its opener has ended."""
+        endless = self.finish_by == float("inf")
+        return self.outcome is not None if endless else self.finish_by <= self.world.clock._now
 
     def expire_role(self, port: Port) -> None:
         """Nothing can reach this role any more: end it, unless it still has work or children to wait for."""
         if not port.ended and not port.busy:
-            port.note("finish", Outcome("expired"))
-            port.end(Outcome("expired"))
+            port.expel(Outcome("expired"))
 
 
 def overdue(talk: Conversation) -> None:

@@ -56,6 +56,14 @@ class Disk:
         """Carry out an effect once all writes before it are durable."""
         self.queue.append((act, arguments))
 
+    def forget(self, act: Callable[..., None], name: object) -> None:
+        """Drop the waiting effects of this kind and name: they were called off before they could take place."""
+        self.queue = deque(
+            entry
+            for entry in self.queue
+            if isinstance(entry, Batch) or entry[0] != act or entry[1][0] != name
+        )
+
     def seal(self) -> None:
         """The handler has run to its end: its batch goes to the disk."""
         batch, self._open = self._open, None

@@ -16,7 +16,7 @@ from walras.randomness import stream
 from walras.simulation.clock import DELIVERY
 from walras.simulation.faults import Crash, Faults, KillAt, Pause, Skew
 from walras.simulation.guarded_port import GuardedPort
-from walras.simulation.hosts import Host
+from walras.simulation.hosts import Host, Mind
 from walras.simulation.network import Network
 from walras.simulation.world import World
 
@@ -37,6 +37,8 @@ class GuardedHost(Host):
     ) -> None:
         super().__init__(world, agent, account, routes)
         self.skew = skew
+        if skew is not None and self.mind is None:
+            self.mind = Mind(world, agent)  # a mind knows that a question's deadline is on another clock
         self.disk = world.faults.disk(world.seed, agent.id)
         self.survives = stream(world.seed, "torn", agent.id)
         self.down_until: float | None = None
@@ -86,7 +88,10 @@ class GuardedWorld(World):
                 self.clock.call_at(fault.at_s, DELIVERY, self._strike, fault)
 
     def make_host(self, agent: Agent, account: Any) -> Host:
-        return GuardedHost(self, agent, account, self.routes(agent.id), self.faults.skew(agent.id))
+        skew = self.faults.skew(agent.id)
+        if skew is not None:  # its holds end on its own clock
+            account.clock = lambda: skew.local(self.clock._now)
+        return GuardedHost(self, agent, account, self.routes(agent.id), skew)
 
     def routes(self, agent: AgentId) -> Any:
         if self.network.faulty:
@@ -121,6 +126,12 @@ class GuardedWorld(World):
         )
         if port is not None:
             port.enter("on_late" if port.ended else "on_message", sender, message)
+
+    def deliver_tell(self, told: tuple[Any, ConversationId, Message]) -> None:
+        """A local message; from a records role, it dies with the agent."""
+        teller = told[0]
+        if teller.disk is None or not teller.host.down:
+            super().deliver_tell(told)
 
     def inject(self, conversation: ConversationId, sender: AgentId, to: AgentId, message: Message) -> None:
         """Deliver a message under a name that need not be true: only where the network allows forging."""
@@ -158,6 +169,9 @@ class GuardedWorld(World):
             host.mind.crash()
         for port in self.ports_of(agent):
             port.lose_memory()
+        held, host.held, host.held_until = host.held, deque(), None  # who is down is not paused any more
+        for act, argument in held:
+            act(argument)
         if until != float("inf"):
             self.clock.call_at(until, DELIVERY, self._restart, host)
 
@@ -170,12 +184,15 @@ class GuardedWorld(World):
         host.down_until = None
         self.trace.rows.append((now, "restart", "", host.id))
         for port in self.ports_of(host.id):
-            port.revive()
+            if not host.down:  # else one of its roles was killed again
+                port.revive()
 
     def pause(self, agent: AgentId, for_s: float) -> None:
         """An agent hears nothing for a while; then it hears all of it, in order."""
         host = self.host(agent)
         assert isinstance(host, GuardedHost)
+        if host.down:
+            return
         until = max(self.clock._now + for_s, host.held_until or 0.0)
         host.held_until = until
         self.trace.rows.append((self.clock._now, "pause", "", agent, until))

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from walras.simulation.faults import KillAt, Skew
     from walras.simulation.guarded import GuardedHost, GuardedWorld
 
+EXPELLED = "expelled"
+"""The row of a journal that says that the world has ended the role: it was overdue, or expired."""
+
 COMPACT_EVERY = 64
 """Inputs after which a journal is replaced by a copy of the role: endless roles would need endless replay."""
 
@@ -63,7 +66,9 @@ class GuardedPort(Port, eq=False):
     host: GuardedHost
     input: int = 0
     effect: int = 0
+    carried: int = 0
     born: int = 0
+    finishing: bool = False
     journal: list[tuple[float, str, tuple[Any, ...]]] = []
     missed: list[tuple[Callable[[Any], None], Any]] = []
     kills: list[KillAt] = []
@@ -111,14 +116,35 @@ class GuardedPort(Port, eq=False):
             self.wait_for_restart(self._enter_again, (handler, arguments))
         elif host.paused:
             host.held.append((self._enter_again, (handler, arguments)))
-        elif not self.ended or handler == "on_late":
+        elif not (self.ended or self.finishing) or handler == "on_late":
             self._handle(handler, arguments)
+        elif handler == "on_message":  # it waited while the role finished
+            self._handle("on_late", arguments)
 
     def _enter_again(self, call: tuple[str, tuple[Any, ...]]) -> None:
         handler, arguments = call
-        if handler == "on_message" and self.ended:
-            handler = "on_late"
         self.enter(handler, *arguments)
+
+    def postponed(self, act: Callable[[Any], None], argument: Any) -> bool:
+        """Whether the agent hears nothing now; what falls due meanwhile waits, and can be called off while it waits."""
+        if self.host.paused:
+            self.host.held.append((act, argument))
+            return True
+        return False
+
+    def conclude(self, concluded: tuple[Asked, Any, str]) -> None:
+        """Give an answer to the role that asked, unless the question has been voided since."""
+        asked, answer, status = concluded
+        if not asked.open:
+            self.note("note", f"a late answer about {asked.name}")
+        elif not self.postponed(self.conclude, concluded):
+            asked.open = False
+            if self.asked is asked:
+                self.asked = None
+            else:
+                self.close_question(asked)
+            self.note("answer", asked.name, answer, status)
+            self.enter("on_decision", asked.name, answer)
 
     def wait_for_restart(self, act: Callable[[Any], None], argument: Any) -> None:
         """A local input while the agent is down: it survives where roles replay, and dies with a records role."""
@@ -146,6 +172,7 @@ class GuardedPort(Port, eq=False):
         for kill in self.kills:
             if kill.input == self.input and kill.effect == effect:
                 self.kills.remove(kill)
+                self.effect = effect - 1
                 raise Killed(kill.down_s)
 
     # ------------------------------------------------------------------ crash and restart
@@ -155,7 +182,9 @@ class GuardedPort(Port, eq=False):
             self._disarm(timer)
         for asked in self.open_questions():
             asked.open = False
-        self.timers = self.asked = None
+        if not self.ended:
+            self.timers = self.asked = None
+        self.finishing = False
         if self.disk is not None:
             self.disk.crash()
 
@@ -165,11 +194,11 @@ class GuardedPort(Port, eq=False):
             self._recover()
         else:
             self._replay()
-        missed, self.missed = self.missed, []
-        for act, argument in missed:
+        while self.missed and not self.host.down:
+            act, argument = self.missed.pop(0)
             act(argument)
-            if self.host.down:
-                return
+        if self.talk.expired and not self.host.down:
+            self.talk.expire_role(self)
 
     def _recover(self) -> None:
         assert self.disk is not None and self.snapshot is not None
@@ -195,28 +224,44 @@ class GuardedPort(Port, eq=False):
         self.opens, self.awards = snapshot.opens, snapshot.awards
         done = self.replayed = Replayed(snapshot)
         was_ended, self.ended = self.ended, False
+        self.carried = self.effect
         last = len(self.journal) - 1
         for index, (at, handler, arguments) in enumerate(self.journal):
+            if handler == EXPELLED:
+                continue
             done.take(handler, arguments)
             done.muted = index < last
             self.replaying = at
             self.effect = 0
             getattr(self.role, handler)(*arguments)
         self.replaying = self.replayed = None
-        self.ended = was_ended or done.outcome is not None
         self.children = dict(done.children)
         self.jobs = dict.fromkeys(done.jobs)
-        if done.outcome is not None:
-            if not was_ended:
-                Port.end(self, done.outcome)
-            return
+        if was_ended:
+            self.ended = True
+        elif done.outcome is not None:
+            self.note("finish", done.outcome)
+            self.end(done.outcome)
+        else:
+            self._resume(done)
+
+    def _resume(self, done: Replayed) -> None:
+        """After a replay: timers at their absolute times, open questions, and work by its key."""
+        assert self.jobs is not None
         for name, at in done.timers.items():
             self.arm(name, at)
         for name, question in done.questions.items():
             Port.decide(self, name, question)
         for key, task in done.jobs.items():
             if task is not None:
-                self.jobs[key] = self.host.worker.take(self, key, task)
+                job = self.jobs[key] = self.host.worker.take(self, key, task)
+                if key in done.stopped:
+                    self.host.worker.stop(job)
+
+    def expel(self, outcome: Outcome) -> None:
+        if self.snapshot is not None:  # an input of a kind: it proves the earlier ones done
+            self.journal.append((self.now, EXPELLED, ()))
+        super().expel(outcome)
 
     def open_questions(self) -> list[Asked]:
         """The questions that wait for an answer."""
@@ -225,24 +270,19 @@ class GuardedPort(Port, eq=False):
         return list(self.asked.values()) if isinstance(self.asked, dict) else [self.asked]
 
     def job_ended(self, key: str, report: Any) -> None:
-        if self._elsewhere(lambda _: self.job_ended(key, report)):
-            return
-        super().job_ended(key, report)
+        if self.host.down:
+            return  # nobody has heard it: after the restart the work is done again
+        if not self.postponed(lambda _: self.job_ended(key, report), None):
+            super().job_ended(key, report)
 
     def child_ended(self, conversation: ConversationId, outcome: Outcome) -> None:
-        if self._elsewhere(lambda _: self.child_ended(conversation, outcome)):
-            return
-        super().child_ended(conversation, outcome)
+        def again(_: None) -> None:
+            self.child_ended(conversation, outcome)
 
-    def _elsewhere(self, act: Callable[[Any], None]) -> bool:
-        """Whether the agent cannot hear this now; then it is told again when it can."""
         if self.host.down:
-            self.wait_for_restart(act, None)
-        elif self.host.paused:
-            self.host.held.append((act, None))
-        else:
-            return False
-        return True
+            self.wait_for_restart(again, None)
+        elif not self.postponed(again, None):
+            super().child_ended(conversation, outcome)
 
     # ------------------------------------------------------------------ verbs: counted, muted, gated
     def _outward(self, act: Callable[..., None], *arguments: Any) -> None:
@@ -258,8 +298,20 @@ class GuardedPort(Port, eq=False):
         else:
             act(*arguments)
 
+    def _local(self, act: Callable[..., None], *arguments: Any) -> None:
+        """As `_outward`, for what stays on the agent's own machine: what the crash came after is not done again."""
+        if self.carried_before:
+            self.effect += 1
+        else:
+            self._outward(act, *arguments)
+
+    @property
+    def carried_before(self) -> bool:
+        """Whether the next effect of this replay was carried out before the crash."""
+        return self.replayed is not None and not self.replayed.muted and self.effect < self.carried
+
     def send(self, to: AgentId, message: Message) -> None:
-        self._outward(self._send, to, message)
+        (self._local if to == self.me else self._outward)(self._send, to, message)
 
     def _send(self, to: AgentId, message: Message) -> None:
         clock = self.clock
@@ -270,7 +322,10 @@ class GuardedPort(Port, eq=False):
             self._post(now + delay, id_, to, message, now)
 
     def broadcast(self, to: Iterable[AgentId], message: Message) -> None:
-        self._outward(self._broadcast, tuple(to), message)
+        peers = tuple(to)
+        if self.carried_before:  # its copy to ourselves is not lost, so it is not sent again
+            peers = tuple(peer for peer in peers if peer != self.me)
+        self._outward(self._broadcast, peers, message)
 
     def _broadcast(self, peers: tuple[AgentId, ...], message: Message) -> None:
         clock = self.clock
@@ -298,7 +353,7 @@ class GuardedPort(Port, eq=False):
         self.clock.push((arrival, DELIVERY, id_, self.world.deliver, letter))
 
     def tell(self, conversation: ConversationId, message: Message) -> None:
-        self._outward(super().tell, conversation, message)
+        self._local(super().tell, conversation, message)
 
     def ignore(self, message: object, why: str) -> None:
         if self.replayed is None or not self.replayed.muted:
@@ -340,6 +395,8 @@ class GuardedPort(Port, eq=False):
                 self.host.account.release(self.conversation, name)
         else:
             self._live_or_die(self.effect)
+            if self.disk is not None:
+                self.disk.forget(super().decide, name)
             super().withdraw(name)
 
     def perform(self, key: str, task: Task) -> None:
@@ -350,11 +407,16 @@ class GuardedPort(Port, eq=False):
             self._outward(super().perform, key, task)
 
     def stop(self, key: str) -> None:
-        self._outward(super().stop, key)
+        if self.replayed is not None:
+            self.effect += 1
+            self.replayed.stopped.add(key)
+        else:
+            self._outward(super().stop, key)
 
     def open(
         self, mechanism: Mechanism, items: Iterable[Item], participants: Iterable[AgentId], finish_by: float
     ) -> ConversationId:
+        self.demand_life("open")
         self.opens += 1
         child = f"{self.conversation}/{self.me}/{self.opens}"
         if self.replayed is not None:
@@ -375,19 +437,21 @@ class GuardedPort(Port, eq=False):
             self.world.open(child, mechanism, items, self.me, participants, finish_by, parent=self)
 
     def cancel(self, conversation: ConversationId) -> None:
-        self._outward(super().cancel, conversation)
+        self._local(super().cancel, conversation)
 
     def award(self, line: Award) -> None:
+        self.demand_life("award")
         self.awards += 1
         self._outward(self.world.award, self, f"{self.conversation}/{self.me}#{self.awards}", line)
 
     def settle(self, item: str, paid: float, winner: AgentId | None, penalty: float) -> None:
+        self.demand_life("settle")
         self.awards += 1
         effect = f"{self.conversation}/{self.me}#{self.awards}"
         self._outward(self.world.settle, self, effect, item, paid, winner, penalty)
 
     def publish(self, fact: Fact) -> None:
-        self._outward(super().publish, fact)
+        self._local(super().publish, fact)
 
     def finish(self, outcome: Outcome) -> None:
         if self.replayed is not None:
@@ -395,13 +459,25 @@ class GuardedPort(Port, eq=False):
             self.replayed.outcome = outcome
             self.ended = True
         else:
-            self._outward(super().finish, outcome)
+            if self.finishing:
+                raise LocalProtocolError(f"{self.me} finishes twice in {self.conversation}")
+            self._outward(self._finish, outcome)
+            self.finishing = not self.ended  # it waits for the disk; what the role hears meanwhile is late
+
+    def _finish(self, outcome: Outcome) -> None:
+        if not (self.finishing and self.ended):  # else it was overdue before the write was durable
+            super().finish(outcome)
 
     def persist(self, record: Any) -> None:
         self._write(record, replace=False)
 
     def checkpoint(self, record: Any) -> None:
         self._write(record, replace=True)
+
+    def demand_life(self, verb: str) -> None:
+        if self.finishing:
+            raise LocalProtocolError(f"{self.me} calls {verb} in {self.conversation} after its finish")
+        super().demand_life(verb)
 
     def _write(self, record: Any, *, replace: bool) -> None:
         if self.disk is None:
@@ -423,6 +499,7 @@ class Replayed:
         self.questions: dict[Hashable, Question] = dict(snapshot.questions)
         self.jobs: dict[str, Task | None] = dict(snapshot.jobs)
         self.children: dict[ConversationId, bool] = dict(snapshot.children)
+        self.stopped: set[str] = set()
         self.outcome: Outcome | None = None
 
     def take(self, handler: str, arguments: tuple[Any, ...]) -> None:

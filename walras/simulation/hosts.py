@@ -98,10 +98,10 @@ class Mind:
 class Job:
     """One piece of work: queued, then running, then ended."""
 
-    __slots__ = ("began", "key", "port", "report", "state", "task")
+    __slots__ = ("began", "key", "life", "port", "report", "state", "task")
 
-    def __init__(self, port: Port, key: str, task: Task) -> None:
-        self.port, self.key, self.task = port, key, task
+    def __init__(self, port: Port, key: str, task: Task, life: int) -> None:
+        self.port, self.key, self.task, self.life = port, key, task, life
         self.state = "queued"
         self.began = 0.0
         self.report: Report | None = None
@@ -110,12 +110,13 @@ class Job:
 class Worker:
     """Does an agent's tasks, first come first served, `capacity` at a time."""
 
-    __slots__ = ("busy_s", "capacity", "host", "queue", "running", "world")
+    __slots__ = ("busy_s", "capacity", "host", "life", "queue", "running", "world")
 
     def __init__(self, world: World, host: Host) -> None:
         self.world = world
         self.host = host
         self.capacity = host.agent.capacity
+        self.life = 0
         self.running = 0
         self.queue: deque[Job] = deque()
         self.busy_s = 0.0
@@ -127,7 +128,7 @@ class Worker:
 
     def take(self, port: Port, key: str, task: Task) -> Job:
         """Accept work; it starts when a slot is free."""
-        job = Job(port, key, task)
+        job = Job(port, key, task, self.life)
         if self.capacity == 0:
             job.report = Report("failed", result="this agent has no capacity")
             self.world.clock.call_at(self.world.clock._now, DELIVERY, self._report, job)
@@ -148,7 +149,7 @@ class Worker:
             clock.call_at(clock._now + job.report.seconds, DELIVERY, self._done, job)
 
     def _done(self, job: Job) -> None:
-        if job.state != "running":
+        if job.state != "running" or job.life != self.life:
             return  # stopped, or lost in a crash
         self._release(job)
         self._report(job)
@@ -167,6 +168,8 @@ class Worker:
 
     def stop(self, job: Job) -> None:
         """Stop work: what is queued never starts, what runs is broken off and has cost its share."""
+        if job.life != self.life:
+            return  # lost in a crash
         if job.state == "running":
             assert job.report is not None
             spent = self.world.clock._now - job.began
@@ -184,8 +187,7 @@ class Worker:
 
     def crash(self) -> None:
         """The machine dies: work in progress is lost, and so is the queue."""
-        for job in self.queue:
-            job.state = "lost"
+        self.life += 1
         self.queue.clear()
         self.running = 0
         self.host.account.busy = 0

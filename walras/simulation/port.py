@@ -6,7 +6,7 @@ random stream when it is first asked for. Worlds with crashes, faulty links or c
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from heapq import heappush
 from itertools import repeat
 from random import Random
@@ -17,8 +17,8 @@ import msgspec
 from walras.allocation import Award, Outcome
 from walras.errors import LocalProtocolError
 from walras.items import Item, Task
-from walras.messages import AgentId, ConversationId, Fact, Message, Signed
-from walras.protocol import HandlerTable, Protocol
+from walras.messages import AgentId, ConversationId, Fact, Message, Signed, can_quote
+from walras.protocol import Handler, HandlerTable, Protocol
 from walras.questions import Question
 from walras.randomness import stream
 from walras.simulation.clock import DELIVERY, TIMER, Clock
@@ -35,8 +35,61 @@ def _hear_late(role: Protocol, sender: AgentId, message: Any) -> None:
     role.on_late(sender, message)
 
 
-LATE = HandlerTable({}, _hear_late)
+class VerifiedTable(HandlerTable):
+    """A role class's handlers, with a look at the signatures before a message that can quote others is handled.
+
+    Which messages can is worked out once per class, so the others cost nothing.
+    """
+
+    def __init__(self, handlers: HandlerTable) -> None:
+        super().__init__({}, handlers.fallback)
+        self.handlers = handlers
+
+    def __missing__(self, message_type: type) -> Handler:
+        handler = self[message_type] = self._verified(message_type)
+        return handler
+
+    def _verified(self, message_type: type) -> Handler:
+        handler = self.handlers[message_type]
+        if not can_quote(message_type):
+            return handler
+
+        def handle(role: Protocol, sender: AgentId, message: Any) -> None:
+            port: Any = role._port
+            if port.world.verified(message):
+                handler(role, sender, message)
+            else:
+                port.note("ignored", message, FORGED)
+
+        return handle
+
+
+class _Tables(dict[type, HandlerTable]):
+    def __missing__(self, role_class: type) -> HandlerTable:
+        table = self[role_class] = VerifiedTable(role_class.message_handlers)  # type: ignore[attr-defined]
+        return table
+
+
+TABLES = _Tables()
+"""The handlers of each role class in worlds without faults, where messages go straight from the clock to them."""
+
+LATE = VerifiedTable(HandlerTable({}, _hear_late))
 """The handlers of every finished role: all it hears goes to `on_late`."""
+
+FORGED = "a signature is false"
+
+
+class _Over(dict[Any, Any]):
+    """The timers and questions of a finished role: there will be none."""
+
+    def __setitem__(self, name: object, value: object) -> None:
+        raise LocalProtocolError(f"{name!r} is set or asked after finish; expected nothing but messages and facts")
+
+
+OVER = _Over()
+
+
+INFINITY = float("inf")
 
 
 class Timer(msgspec.Struct, eq=False):
@@ -62,6 +115,8 @@ def fire(timer: Timer) -> None:
     port = timer.port
     if not timer.live:
         port.world.dead_timers -= 1
+        return
+    if port.guarded and port.postponed(fire, timer):
         return
     timer.live = False
     assert port.timers is not None, "a live timer is in the dict"
@@ -124,6 +179,10 @@ class Port(msgspec.Struct, eq=False):
         """Call one of the role's handlers."""
         getattr(self.role, handler)(*arguments)
 
+    def postponed(self, act: Callable[[Any], None], argument: Any) -> bool:
+        """Whether the agent hears nothing now, and will be called later: never here."""
+        return False
+
     # ------------------------------------------------------------------ messages
     def send(self, to: AgentId, message: Message) -> None:
         clock = self.clock
@@ -170,7 +229,8 @@ class Port(msgspec.Struct, eq=False):
         elif name in timers:
             self._disarm(timers[name])
         timer = timers[name] = Timer(self, name, at)
-        self.clock.call_at(at, TIMER, fire, timer)
+        if at != INFINITY:
+            self.clock.call_at(at, TIMER, fire, timer)
 
     def cancel_timer(self, name: Hashable) -> None:
         if self.timers is not None and name in self.timers:
@@ -179,7 +239,8 @@ class Port(msgspec.Struct, eq=False):
 
     def _disarm(self, timer: Timer) -> None:
         timer.live = False
-        self.world.bury_timer()
+        if timer.at != INFINITY:
+            self.world.bury_timer()
 
     # ------------------------------------------------------------------ minds
     def decide(self, name: Hashable, question: Question) -> None:
@@ -222,6 +283,7 @@ class Port(msgspec.Struct, eq=False):
             jobs = self.jobs = {}
         if key in jobs:
             return  # the key is idempotent
+        self.demand_life("perform")
         self.note("perform", key, task.id)
         jobs[key] = self.host.worker.take(self, key, task)
 
@@ -245,6 +307,7 @@ class Port(msgspec.Struct, eq=False):
     def open(
         self, mechanism: Mechanism, items: Iterable[Item], participants: Iterable[AgentId], finish_by: float
     ) -> ConversationId:
+        self.demand_life("open")
         self.opens += 1
         child = f"{self.conversation}/{self.me}/{self.opens}"
         if self.children is None:
@@ -271,10 +334,12 @@ class Port(msgspec.Struct, eq=False):
 
     # ------------------------------------------------------------------ results
     def award(self, line: Award) -> None:
+        self.demand_life("award")
         self.awards += 1
         self.world.award(self, f"{self.conversation}/{self.me}#{self.awards}", line)
 
     def settle(self, item: str, paid: float, winner: AgentId | None, penalty: float) -> None:
+        self.demand_life("settle")
         self.awards += 1
         self.world.settle(self, f"{self.conversation}/{self.me}#{self.awards}", item, paid, winner, penalty)
 
@@ -291,6 +356,19 @@ class Port(msgspec.Struct, eq=False):
         self.rows.append((self.clock._now, "finish", self.conversation, self.me, outcome))
         self.end(outcome)
 
+    def demand_life(self, verb: str) -> None:
+        """Raise unless the role may still call this verb: who has finished may only talk."""
+        if self.ended:
+            raise LocalProtocolError(
+                f"{self.me} calls {verb} in {self.conversation} after its finish; "
+                "expected nothing but send, broadcast, tell, ignore and publish"
+            )
+
+    def expel(self, outcome: Outcome) -> None:
+        """The world ends the role: it is overdue, or nothing can reach it any more."""
+        self.note("finish", outcome)
+        self.end(outcome)
+
     def end(self, outcome: Outcome) -> None:
         """Close the role: timers, questions and holds go; what it hears from now on is late."""
         self.ended = True
@@ -298,15 +376,18 @@ class Port(msgspec.Struct, eq=False):
         if self.timers is not None:
             for timer in self.timers.values():
                 self._disarm(timer)
-            self.timers = None
+        self.timers = OVER
         asked = self.asked
         if asked is not None:
             for question in asked.values() if isinstance(asked, dict) else (asked,):
                 question.open = False
-            self.asked = None
+        self.asked = OVER
         if self.host.account.holds:
             self.host.account.release(self.conversation)
-        self.talk.role_ended(self, outcome)
+        talk = self.talk
+        talk.live -= 1
+        if not talk.live or self.me == talk.opener:
+            talk.role_ended(self, outcome)
 
     @property
     def busy(self) -> bool:

@@ -152,7 +152,7 @@ class Simulation:
         if talk is None:
             raise ScenarioError("conversation", conversation, "the id of a conversation that is open")
         if agent not in talk.seats:
-            self.world.join(talk, self.world.host(agent), None)
+            self.world.join(talk, self.world.host(agent))
 
     def role(self, conversation: ConversationId, agent: AgentId) -> Protocol:
         """A role's present state, while its conversation is in the book."""

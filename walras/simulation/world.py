@@ -23,7 +23,7 @@ from walras.simulation.clock import ANSWER, DEADLINE, DELIVERY, Clock
 from walras.simulation.hosts import Host, Job
 from walras.simulation.market import Market
 from walras.simulation.network import Network
-from walras.simulation.port import Asked, Port, fire
+from walras.simulation.port import TABLES, Asked, Port, fire
 from walras.trace import Trace
 
 if TYPE_CHECKING:
@@ -162,9 +162,11 @@ class World:
             talk,
             talk.id,
             role,
-            type(role).message_handlers,
+            TABLES[type(role)],
         )
         talk.live += 1
+        if talk.outcome is not None and talk.over:
+            talk.expire_soon()  # it has come after the end
         return port
 
     def admit(self, entry: tuple[Any, ...]) -> Port | None:
@@ -177,22 +179,24 @@ class World:
             self.trace.rows.append((self.clock._now, "ignored", conversation, to, message, why))
             return None
         mechanism = talk.mechanism
-        return self.join(
-            talk, host, Envelope(conversation, mechanism.protocol, sender, to, message, sent, talk.finish_by)
+        role = mechanism.join(
+            to, Envelope(conversation, mechanism.protocol, sender, to, message, sent, talk.finish_by)
         )
-
-    def join(self, talk: Conversation, host: Host, invitation: Envelope | None) -> Port | None:
-        """Seat a newcomer; None if the mechanism turns it away."""
-        assert talk.mechanism is not None
-        role = talk.mechanism.join(host.id, invitation)
         if role is None:
-            shown: Message | None = invitation.message if invitation is not None else None
-            self.trace.rows.append((self.clock._now, "ignored", talk.id, host.id, shown, "turned away"))
+            self.trace.rows.append((self.clock._now, "ignored", conversation, to, message, "turned away"))
             return None
         port = self.seat(talk, host, role)
         if port.guarded or type(role).on_start is not Protocol.on_start:
             port.enter("on_start")
         return port
+
+    def join(self, talk: Conversation, host: Host) -> None:
+        """Seat an agent that joins by its own wish, unless the mechanism turns it away."""
+        role = talk.mechanism.join(host.id, None) if talk.mechanism is not None else None
+        if role is None:
+            self.trace.rows.append((self.clock._now, "ignored", talk.id, host.id, None, "turned away"))
+        else:
+            self.seat(talk, host, role).enter("on_start")
 
     def opener_ended(self, talk: Conversation, outcome: Outcome) -> None:
         """The opener's end is the conversation's outcome: unsettled money goes back, and who opened it is told."""
@@ -203,8 +207,7 @@ class World:
         else:
             self.clock.call_at(self.clock._now, DELIVERY, _tell_parent, talk)
         if talk.finish_by == float("inf") and talk.live:
-            talk.finish_by = self.clock._now
-            self.clock.call_at(self.clock._now, DEADLINE, overdue, talk)
+            talk.expire_soon()
 
     def conversation_dropped(self, talk: Conversation) -> None:
         """Its memory has been given back."""
@@ -265,6 +268,7 @@ class World:
             answer = (host.strategy or self._default_strategy(port))(question, host.agent)
             legal = question.accepts(answer)
             commitment = question.commits(answer) if legal else None
+            funded = commitment is None or account.hold(port.conversation, asked.name, commitment)
         except Exception as error:  # a strategy is not ours: whatever it does must not stop the run
             port.note("note", f"{type(error).__name__} in the strategy: {error}")
             self.conclude(asked, question.otherwise, "error")
@@ -274,10 +278,18 @@ class World:
                 answer.close()
                 port.note("note", "the strategy is a coroutine, which only live minds are")
             self.conclude(asked, question.otherwise, "illegal")
-        elif commitment is not None and not account.hold(port.conversation, asked.name, commitment):
+        elif not funded:
             self.conclude(asked, question.otherwise, "unfunded")
-        else:
+        elif port.guarded:
             self.conclude(asked, answer, "ok")
+        else:  # `conclude`, unrolled: this is every answer of a well-behaved market
+            asked.open = False
+            if port.asked is asked:
+                port.asked = None
+            else:
+                port.close_question(asked)
+            port.rows.append((self.clock._now, "answer", port.conversation, port.me, asked.name, answer, "ok"))
+            port.role.on_decision(asked.name, answer)
 
     @staticmethod
     def _default_strategy(port: Port) -> Callable[[Any, Agent], Any]:
@@ -287,16 +299,16 @@ class World:
     def conclude(self, asked: Asked, answer: Any, status: str) -> None:
         """Give an answer to the role that asked."""
         port = asked.port
+        if port.guarded:
+            port.conclude((asked, answer, status))  # type: ignore[attr-defined]  # a `GuardedPort`
+            return
         asked.open = False
         if port.asked is asked:
             port.asked = None
         else:
             port.close_question(asked)
         port.rows.append((self.clock._now, "answer", port.conversation, port.me, asked.name, answer, status))
-        if port.guarded:
-            port.enter("on_decision", asked.name, answer)
-        else:
-            port.role.on_decision(asked.name, answer)
+        port.role.on_decision(asked.name, answer)
 
     # ------------------------------------------------------------------ money and work
     def award(self, port: Port, effect: str, line: Award) -> None:

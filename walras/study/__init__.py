@@ -1,0 +1,1 @@
+"""Studies: scenarios times mechanisms times seeds, with their tables, statistics, plots and reports."""

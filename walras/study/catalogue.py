@@ -1,0 +1,95 @@
+"""Which scenarios and mechanisms there are: those that installed packages declare as entry points.
+
+A package adds its own by declaring the groups ``walras.scenarios`` and ``walras.mechanisms``. Whatever is not
+declared is named by its place instead, as in ``mypackage.worlds:Harbour``.
+"""
+
+import difflib
+from collections.abc import Iterable
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar
+
+from walras.errors import WalrasError
+from walras.mechanism import Mechanism
+from walras.scenario import Scenario
+
+T = TypeVar("T", Scenario, Mechanism)
+
+_GROUPS: dict[type, tuple[str, str]] = {
+    Scenario: ("scenario", "walras.scenarios"),
+    Mechanism: ("mechanism", "walras.mechanisms"),
+}
+
+
+def declared(base: type[T]) -> dict[str, EntryPoint]:
+    """The entry points of a group by name, in alphabetical order; nothing is imported yet."""
+    found = entry_points(group=_GROUPS[base][1])
+    return {point.name: point for point in sorted(found, key=lambda point: point.name)}
+
+
+def find(base: type[T], name: str) -> type[T]:
+    """The class of this name, or at this ``module:Class``.
+
+    Raises:
+        WalrasError: if there is none; names the nearest.
+    """
+    what = _GROUPS[base][0]
+    points = declared(base)
+    if name in points:
+        try:
+            found = points[name].load()
+        except Exception as error:  # whatever a package does when it is imported
+            raise WalrasError(f"{what} {name!r} cannot be loaded: {error}") from error
+    elif ":" in name:
+        found = imported(name)
+    elif not points:
+        raise WalrasError(f"no {what} is declared here, so {name!r} is not known; expected Walras to be installed")
+    else:
+        raise WalrasError(f"there is no {what} {name!r}; expected {one_of(name, points)}")
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise WalrasError(f"{name} is no {what}; expected a class that inherits walras.{base.__name__}")
+    return found
+
+
+def name_of(base: type[T], cls: type[T]) -> str:
+    """The name by which `find` finds a class: the declared one, else its ``module:Class``."""
+    for name, point in declared(base).items():
+        if point.module.split(".")[0] == cls.__module__.split(".")[0]:
+            try:
+                if point.load() is cls:
+                    return name
+            except Exception:  # another package's affair: this class has a place of its own
+                continue
+    return place_of(cls)
+
+
+def place_of(thing: Any) -> str:
+    """Where a class or function of a module is: ``module:name``."""
+    return f"{thing.__module__}:{thing.__qualname__}"
+
+
+def imported(place: str) -> Any:
+    """What stands at ``module:name``.
+
+    Raises:
+        WalrasError: if the module cannot be imported, or has no such name.
+    """
+    module, _, path = place.partition(":")
+    try:
+        found = import_module(module)
+        for name in path.split("."):
+            found = getattr(found, name)
+    except Exception as error:  # whatever a package does when it is imported
+        raise WalrasError(f"{place!r} cannot be imported: {error}; expected module:name") from error
+    return found
+
+
+def one_of(name: str, known: Iterable[str]) -> str:
+    """What was expected in place of a name: the nearest one first, if any is near."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    others = ", ".join(other for other in names if other not in near)
+    if not near:
+        return f"one of {others}"
+    return f"{near[0]}, the nearest, or one of {others}" if others else near[0]
