@@ -172,6 +172,9 @@ def best(
 def rejections(task: Task, proposals: Mapping[AgentId, Propose], at: float) -> dict[Reason, list[AgentId]]:
     """Who is rejected for which reason: expired at this time, over-budget, and all others lost."""
     limit = inf if task.reserve is None else task.reserve
+    lost = [agent for agent, p in proposals.items() if p.valid_until >= at and p.price <= limit]
+    if len(lost) == len(proposals):  # nearly always, and once for every proposal of a market
+        return {"lost": lost}
     found: defaultdict[Reason, list[AgentId]] = defaultdict(list)
     for agent, p in proposals.items():
         found["expired" if p.valid_until < at else "over-budget" if p.price > limit else "lost"].append(agent)
@@ -203,7 +206,7 @@ def leaders(scores: Mapping[AgentId, float], places: int) -> tuple[list[AgentId]
     winners: list[AgentId] = []
     while scores and len(winners) < places:
         best_score = max(scores.values())
-        level = sorted(agent for agent, score in scores.items() if score == best_score)
+        level = sorted([agent for agent, score in scores.items() if score == best_score])
         if len(level) > places - len(winners):
             return winners, level
         winners += level

@@ -55,7 +55,9 @@ class FrozenMeta(msgspec.StructMeta):
                 )
 
 
-class Frozen(msgspec.Struct, metaclass=FrozenMeta, frozen=True, gc=False, repr_omit_defaults=True):
+class Frozen(
+    msgspec.Struct, metaclass=FrozenMeta, frozen=True, gc=False, omit_defaults=True, repr_omit_defaults=True
+):
     """An immutable value. `gc=False` is safe, since immutable values cannot form cycles."""
 
 

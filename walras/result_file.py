@@ -13,6 +13,7 @@ from walras.records import AgentRecord, TaskRecord
 from walras.scenario import Optimum
 from walras.trace import Trace
 from walras.trace_file import from_json, to_json
+from walras.trace_rows import decode, encode_as_is
 
 if TYPE_CHECKING:
     from walras.results import Result
@@ -65,7 +66,7 @@ _SHARED = (
 # --------------------------------------------------------------------------------------------------------- saving
 
 
-def save(result: "Result", folder: str | Path, *, parquet: bool) -> None:
+def save_result(result: "Result", folder: str | Path, *, parquet: bool) -> None:
     """Write a result's files; ``result.json`` comes last, so that a folder with it is complete."""
     place = Path(folder)
     if parquet:
@@ -97,23 +98,19 @@ def _head(result: "Result", table: str) -> Head:
 
 
 def _write_tasks(place: Path, records: Sequence[TaskRecord], *, parquet: bool) -> None:
+    rows = [{name: getattr(record, name) for name in TaskRecord.__struct_fields__} for record in records]
     if parquet:
         arrow, tables = _pyarrow()
-        tables.write_table(
-            arrow.Table.from_pylist(msgspec.to_builtins(records), _schema(arrow)), place / TABLE
-        )
+        tables.write_table(arrow.Table.from_pylist(rows, _schema(arrow)), place / TABLE)
     else:
-        (place / TASKS).write_bytes(_pretty(records))
+        (place / TASKS).write_bytes(_pretty(rows))
 
 
 def _pretty(value: Any) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(to_json(_plain(value))), indent=1) + b"\n"
-
-
-def _plain(value: Any) -> Any:
-    """Structs as dicts and tuples as lists; NaN and infinities as they are."""
-    plain = msgspec.to_builtins(value)
-    return list(plain) if isinstance(plain, tuple) else plain
+    plain = decode(
+        encode_as_is(value)
+    )  # structs as dicts and tuples as lists, NaN and infinities as they are
+    return msgspec.json.format(msgspec.json.encode(to_json(plain)), indent=1) + b"\n"
 
 
 def _schema(arrow: Any) -> Any:
@@ -133,7 +130,7 @@ def _pyarrow() -> tuple[Any, Any]:
 # -------------------------------------------------------------------------------------------------------- loading
 
 
-def load(folder: str | Path) -> dict[str, Any]:
+def load_fields(folder: str | Path) -> dict[str, Any]:
     """The fields of the result that was saved in a folder."""
     place = Path(folder)
     head = _read_head(place / HEAD)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from walras import result_file
 from walras.allocation import Allocation, Outcome
 from walras.messages import AgentId, ConversationId
 from walras.metrics import Metrics, measure
 from walras.records import AgentRecord, TaskRecord
+from walras.result_file import load_fields, save_result
 from walras.scenario import Optimum
 from walras.summary import summary
 from walras.trace import Trace
@@ -113,7 +113,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             WalrasError: if the folder cannot be written, or if Parquet is wanted and pyarrow is not installed.
         """
-        result_file.save(self, folder, parquet=parquet)
+        save_result(self, folder, parquet=parquet)
 
     @classmethod
     def load(cls, folder: str | Path) -> "Result":
@@ -122,4 +122,4 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             WalrasError: naming the file and what was expected, if one is missing, damaged or of a newer version.
         """
-        return cls(**result_file.load(folder))
+        return cls(**load_fields(folder))

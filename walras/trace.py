@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from walras import trace_file
 from walras.errors import WalrasError
+from walras.trace_file import as_cell, as_text, check_end, message_fields, read_lines, write_lines
 from walras.trace_rows import (
     MessageCount,
     Raw,
@@ -245,9 +245,9 @@ class Trace:
             columns["kind"] = [row.kind for row in rows]
         columns |= {"conversation": [r.conversation for r in rows], "agent": [r.agent for r in rows]}
         if kind is None:
-            return columns | {"details": [trace_file.as_text(row.details) for row in rows]}
+            return columns | {"details": [as_text(row.details) for row in rows]}
         names = dict.fromkeys(name for row in rows for name in row.details)
-        return columns | {n: [trace_file.as_cell(row.details.get(n)) for row in rows] for n in names}
+        return columns | {n: [as_cell(row.details.get(n)) for row in rows] for n in names}
 
     def _message_columns(self) -> dict[str, list[Any]]:
         names = ("sent_s", "arrival_s", "conversation", "sender", "to", "message")
@@ -255,7 +255,7 @@ class Trace:
         columns = {name: [row[k] for row in found] for k, name in enumerate(names)}
         messages = columns.pop("message")
         columns["type"] = [type_name(message) for message in messages]
-        columns["message"] = [trace_file.message_fields(message) for message in messages]
+        columns["message"] = [message_fields(message) for message in messages]
         return columns
 
     def to_pandas(self, kind: str | None = "message") -> "pandas.DataFrame":
@@ -267,7 +267,7 @@ class Trace:
     # ------------------------------------------------------------------ as a file
     def to_jsonl(self, path: str | Path) -> None:
         """Write the trace as JSON lines: a header with schema version, digest and number of rows, then a row per line."""
-        trace_file.write(path, self.raw(), len(self), self.digest)
+        write_lines(path, self.raw(), len(self), self.digest)
 
     @classmethod
     def from_jsonl(cls, path: str | Path) -> "Trace":
@@ -277,7 +277,7 @@ class Trace:
             WalrasError: naming the file, the line and what was expected, if it is damaged, missing or of a newer schema.
         """
         trace = cls()
-        for chunk, rows in trace_file.read(path):
+        for chunk, rows in read_lines(path):
             trace._take(chunk, rows)
-        trace_file.check_end(path, len(trace), trace.digest)
+        check_end(path, len(trace), trace.digest)
         return trace

@@ -98,7 +98,7 @@ def message_fields(message: Any) -> str:
 # ------------------------------------------------------------------------------------------------------------- files
 
 
-def write(path: str | Path, rows: Iterable[Raw], count: int, digest: str) -> None:
+def write_lines(path: str | Path, rows: Iterable[Raw], count: int, digest: str) -> None:
     """Write a header and the rows, a line each."""
     with Path(path).open("wb") as file:
         file.write(_encode(Header(SCHEMA, digest, count)) + b"\n")
@@ -106,7 +106,7 @@ def write(path: str | Path, rows: Iterable[Raw], count: int, digest: str) -> Non
             file.write(_encode(to_json(list(row))) + b"\n")
 
 
-def read(path: str | Path) -> Iterator[tuple[bytes, int]]:
+def read_lines(path: str | Path) -> Iterator[tuple[bytes, int]]:
     """The rows of a file, encoded in chunks as a trace keeps them, with the number of rows of each."""
     rows: list[Raw] = []
     for number, line in _lines(path):

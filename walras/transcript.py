@@ -145,7 +145,7 @@ def _award(d: dict[str, Any]) -> str:
 def _report(d: dict[str, Any]) -> str:
     r = d["report"]
     numbers = ", ".join(f"{f} {show(r[f])}" for f in ("cost", "quality", "seconds") if f in r)
-    return f"performed {d['key']}: {r.get('status', 'ended')} ({numbers})"
+    return f"performed {d['key']}: {r.get('status', 'ended')}{f' ({numbers})' if numbers else ''}"
 
 
 def _settle(d: dict[str, Any]) -> str:

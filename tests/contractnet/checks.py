@@ -59,6 +59,17 @@ class Talk:
         self.rows: list[Row] = []
         self.unheard: set[str] = set()
 
+    def hear(self, said: Said, perfect: bool) -> None:
+        again = not perfect and any((s.sender, s.to, s.message) == said[2:] for s in self.said)
+        if not again:
+            self.said.append(said)
+
+    def lose(self, at: float, to: str, message: Any) -> None:
+        for k, s in enumerate(self.said):
+            if (s.arrival, s.to, s.message) == (at, to, message):
+                self.said[k] = s._replace(arrival=inf)
+                return
+
     def of(self, kind: str) -> list[Row]:
         return [row for row in self.rows if row.kind == kind]
 
@@ -75,8 +86,12 @@ class Talk:
         return float(calls[0].message.reply_by) if calls else -inf
 
 
-def read(result: Result, copies: int = 1) -> dict[str, Talk]:
-    """The Contract Net conversations of a run; messages are structs again."""
+def read(result: Result, copies: int = 1, perfect: bool = True) -> dict[str, Talk]:
+    """The Contract Net conversations of a run; messages are structs again.
+
+    In an imperfect world, what a restart sends once more, word by word, counts once; and what reached a machine that
+    was down counts as lost.
+    """
     talks: dict[str, Talk] = {}
     rows = iter(result.trace)
     for raw in result.trace.raw():
@@ -86,12 +101,14 @@ def read(result: Result, copies: int = 1) -> dict[str, Talk]:
             talk.manager, talk.participants = row.agent, row.details["participants"]
             talk.finish_by = row.details["finish_by"]
         talk_of = talks.get(row.conversation)
-        if talk_of is None:
-            continue
-        talk_of.rows.append(row)
-        talk_of.said += [Said(m[0], m[1], m[3], m[4], _struct(m[5])) for m in each_message(raw)]
-        if row.kind == "ignored" and row.details.get("why") in ("over", "too old"):
-            talk_of.unheard.add(str(row.details.get("sender")))
+        if talk_of is not None:
+            talk_of.rows.append(row)
+            for sent, arrival, _, sender, to, message in each_message(raw):
+                talk_of.hear(Said(sent, arrival, sender, to, _struct(message)), perfect)
+            if row.kind == "lost" and row.details["to"] == row.agent:
+                talk_of.lose(row.at, row.agent, _struct(row.details["message"]))
+            elif row.kind == "ignored" and row.details.get("why") in ("over", "too old"):
+                talk_of.unheard.add(str(row.details.get("sender")))
     return talks
 
 
@@ -296,6 +313,10 @@ def overcommitted(result: Result, capacity: int) -> list[str]:
     return found
 
 
+def _is_above(upper: Talk, lower: Talk) -> bool:
+    return lower.id.startswith(f"{upper.id}/") and bool(upper.acts(CallForProposals))
+
+
 def violations(
     result: Result,
     *,
@@ -306,13 +327,14 @@ def violations(
 ) -> dict[str, list[str]]:
     """Everything that the checks find, by their names; empty if all is well."""
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for talk in read(result, copies).values():
+    talks = read(result, copies, perfect)
+    for talk in talks.values():
         for name, check in CHECKS.items():
             if perfect or name not in PERFECT_WORLDS_ONLY:
                 found[name] += [f"{talk.id}: {fault}" for fault in check(talk)]
-        depth = talk.id.count(f"/{talk.manager}/")
-        if depth >= announcements:
-            found["liveness"].append(f"{talk.id} is announcement {depth + 1} of {announcements}")
+        made = sum(1 for t in talks.values() if t.manager == talk.manager and _is_above(t, talk)) + 1
+        if made > announcements:
+            found["liveness"].append(f"{talk.id} is announcement {made} of {announcements}")
     if capacity is not None:
         found["I11"] += overcommitted(result, capacity)
     in_escrow = {

@@ -1,12 +1,12 @@
 """Small worlds with chosen roles: who plays well, who plays foul, and somebody who may cancel it all."""
 
-from collections.abc import Mapping
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 from contractnet import ContractNet, Manager
-from walras import Agent, Estimate, Network, Result, Simulation, Task
+from walras import Agent, Arrival, Estimate, Instance, Network, Result, Scenario, Simulation, Task
 from walras.items import Item
+from walras.mechanism import Mechanism
 from walras.messages import AgentId, ConversationId, Envelope
 from walras.protocol import Protocol
 from walras.simulation import Faults
@@ -32,19 +32,28 @@ class Cast(ContractNet, frozen=True, kw_only=True):
         return role(self, invitation.sender)
 
 
-class Boss(Protocol):
-    """Has a conversation opened by somebody who may lose interest in it; its own part ends with it."""
+class Errand(Mechanism, frozen=True):
+    """Opens a conversation by rules of its own, and may lose interest in it."""
 
-    mechanism: ContractNet
-    tasks: tuple[Task, ...]
+    rules: ContractNet
+    cancel_at: float
+    protocol: ClassVar[str] = "x-errand"
+
+    def opener(self, me: AgentId, items: tuple[Item, ...], participants: tuple[AgentId, ...]) -> Protocol:
+        return Boss(self, items, participants)
+
+
+class Boss(Protocol):
+    """Its part ends with the conversation that it has opened, with the same outcome."""
+
+    errand: Errand
+    items: tuple[Item, ...]
     participants: tuple[AgentId, ...]
-    cancel_at: float = inf
     child: ConversationId = ""
 
     def on_start(self) -> None:
-        self.child = self.open(self.mechanism, self.tasks, self.participants, self.finish_by - 1.0)
-        if self.cancel_at < inf:
-            self.set_timer("cancel", self.cancel_at)
+        self.child = self.open(self.errand.rules, self.items, self.participants, self.finish_by - 1.0)
+        self.set_timer("cancel", self.errand.cancel_at)
 
     def on_timer(self, name: Any) -> None:
         self.cancel(self.child)
@@ -53,34 +62,40 @@ class Boss(Protocol):
         self.finish(outcome)
 
 
+class Small(Scenario, frozen=True, kw_only=True):
+    """One conversation of ``m`` with agents whose costs are the same for all tasks; None: cannot do any."""
+
+    name: ClassVar[str] = "small"
+
+    costs: dict[AgentId, float | None]
+    tasks: tuple[Task, ...] = (Task("t"),)
+    seconds: float = 3.0
+    capacity: int = 1
+    finish_by: float = 60.0
+
+    def draw(self, seed: int) -> Instance:
+        agents = [Agent("m", capacity=0, money=MONEY)]
+        for agent, cost in self.costs.items():
+            knows = None if cost is None else _same_for_all(Estimate(cost, seconds=self.seconds))
+            agents.append(Agent(agent, costs=knows, capacity=self.capacity, money=0.0))
+        return Instance(agents, [Arrival(0.0, self.tasks, "m", tuple(self.costs), self.finish_by)], seed=seed)
+
+
 def simulate(
     mechanism: ContractNet,
-    costs: Mapping[AgentId, float | None],
+    costs: dict[AgentId, float | None],
     *,
-    tasks: tuple[Task, ...] = (Task("t"),),
-    seconds: float = 3.0,
-    capacity: int = 1,
-    strategies: Mapping[AgentId, Any] | None = None,
-    finish_by: float = 60.0,
     cancel_at: float = inf,
     seed: int = 0,
     network: Network | None = None,
     faults: Faults | None = None,
     check: bool = True,
+    **settings: Any,
 ) -> Result:
-    """One conversation of ``m`` about the tasks, whose cancellation at `cancel_at` is the boss's doing."""
-    simulation = Simulation(seed=seed, network=network, faults=faults, check=check)
-    simulation.add(Agent("m", capacity=0, money=MONEY))
-    for agent, cost in costs.items():
-        knows = None if cost is None else _same_for_all(Estimate(cost, seconds=seconds))
-        strategy = (strategies or {}).get(agent)
-        simulation.add(Agent(agent, strategy, costs=knows, capacity=capacity, money=0.0))
-    if cancel_at < inf:
-        boss = Boss(mechanism, tasks, tuple(costs), cancel_at)
-        simulation.seat("m", boss, "boss/1", finish_by)
-    else:
-        simulation.open(mechanism, tasks, "m", tuple(costs), finish_by=finish_by)
-    return simulation.run()
+    """A small world, which may be cancelled by whoever wanted it."""
+    opened: Mechanism = mechanism if cancel_at == inf else Errand(mechanism, cancel_at)
+    scenario = Small(costs=costs, **settings)
+    return Simulation(scenario, opened, seed, network=network, faults=faults, check=check).run()
 
 
 def _same_for_all(estimate: Estimate) -> Any:

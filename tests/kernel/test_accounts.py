@@ -87,6 +87,15 @@ def test_an_overcommitted_payer_pays_all_the_same_and_is_counted() -> None:
     assert (book.overcommitments, book.balances()) == (1, {"ada": 18.0, "bob": -3.0})
 
 
+def test_to_spend_all_that_one_has_is_no_overcommitment() -> None:
+    book = ledger(ada=0, bob=0.3)
+    for k, price in enumerate((0.1, 0.3 - 0.1)):
+        book.award(f"e{k}", TALK, "ada", Award("lot", "bob", price=price), procured=False)
+    assert (book.overcommitments, book.account("bob").balance) == (0, 0.0)
+    book.award("e2", TALK, "ada", Award("lot", "bob", price=1e-17), procured=False)
+    assert book.overcommitments == 1
+
+
 def test_unlimited_credit_is_never_overcommitted_and_its_payments_are_still_counted() -> None:
     book = ledger(ada=math.inf, bob=0)
     book.award("e1", TALK, "ada", Award("task", "bob", price=1e300), procured=True)
@@ -106,6 +115,15 @@ def test_an_effect_that_is_carried_out_again_posts_nothing() -> None:
     book.abandon("e3", TALK)
     book.abandon("e3", TALK)
     assert [p.why for p in book.postings] == ["escrow", "payment"]
+
+
+def test_a_conversation_that_was_abandoned_is_not_abandoned_again_by_the_same_effect() -> None:
+    book = ledger(ada=10, bob=5)
+    book.award("e1", TALK, "ada", Award("task", "bob", price=4.0), procured=True)
+    book.abandon("e2", TALK)
+    book.award("e3", TALK, "ada", Award("task", "bob", price=4.0), procured=True)
+    book.abandon("e2", TALK)
+    assert book.balances()["escrow:router/1 task bob"] == 4.0
 
 
 def test_a_refused_effect_leaves_no_mark_and_may_be_corrected() -> None:
@@ -321,4 +339,4 @@ class Books(RuleBasedStateMachine):
 
 
 TestBooks = Books.TestCase
-TestBooks.settings = settings(max_examples=60, stateful_step_count=25)
+TestBooks.settings = settings(stateful_step_count=25)

@@ -46,6 +46,11 @@ def test_answers_only_raise_a_hold_component_by_component() -> None:
     assert (ada.free, ada.free_slots) == (4.0, 0)
     clock.now = 10.0
     assert ada.free == 4.0, "the later end counts"
+    ledger.hold("ada", "c", "bid", Commitment(until=20.0))
+    clock.now = 20.0
+    assert ada.free == 4.0
+    clock.now = 20.5
+    assert (ada.free, ada.free_slots) == (10.0, 2)
 
 
 @pytest.mark.parametrize("wanted", [Commitment(money=7.0), Commitment(money=1.0, slots=2)])
@@ -157,7 +162,7 @@ def test_a_seated_agent_sees_its_account() -> None:
 
 # --------------------------------------------------------------------------------------------------------- laws
 
-KEYS = st.tuples(st.sampled_from(["c1", "c2"]), st.sampled_from(["a", ("b", 1), 3]))
+KEYS = st.sampled_from([("c1", "a"), ("c1", ("b", 1)), ("c2", "a")])
 MONEY = st.one_of(st.floats(0, 6), st.sampled_from([0.0, 0.1, 0.2, 0.3, 1 / 3]))
 
 
@@ -176,7 +181,7 @@ class Holds(RuleBasedStateMachine):
         key=KEYS,
         money=MONEY,
         slots=st.integers(0, 3),
-        lasts=st.one_of(st.floats(-1, 5), st.just(math.inf)),
+        lasts=st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.5, math.inf]),
     )
     def hold(self, key: tuple[str, object], money: float, slots: int, lasts: float) -> None:
         self.holds = self.live()
@@ -202,7 +207,7 @@ class Holds(RuleBasedStateMachine):
         self.ledger.release("ada", talk)
         self.holds = {key: hold for key, hold in self.holds.items() if key[0] != talk}
 
-    @rule(by=st.floats(0, 3))
+    @rule(by=st.sampled_from([0.25, 0.5, 1.0]))
     def wait(self, by: float) -> None:
         self.clock.now += by
 
@@ -219,7 +224,7 @@ class Holds(RuleBasedStateMachine):
 
 
 TestHolds = Holds.TestCase
-TestHolds.settings = settings(max_examples=100, stateful_step_count=25)
+TestHolds.settings = settings(stateful_step_count=25)
 
 FINITE = st.floats(-1e200, 1e200)
 

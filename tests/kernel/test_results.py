@@ -299,6 +299,7 @@ def test_saved_files_are_strict_json(tmp_path: Path) -> None:
     assert head["balances"] == {"shop": {"$float": "inf"}, "ada": 3.0}
     tasks = json.loads((tmp_path / "tasks.json").read_text("utf-8"), parse_constant=refuse)
     assert [task["item"] for task in tasks] == ["a", "b", "c"]
+    assert list(tasks[0]) == list(TaskRecord.__struct_fields__), "also those that are at their defaults"
 
 
 def rewrite(name: str, **changes: Any) -> Callable[[Path], None]:

@@ -233,6 +233,22 @@ def test_a_transcript_shows_children_and_the_backstage_when_asked() -> None:
     assert len(trace.conversation("shop/1", children=True)) == len(trace.conversation("shop/1")) + 1
 
 
+def test_fields_at_their_defaults_are_not_missed() -> None:
+    """Structs leave them out when encoded: an award at 0 and a report without numbers are readable all the same."""
+    told = str(
+        trace_of(
+            [
+                (0.0, "award", "c/1", "shop", Award("t-1", "ada")),
+                (0.0, "performed", "c/1", "ada", "t-1", Report("failed")),
+                (0.0, "finish", "c/1", "shop", Outcome("failed", why="no result")),
+            ]
+        ).conversation("c/1")
+    )
+    assert "awards t-1 to ada at 0\n" in told
+    assert "performed t-1: failed\n" in told
+    assert told.endswith("finishes: failed: no result")
+
+
 def test_a_conversation_is_not_its_namesake() -> None:
     """shop/1 is neither shop/10 nor, without children, shop/1/ada/1."""
     rows = [(0.0, "join", c, "ada") for c in ("shop/1", "shop/10", "shop/1/ada/1")]

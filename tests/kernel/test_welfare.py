@@ -208,7 +208,7 @@ def test_regret_is_summed_over_the_same_tasks() -> None:
 
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1), st.floats(0, 1))
 def test_quantiles_are_those_of_numpy(values: list[float], q: float) -> None:
-    assert quantile(values, q) == pytest.approx(float(np.quantile(values, q)), rel=1e-12, abs=1e-12)
+    assert quantile(values, q) == float(np.quantile(values, q))
 
 
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1), st.floats(0, 1), st.floats(0, 1))

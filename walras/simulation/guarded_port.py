@@ -240,7 +240,6 @@ class GuardedPort(Port, eq=False):
         if was_ended:
             self.ended = True
         elif done.outcome is not None:
-            self.note("finish", done.outcome)
             self.end(done.outcome)
         else:
             self._resume(done)
@@ -261,7 +260,7 @@ class GuardedPort(Port, eq=False):
     def expel(self, outcome: Outcome) -> None:
         if self.snapshot is not None:  # an input of a kind: it proves the earlier ones done
             self.journal.append((self.now, EXPELLED, ()))
-        super().expel(outcome)
+        super().end(outcome)
 
     def open_questions(self) -> list[Asked]:
         """The questions that wait for an answer."""

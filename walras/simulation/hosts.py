@@ -78,7 +78,7 @@ class Mind:
             return  # forgotten in a crash
         self.pondering -= 1
         if asked.open:
-            self.world.answer(asked)
+            self.world.answer(asked, pondered=True)
         else:
             asked.port.note("note", f"a late thought about {asked.name}")
         self.start()

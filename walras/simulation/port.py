@@ -347,14 +347,18 @@ class Port(msgspec.Struct, eq=False):
         self.note("fact", fact)
 
     def finish(self, outcome: Outcome) -> None:
+        if self.ended or self.jobs is not None or self.children is not None:
+            self.demand_rest()
+        self.end(outcome)
+
+    def demand_rest(self) -> None:
+        """Raise unless the role may finish: not twice, and after its work and its children."""
         if self.ended:
             raise LocalProtocolError(f"{self.me} finishes twice in {self.conversation}")
-        if (self.jobs is not None or self.children is not None) and self.busy:
+        if self.busy:
             raise LocalProtocolError(
                 f"{self.me} finishes {self.conversation} before {', '.join(self.unfinished())} has ended"
             )
-        self.rows.append((self.clock._now, "finish", self.conversation, self.me, outcome))
-        self.end(outcome)
 
     def demand_life(self, verb: str) -> None:
         """Raise unless the role may still call this verb: who has finished may only talk."""
@@ -366,11 +370,11 @@ class Port(msgspec.Struct, eq=False):
 
     def expel(self, outcome: Outcome) -> None:
         """The world ends the role: it is overdue, or nothing can reach it any more."""
-        self.note("finish", outcome)
         self.end(outcome)
 
     def end(self, outcome: Outcome) -> None:
         """Close the role: timers, questions and holds go; what it hears from now on is late."""
+        self.rows.append((self.clock._now, "finish", self.conversation, self.me, outcome))
         self.ended = True
         self.handlers = LATE
         if self.timers is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import fsum
 from typing import TYPE_CHECKING
 
-from walras.allocation import Allocation, Award
+from walras.allocation import Allocation, Award, units
 from walras.items import Item, Task
 from walras.messages import ConversationId
 from walras.results import AgentRecord, Result, TaskRecord
@@ -33,7 +33,7 @@ def make_result(simulation: Simulation, why: str) -> Result:
             for conversation, arrival in simulation.conversations.items()
             for item in arrival.items
         ),
-        allocation=Allocation(line for _, line in world.awards),
+        allocation=Allocation(facts.lines()),
         outcomes=dict(world.outcomes),
         trace=world.trace,
         balances=world.ledger.balances(),
@@ -58,6 +58,13 @@ class _Facts:
         for (conversation, item), paid in world.paid.items():
             key = (_top(conversation), item)
             self.paid[key] = self.paid.get(key, 0.0) + paid
+
+    def lines(self) -> Iterator[Award]:
+        """The awards that stood: a conversation's outcome says which; while it has none, all that were made."""
+        for conversation, line in self.world.awards:
+            outcome = self.world.outcomes.get(_top(conversation))
+            if outcome is None or line in outcome.awards:
+                yield line
 
     def record(self, conversation: ConversationId, arrival: Arrival, item: Item) -> TaskRecord:
         """How one item ended."""
@@ -91,6 +98,7 @@ class _Facts:
             quality=quality,
             finished_s=finished,
             rounds=world.rounds.get(conversation, 1),
+            copies=units(item),
             conversation=conversation,
         )
 
@@ -110,6 +118,7 @@ class _Facts:
                 capacity=host.agent.capacity,
                 busy_s=host.worker.busy_s,
                 earned=self.world.ledger.received_by(id_),
+                spent=self.world.ledger.paid_by(id_),
                 cost=fsum(done.report.cost for done in work.get(id_, ())),
                 tasks=sum(done.report.status == "done" for done in work.get(id_, ())),
             )

@@ -140,8 +140,9 @@ class Simulation:
             if participants is not None
             else tuple(a for a in self.world.hosts if a != opener)
         )
-        for agent in invited:
-            self.world.host(agent)
+        unknown = set(invited) - self.world.hosts.keys()
+        if unknown:
+            self.world.host(min(unknown))
         self._live += 1
         arrival = Arrival(at, tuple(items), opener, invited, finish_by)
         self.world.clock.call_at(at, DELIVERY, self._open, (mechanism, arrival))

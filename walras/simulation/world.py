@@ -242,33 +242,38 @@ class World:
             if (queue and queue[0][0] == now and queue[0][1] <= DELIVERY) or (run and run[-1][0] == now):
                 if not self._answer_due:
                     self._answer_due = True
-                    self.clock.call_at(self.clock._now, ANSWER, self._answer_later, None)
+                    clock.call_at(now, ANSWER, self._answer_later, None)
                 return
             asked = ready.popleft()
             if asked.open:
-                mind = asked.port.host.mind
-                if mind is None and asked.question.decide_by >= now:
-                    self.answer(asked)
-                elif mind is None:
-                    self.conclude(asked, asked.question.otherwise, "silent")
-                else:
-                    mind.ask(asked)
+                self.answer(asked)
 
     def _answer_later(self, _: None) -> None:
         self._answer_due = False
         self.answer_all()
 
-    def answer(self, asked: Asked) -> None:
-        """Ask the strategy, now; what is illegal, or cannot be afforded, is answered by `otherwise`."""
+    def answer(self, asked: Asked, pondered: bool = False) -> None:
+        """Ask the strategy, now, or let its mind ponder first; what is illegal, or cannot be afforded, is answered by `otherwise`."""
         port, question = asked.port, asked.question
         host = port.host
+        if host.mind is not None and not pondered:
+            host.mind.ask(asked)
+            return
         account = host.account
         account.asking = port.conversation
         try:
-            answer = (host.strategy or self._default_strategy(port))(question, host.agent)
+            if (port.now if port.guarded else self.clock._now) > question.decide_by:
+                self.conclude(asked, question.otherwise, "silent")
+                return
+            strategy = host.strategy
+            if strategy is None:
+                strategy = self._default_strategy(port)
+            answer = strategy(question, host.agent)
             legal = question.accepts(answer)
             commitment = question.commits(answer) if legal else None
             funded = commitment is None or account.hold(port.conversation, asked.name, commitment)
+        except ScenarioError:
+            raise  # the run was set up wrongly, which no default may hide
         except Exception as error:  # a strategy is not ours: whatever it does must not stop the run
             port.note("note", f"{type(error).__name__} in the strategy: {error}")
             self.conclude(asked, question.otherwise, "error")

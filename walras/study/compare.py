@@ -4,9 +4,11 @@ A task is one world (scenario and seed) with all mechanisms one after the other:
 """
 
 import multiprocessing
+import pickle
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, as_completed
+from contextlib import closing, contextmanager
 
 import msgspec
 from rich.console import Console
@@ -87,10 +89,148 @@ def compare(
         return Study(sorted(rows, key=lambda row: order[row.scenario, row.mechanism, row.seed]), how)
 
     try:
-        with _bar(progress, total) as done:
-            for row in _rows(tasks, workers, executor):
+        with _bar(progress, total) as done, closing(_rows(tasks, workers, executor)) as ended:
+            for row in ended:
                 rows.append(row)
                 done(1)
     except KeyboardInterrupt:
         raise InterruptedStudyError(study()) from None
     return study()
+
+
+def _check(scenarios: list[Scenario], mechanisms: object, seeds: list[int], workers: int) -> None:
+    for scenario in scenarios or [None]:
+        if not isinstance(scenario, Scenario):
+            raise ScenarioError("scenarios", scenario, "one Scenario or more, such as scenarios.llm_router()")
+    if not isinstance(mechanisms, Mapping) or not mechanisms:
+        raise ScenarioError("mechanisms", mechanisms, "a mapping from labels to one Mechanism or more")
+    for label, mechanism in mechanisms.items():
+        if not isinstance(label, str) or not isinstance(mechanism, Mechanism):
+            raise ScenarioError(f"mechanism {label}", mechanism, "a Mechanism, such as contractnet.ContractNet()")
+    if not seeds or len(set(seeds)) < len(seeds) or any(type(seed) is not int for seed in seeds):
+        raise ScenarioError("seeds", seeds, "one whole number or more, each once")
+    if type(workers) is not int or workers < 1:
+        raise ScenarioError("workers", workers, "a whole number of 1 or more")
+
+
+def _labels(scenarios: Sequence[Scenario]) -> list[str]:
+    """A label for each: its name, and the settings in which it differs from others of that name."""
+    labels = []
+    for scenario in scenarios:
+        same = [other for other in scenarios if type(other) is type(scenario)]
+        fields = scenario.__struct_fields__
+        differing = [f for f in fields if any(getattr(o, f) != getattr(scenario, f) for o in same)]
+        told = ", ".join(f"{field}={getattr(scenario, field)}" for field in differing)
+        labels.append(f"{scenario.name} ({told})" if told else scenario.name)
+    if len(set(labels)) < len(labels):
+        raise ScenarioError("scenarios", labels, "each of them once")
+    return labels
+
+
+# ------------------------------------------------------------------------------------------------- one world, one task
+
+
+def rows_of(task: Task) -> Iterator[Row]:
+    """The rows of one world, as the runs end; a run that raises is a row that says so."""
+    optimum = msgspec.UNSET
+    for label, mechanism in task.mechanisms.items():
+        run = Run(scenario=task.settings, mechanism=mechanism, label=label, seed=task.seed, conditions=task.conditions)
+        try:
+            result = execute(run, optimum, keep_trace=False, progress=False)
+            row = Row(
+                **_named(task, label),
+                digest=result.digest,
+                stopped_because=result.stopped_because,
+                metrics=result.metrics,
+            )
+            optimum = result.optimum  # type: ignore[assignment]  # was unset before
+        except Exception as error:  # whatever a scenario, a mechanism or a check of theirs raises
+            row = _failed(task, label, error)
+        yield row
+
+
+def all_rows_of(task: Task) -> list[Row]:
+    """What a worker does: `rows_of`, in one piece that can be sent back."""
+    return list(rows_of(task))
+
+
+def _named(task: Task, mechanism: str) -> dict[str, object]:
+    return {"scenario": task.scenario, "mechanism": mechanism, "seed": task.seed, "version": task.settings.version}
+
+
+def _failed(task: Task, mechanism: str, error: BaseException) -> Row:
+    said = " ".join(str(error).split())
+    return Row(**_named(task, mechanism), error=f"{type(error).__name__}: {said}" if said else type(error).__name__)
+
+
+# ------------------------------------------------------------------------------------------------------- many of them
+
+
+def _rows(tasks: list[Task], workers: int, executor: Executor | None) -> Iterator[Row]:
+    """The rows of all tasks, in the order in which they end."""
+    if executor is not None:
+        yield from _gathered({executor.submit(all_rows_of, task): task for task in tasks})
+    elif workers == 1:
+        for task in tasks:
+            yield from rows_of(task)
+    else:
+        _check_pickles(tasks[0])
+        lost: list[Task] = []
+        yield from _in_processes(tasks, min(workers, len(tasks)), lost)
+        for task in lost:  # one of them has killed its process, and the others went with it: each by itself
+            broken: list[Task] = []
+            yield from _in_processes([task], 1, broken)
+            for row in (_failed(task, label, _DIED) for _ in broken for label in task.mechanisms):
+                yield row
+
+
+_DIED = BrokenExecutor(
+    "its process ended abruptly: killed, out of memory, or without access to a class that was made in a script or notebook"
+)
+
+
+def _in_processes(tasks: list[Task], workers: int, lost: list[Task]) -> Iterator[Row]:
+    context = multiprocessing.get_context("spawn")  # the only way that is the same on every system
+    pool = ProcessPoolExecutor(workers, context, initializer=_die_quietly)
+    try:
+        yield from _gathered({pool.submit(all_rows_of, task): task for task in tasks}, lost)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _gathered(futures: dict[Future[list[Row]], Task], lost: list[Task] | None = None) -> Iterator[Row]:
+    for future in as_completed(futures):
+        task = futures[future]
+        error = future.exception()
+        if error is None:
+            yield from future.result()
+        elif isinstance(error, BrokenExecutor) and lost is not None:
+            lost.append(task)
+        else:
+            yield from (_failed(task, label, error) for label in task.mechanisms)
+
+
+def _die_quietly() -> None:
+    """Let Ctrl-C end a worker without a word; its parent says what there is to say."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _check_pickles(task: Task) -> None:
+    try:
+        pickle.dumps(task)
+    except Exception as error:
+        raise ScenarioError(
+            "workers", "more than 1", f"scenarios and mechanisms that pickle; functions of modules do, others do not ({error})"
+        ) from None
+
+
+@contextmanager
+def _bar(wanted: bool | None, total: int) -> Iterator[Done]:
+    console = Console(stderr=True)
+    if not (console.is_terminal if wanted is None else wanted):
+        yield lambda _: None
+        return
+    columns = (TextColumn("comparing"), BarColumn(), MofNCompleteColumn(), TextColumn("runs"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("runs", total=total)
+        yield lambda count: bar.advance(task, count)

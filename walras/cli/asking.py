@@ -1,0 +1,106 @@
+"""What the arguments of a command ask for: names with settings, seeds and files, as the objects that they mean."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from walras.errors import WalrasError
+from walras.mechanism import Mechanism
+from walras.scenario import Scenario
+from walras.study import catalogue, settings, yaml_file
+from walras.study.declared import Declared, load, named, seeds_of
+
+DEFAULT_MECHANISM = "contract-net"
+
+_NAME_AND_SETTINGS = re.compile(r"(.*?)(?::(\w+=.*))?\Z", re.DOTALL)
+_OPENING, _CLOSING = "[{(", "]})"
+
+
+def asked(
+    what: str, mechanisms: Sequence[str], seeds: str | int | None, changes: Sequence[str], **conditions: Any
+) -> Declared:
+    """What to run: a settings file or a scenario, changed by the options that were given.
+
+    Args:
+        what: the path of a settings file, or a scenario's name with settings, as in ``llm-router:tasks=20``.
+        mechanisms: names with settings; none: those of the file.
+        seeds: one or a range; None: those of the file, or 0.
+        changes: settings of the scenario, ``key=value`` each.
+        conditions: fields of `Conditions`; None: as in the file.
+    """
+    of_file = what.endswith((".yaml", ".yml")) or Path(what).is_file()
+    found = load(what) if of_file else Declared(scenario=named(Scenario, name_and_settings(what)))
+    new: dict[str, Any] = {}
+    if changes:
+        new["scenario"] = _changed(found.scenario, [pair for change in changes for pair in pairs(change)])
+    if mechanisms:
+        new["mechanisms"] = mechanisms_of(mechanisms)
+    if seeds is not None:
+        new["seeds"] = seeds_of(seeds)
+    given = {name: value for name, value in conditions.items() if value}
+    if given:
+        new["conditions"] = msgspec.structs.replace(found.conditions, **given)
+    return msgspec.structs.replace(found, **new)
+
+
+def mechanisms_of(specs: Sequence[str]) -> dict[str, Mechanism]:
+    """Mechanisms by label: their names, or all that was written where a name comes twice."""
+    given = [name_and_settings(spec) for spec in specs]
+    names = [one["kind"] for one in given]
+    labels = [name if names.count(name) == 1 else spec for name, spec in zip(names, specs, strict=True)]
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice is not None:
+        raise WalrasError(f"--mechanism {twice} is given twice; expected each once")
+    return {label: named(Mechanism, one) for label, one in zip(labels, given, strict=True)}
+
+
+def name_and_settings(spec: str) -> dict[str, Any]:
+    """``name:key=value,key=value`` as a mapping with the name as its kind."""
+    match = _NAME_AND_SETTINGS.match(spec)
+    assert match is not None, "the pattern matches anything"
+    name, rest = match.groups()
+    first, colon, behind = name.partition(":")
+    if colon and (first in catalogue.declared(Scenario) or first in catalogue.declared(Mechanism)):
+        raise WalrasError(f"{behind!r} after {first}: is no setting; expected key=value, several with commas")
+    return {"kind": name, **dict(pairs(rest or ""))}
+
+
+def pairs(text: str) -> list[tuple[str, Any]]:
+    """``key=value,key=value`` as keys and values, these as a settings file would read them.
+
+    >>> pairs("tasks=20,models=[ada, bob],trace=code")
+    [('tasks', 20), ('models', ['ada', 'bob']), ('trace', 'code')]
+    """
+    found: list[tuple[str, Any]] = []
+    for part in _split(text):
+        key, equals, value = part.partition("=")
+        if not equals or not key.strip():
+            raise WalrasError(f"{part!r} is no setting; expected key=value (a list in brackets: models=[a, b])")
+        if key.strip() in dict(found):
+            raise WalrasError(f"{key.strip()} is given twice in {text!r}; expected it once")
+        found.append((key.strip(), yaml_file.scalar(value)))
+    return found
+
+
+def _split(text: str) -> list[str]:
+    """The parts between commas that are in no brackets and no quotes."""
+    parts, depth, quote = [""], 0, ""
+    for letter in text:
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "'\"":
+            quote = letter
+        depth += not quote and (letter in _OPENING) - (letter in _CLOSING)
+        if letter == "," and not depth and not quote:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part for part in parts if part.strip()]
+
+
+def _changed(scenario: Scenario, changes: Sequence[tuple[str, Any]]) -> Scenario:
+    plain: Mapping[str, Any] = settings.plain(scenario)
+    return settings.build(type(scenario), {**plain, **dict(changes)}, scenario.name)

@@ -1,0 +1,176 @@
+"""What the terminal shows: tables of what there is, of mechanisms side by side, of conversations."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from math import inf
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from walras.errors import WalrasError
+from walras.mechanism import Mechanism
+from walras.metrics import Metrics
+from walras.results import Result
+from walras.scenario import Scenario
+from walras.study import catalogue
+from walras.study.comparison import NOTE, side_by_side
+from walras.study.study import Row, Study
+
+_PIPE_WIDTH = 140
+
+
+def console() -> Console:
+    """Where to print: what is not a terminal has no width, so that tables are not folded for nobody."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
+
+
+def as_line(run: Result | Row) -> str:
+    """A run as one JSON object in one line."""
+    stopped = run.stopped_because or (run.error if isinstance(run, Row) else "")
+    found = {
+        "scenario": run.scenario, "mechanism": run.mechanism, "seed": run.seed, "digest": run.digest,
+        "metrics": run.metrics, "stopped_because": stopped,
+    }  # fmt: skip
+    return msgspec.json.encode(found).decode()
+
+
+# ------------------------------------------------------------------------------------------------------- what there is
+
+
+def show_catalogue() -> None:
+    """All scenarios and mechanisms, with their settings."""
+    to = console()
+    _show_classes(to, "scenarios", Scenario)
+    _show_classes(to, "mechanisms", Mechanism)
+
+
+def _show_classes(to: Console, title: str, base: Any) -> None:
+    to.print(Text(title, style="bold underline"))
+    for name in catalogue.declared(base):
+        try:
+            cls = catalogue.find(base, name)
+        except WalrasError as error:  # another package's: the rest can still be shown
+            to.print(Text(f"  {name}: {error}", style="red"))
+            continue
+        first = (cls.__doc__ or "").strip().split("\n")[0]
+        to.print(Text.assemble("  ", (name, "bold"), f"  {first}"))
+        shown = Text(", ".join(_setting(cls, field) for field in msgspec.structs.fields(cls)), style="dim")
+        for line in shown.wrap(to, to.width - 6):
+            to.print(Text("      ") + line)
+    to.print()
+
+
+def _setting(cls: type, field: msgspec.structs.FieldInfo) -> str:
+    if field.required:
+        return field.name
+    default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    if callable(default):
+        room = import_module(cls.__module__.split(".")[0])
+        public = (name for name in getattr(room, "__all__", ()) if getattr(room, name) is default)
+        return f"{field.name}={next(public, type(default).__name__)}"
+    shown = "inf" if default == inf else msgspec.json.encode(default).decode().strip('"')
+    return f"{field.name}={shown}"
+
+
+# ---------------------------------------------------------------------------------------------------------- side by side
+
+
+def show_results(results: Sequence[Result]) -> None:
+    """One result as its summary, several side by side."""
+    if len(results) == 1:
+        console().print(str(results[0]))
+        return
+    groups: dict[str, list[Metrics]] = {}
+    for result in results:
+        groups.setdefault(result.mechanism, []).append(result.metrics)
+    seeds = list(dict.fromkeys(result.seed for result in results))
+    title = f"{results[0].scenario}, {f'means over {len(seeds)} seeds' if len(seeds) > 1 else f'seed {seeds[0]}'}"
+    show_side_by_side(title, groups)
+
+
+def show_side_by_side(title: str, groups: Mapping[str, Sequence[Metrics]]) -> None:
+    """A row per mechanism, the best values marked, the optimum last."""
+    found = side_by_side(groups)
+    table = Table(title=title, title_justify="left")
+    table.add_column("mechanism")
+    for name in found.titles:
+        table.add_column(name, justify="right")
+    for label, cells in found.rows:
+        last = label == found.rows[-1][0]
+        marked = [Text(f"{cell.text}*", style="bold green") if cell.best else Text(f"{cell.text} ") for cell in cells]
+        table.add_row(label, *marked, end_section=last)
+    if found.optimum is not None:
+        table.add_row(found.optimum[0], *(f"{cell.text} " for cell in found.optimum[1]), style="italic")
+    to = console()
+    to.print(table)
+    if len(groups) > 1:
+        to.print(Text(NOTE, style="dim"))
+
+
+def show_study(study: Study) -> None:
+    """Means of all metrics for each scenario, and how sure the differences of the main one are."""
+    for scenario in study.scenarios:
+        groups: dict[str, list[Metrics]] = {}
+        for row in study.rows:
+            if row.scenario == scenario and not row.error:
+                groups.setdefault(row.mechanism, []).append(row.metrics)
+        if groups:
+            show_side_by_side(f"{scenario}, means over {max(map(len, groups.values()))} seeds", groups)
+    if len(study.mechanisms) > 1 and len(study.errors) < len(study.rows):
+        _show_differences(study)
+
+
+def _show_differences(study: Study) -> None:
+    known = {name for row in study.rows for name, value in row.metrics.items() if value is not None}
+    metric = "efficiency" if "efficiency" in known else "welfare"
+    reference = study.mechanisms[0]
+    table = Table(title=f"{metric}, and its difference to that of {reference}", title_justify="left")
+    for name, justify in (
+        ("scenario", "left"), ("mechanism", "left"), ("mean", "right"), ("95 % interval", "right"),
+        ("difference", "right"), ("95 % interval", "right"), ("p (Holm)", "right"), ("real", "left"),
+    ):  # fmt: skip
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]  # one of rich's words
+    for line in study.summary(metric).itertuples():
+        others = ("", "", "", "") if line.mechanism == reference else (
+            f"{line.difference:+.3g}", _interval(line.difference_low, line.difference_high), f"{line.p:.2g}",
+            "yes" if line.real is True else "no",
+        )  # fmt: skip
+        table.add_row(line.scenario, line.mechanism, f"{line.mean:.3g}", _interval(line.low, line.high), *others)
+    console().print(table)
+
+
+def _interval(low: float, high: float) -> str:
+    return "-" if low != low else f"{low:.3g} to {high:.3g}"
+
+
+# --------------------------------------------------------------------------------------------------------- conversations
+
+
+def show_conversations(result: Result) -> None:
+    """Which conversations a run had, and what they were about."""
+    records = {record.conversation: record for record in result.records}
+    table = Table(title=str(result).split("\n")[0], title_justify="left")
+    for name in ("conversation", "item", "status", "winner"):
+        table.add_column(name)
+    for name in ("price", "announced, s", "finished, s"):
+        table.add_column(name, justify="right")
+    for conversation in _top(result.trace.conversations(), records):
+        record = records.get(conversation)
+        if record is None:
+            table.add_row(conversation)
+            continue
+        finished = "-" if record.finished_s is None else f"{record.finished_s:.3f}"
+        table.add_row(
+            conversation, record.item, record.status, record.winner or "-", f"{record.price:.4g}",
+            f"{record.announced_s:.3f}", finished,
+        )  # fmt: skip
+    console().print(table)
+
+
+def _top(conversations: Iterable[str], records: Mapping[str, Any]) -> list[str]:
+    """Those about items, and all others that are nobody's children."""
+    return [c for c in conversations if c in records or not any(c.startswith(f"{known}/") for known in records)]

@@ -1,0 +1,247 @@
+"""A report: one HTML file that needs no other, for results of runs or for a study, and its pictures as PNG beside it."""
+
+import base64
+import io
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from walras.errors import WalrasError
+from walras.results import Result
+from walras.study import plots
+from walras.study.comparison import NOTE, Comparison, side_by_side
+from walras.study.study import HEADLINE, Study
+from walras.trace_file import as_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PAGE = "report.html"
+_DPI = 110
+_PANELS = (
+    ("completion_rate", "efficiency", "cost", "quality"),
+    ("latency_p50_s", "latency_p95_s", "messages_per_task", "jain"),
+)
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """A picture in the page: its file's name, what it shows, its PNG bytes."""
+
+    name: str
+    shows: str
+    png: bytes
+
+    @property
+    def address(self) -> str:
+        """The picture itself, as an address that needs no file."""
+        return "data:image/png;base64," + base64.b64encode(self.png).decode()
+
+
+class Section(msgspec.Struct, kw_only=True):
+    """A part of the page; whatever it has is shown in the order of these fields."""
+
+    title: str
+    text: str = ""
+    comparison: Comparison | None = None
+    head: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    pictures: Sequence[Picture] = ()
+    folded: Sequence[Picture] = ()
+    transcript: str = ""
+
+
+def write_report(found: Result | Iterable[Result] | Study, folder: str | Path) -> Path:
+    """Write ``report.html`` and the pictures that are in it; the same input gives the same files.
+
+    Args:
+        found: one result or several, of one scenario or several; or a study.
+        folder: where to; it is made if it is not there.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        WalrasError: for no results, or a folder that cannot be written.
+    """
+    place = Path(folder)
+    if isinstance(found, Study):
+        title, sections = f"Study of {', '.join(found.scenarios)}", _of_study(found)
+    else:
+        results = [found] if isinstance(found, Result) else list(found)
+        if not results:
+            raise WalrasError("there is nothing to report; expected at least one result")
+        title, sections = _title(results), _of_results(results)
+    page = _template().render(title=title, sections=sections, note=NOTE)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for picture in (p for section in sections for p in (*section.pictures, *section.folded)):
+            (place / f"{picture.name}.png").write_bytes(picture.png)
+        (place / PAGE).write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise WalrasError(f"{place} cannot be written: {error.strerror}; expected a folder") from None
+    return place / PAGE
+
+
+def file_name(label: str) -> str:
+    """A label as the name of a file or folder: letters, digits, dots and hyphens."""
+    return re.sub(r"[^\w.=-]+", "-", label).strip("-.") or "unnamed"
+
+
+def _template() -> Any:
+    loader = PackageLoader("walras.study")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(
+        "report.html.j2"
+    )
+
+
+def _picture(name: str, shows: str, draw: "Callable[[], Axes]") -> Picture:
+    from matplotlib import pyplot
+
+    figure = draw().figure
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=_DPI)
+    pyplot.close(figure)  # type: ignore[arg-type]  # a Figure, for all that our pictures are
+    return Picture(name, shows, content.getvalue())
+
+
+# ---------------------------------------------------------------------------------------------------- results of runs
+
+
+def _title(results: Sequence[Result]) -> str:
+    scenarios = ", ".join(dict.fromkeys(result.scenario or "bare run" for result in results))
+    seeds = sorted({result.seed for result in results})
+    return f"{scenarios}, seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
+def _of_results(results: Sequence[Result]) -> list[Section]:
+    scenarios = dict.fromkeys(result.scenario for result in results)
+    groups = [[result for result in results if result.scenario == scenario] for scenario in scenarios]
+    sections = [section for group in groups for section in _side_by_side(group)]
+    kept = [result for result in results if result.trace.keep]
+    return [*sections, *_work(kept), *_conversation(kept), _runs(results)]
+
+
+def _by_mechanism(results: Iterable[Result]) -> dict[str, list[Result]]:
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(result.mechanism or "no mechanism", []).append(result)
+    return groups
+
+
+def _side_by_side(results: Sequence[Result]) -> list[Section]:
+    groups = _by_mechanism(results)
+    scenario = results[0].scenario or "bare run"
+    table = side_by_side({label: [result.metrics for result in found] for label, found in groups.items()})
+    several = max(map(len, groups.values())) > 1
+    pictures = [
+        _picture(f"{file_name(scenario)}-metrics-{k}", ", ".join(names), lambda names=names: plots.bars(groups, names)[0])
+        for k, names in enumerate(_PANELS, 1)
+    ]
+    text = "Means over seeds; `walras compare` says which differences are more than chance." if several else ""
+    return [Section(title=f"Mechanisms on {scenario}", text=text, comparison=table, pictures=pictures)]
+
+
+def _name(result: Result, results: Sequence[Result]) -> str:
+    several = len({other.seed for other in results}) > 1
+    return f"{result.mechanism}, seed {result.seed}" if several else result.mechanism or "bare run"
+
+
+def _work(results: Sequence[Result]) -> list[Section]:
+    pictures = [
+        _picture(f"gantt-{file_name(name)}", f"Who worked when: {name}", lambda result=result: plots.gantt(result))
+        for result in results
+        if any(agent.busy_s > 0 for agent in result.agents)
+        for name in [_name(result, results)]
+    ]
+    text = "A bar is a piece of work; the thin line below one leads to it from when it was handed over."
+    return [Section(title="Who worked when", text=text, pictures=pictures[:1], folded=pictures[1:])] if pictures else []
+
+
+def _conversation(results: Sequence[Result]) -> list[Section]:
+    """One conversation of the first run, picture and transcript: the first that was done, else the first."""
+    if not results or not results[0].records:
+        return []
+    result = results[0]
+    shown = next((r for r in result.records if r.done), result.records[0]).conversation
+    if not any(shown == known for known in result.trace.conversations()):
+        return []
+    picture = _picture("sequence", f"Conversation {shown}", lambda: plots.sequence(result.trace, shown))
+    title = f"One conversation: {shown} with {result.mechanism or 'no mechanism'}"
+    return [Section(title=title, pictures=[picture], transcript=str(result.trace.conversation(shown)))]
+
+
+def _runs(results: Sequence[Result]) -> Section:
+    rows = [
+        (r.mechanism, str(r.seed), f"{r.ended_s:.4g} s", r.stopped_because, r.digest, as_text(_as_json(r.settings)))
+        for r in results
+    ]
+    return Section(
+        title="The runs",
+        text="Same settings, same seed, same digest: `walras replay` shows it.",
+        head=("mechanism", "seed", "ended", "because", "digest", "settings"),
+        rows=rows,
+    )
+
+
+def _as_json(value: Any) -> Any:
+    plain = msgspec.to_builtins(value)
+    return plain if plain else ""
+
+
+# ------------------------------------------------------------------------------------------------------------- studies
+
+
+def _of_study(study: Study) -> list[Section]:
+    sections = []
+    for scenario in study.scenarios:
+        rows = [row for row in study.rows if row.scenario == scenario and not row.error]
+        groups: dict[str, list[Any]] = {}
+        for row in rows:
+            groups.setdefault(row.mechanism, []).append(row.metrics)
+        if groups:
+            seeds = len({row.seed for row in rows})
+            text = f"Means over {seeds} seed{'s' if seeds > 1 else ''}."
+            sections.append(Section(title=f"Mechanisms on {scenario}", text=text, comparison=side_by_side(groups)))
+    known = {name for row in study.rows for name in row.metrics}
+    pictures = [
+        _picture(file_name(metric), plots.UNITS.get(metric, metric), lambda metric=metric: study.plot(metric)[0])
+        for metric in HEADLINE
+        if metric in known
+    ]
+    sections.append(Section(title="Means and intervals", pictures=pictures[:2], folded=pictures[2:]))
+    return [*sections, *([_differences(study)] if known else []), *_failures(study)]
+
+
+def _differences(study: Study) -> Section:
+    table = study.summary()
+    reference = study.mechanisms[0]
+    found = table[table["mechanism"] != reference]
+    rows = [
+        (
+            line.scenario, line.metric, line.mechanism, str(line.n), _interval(line.mean, line.low, line.high),
+            _interval(line.difference, line.difference_low, line.difference_high), f"{line.p:.2g}",
+            "yes" if line.real is True else "no" if line.real is False else "-",
+        )
+        for line in found.itertuples()
+    ]  # fmt: skip
+    return Section(
+        title=f"Differences to {reference}",
+        text="Paired by seed, 95 % intervals of Student's t; p is adjusted by Holm's method for all differences here "
+        "together, and a difference is called real where it is below 0.05.",
+        head=("scenario", "metric", "mechanism", "seeds", "mean", "difference", "p", "real"),
+        rows=rows,
+    )
+
+
+def _interval(value: float, low: float, high: float) -> str:
+    return f"{value:.4g}" if low != low else f"{value:.4g} ({low:.4g} to {high:.4g})"
+
+
+def _failures(study: Study) -> list[Section]:
+    rows = [(row.scenario, row.mechanism, str(row.seed), row.error) for row in study.errors]
+    head = ("scenario", "mechanism", "seed", "error")
+    return [Section(title="Runs that failed", head=head, rows=rows)] if rows else []

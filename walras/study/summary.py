@@ -1,0 +1,109 @@
+"""What a study says beyond its seeds, in numbers and as a picture."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from walras.study.plots import BLUE, INK, UNITS
+from walras.study.statistics import Interval, holm, mean_interval, paired_difference
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
+
+    from walras.study.study import Study
+
+Values = dict[int, float]
+"""By seed."""
+
+
+def summarise(study: "Study", metrics: Sequence[str], reference: str, level: float) -> "pandas.DataFrame":
+    """See `Study.summary`."""
+    import pandas
+
+    found = [
+        _line(study, scenario, metric, mechanism, reference, level)
+        for scenario in study.scenarios
+        for metric in metrics
+        for mechanism in study.mechanisms
+    ]
+    for line, p in zip(found, holm([line["p"] for line in found]), strict=True):
+        line["p"] = p
+        line["real"] = None if math.isnan(p) else p < 1.0 - level
+    columns = [
+        "scenario", "metric", "mechanism", "n", "mean", "low", "high", "difference", "difference_low",
+        "difference_high", "p", "real",
+    ]  # fmt: skip
+    return pandas.DataFrame(found, columns=columns).astype({"real": "boolean"})
+
+
+def _line(
+    study: "Study", scenario: str, metric: str, mechanism: str, reference: str, level: float
+) -> dict[str, Any]:
+    ours, theirs = (values(study, scenario, name, metric) for name in (mechanism, reference))
+    mean = mean_interval(list(ours.values()), level)
+    line = {
+        "scenario": scenario, "metric": metric, "mechanism": mechanism,
+        "n": mean.n, "mean": mean.estimate, "low": mean.low, "high": mean.high,
+    }  # fmt: skip
+    if mechanism == reference:
+        nothing = dict.fromkeys(("difference", "difference_low", "difference_high", "p"), math.nan)
+        return line | nothing
+    both = [seed for seed in ours if seed in theirs]
+    found = paired_difference([ours[s] for s in both], [theirs[s] for s in both], level)
+    return line | {
+        "difference": found.estimate, "difference_low": found.low, "difference_high": found.high, "p": found.p,
+    }  # fmt: skip
+
+
+def values(study: "Study", scenario: str, mechanism: str, metric: str) -> Values:
+    """A metric by seed, where it is defined."""
+    frame = study.table
+    chosen = frame[(frame["scenario"] == scenario) & (frame["mechanism"] == mechanism)][["seed", metric]].dropna()
+    return dict(zip(chosen["seed"].tolist(), chosen[metric].astype(float).tolist(), strict=True))
+
+
+# -------------------------------------------------------------------------------------------------------- as a picture
+
+
+def draw(study: "Study", metric: str) -> "list[Axes]":
+    """See `Study.plot`."""
+    from matplotlib import pyplot
+
+    labels = study.mechanisms
+    size = (2.0 + 3.6 * len(study.scenarios), 1.3 + 0.42 * len(labels))
+    figure, panels = pyplot.subplots(
+        1, len(study.scenarios), sharey=True, squeeze=False, figsize=size, layout="constrained"
+    )
+    for axes, scenario in zip(panels[0], study.scenarios, strict=True):
+        for y, mechanism in enumerate(labels):
+            found = values(study, scenario, mechanism, metric)
+            _point(axes, y, list(found.values()), mean_interval(list(found.values())))
+        axes.set_title(scenario, fontsize=9, loc="left")
+        axes.set_xlabel(_axis(study, metric), fontsize=8)
+        axes.tick_params(axis="x", labelsize=7)
+        axes.grid(axis="x", linewidth=0.4, alpha=0.5)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+    first = panels[0][0]
+    first.set_yticks(range(len(labels)), labels, fontsize=8)
+    first.set_ylim(len(labels) - 0.5, -0.5)
+    first.set_ylabel("mechanism", fontsize=8)
+    figure.suptitle("mean and 95 % interval; small dots: seeds", fontsize=8, x=0.995, ha="right")
+    return list(panels[0])
+
+
+def _point(axes: "Axes", y: int, seeds: list[float], mean: Interval) -> None:
+    axes.plot(seeds, [y + 0.18] * len(seeds), "o", color=INK, markersize=2, alpha=0.35, markeredgewidth=0)
+    if not seeds:
+        axes.annotate("not defined", (0, y), xycoords=("axes fraction", "data"), fontsize=7, va="center")
+        return
+    if not math.isnan(mean.low):
+        axes.plot([mean.low, mean.high], [y - 0.08] * 2, color=BLUE, linewidth=2.2, solid_capstyle="butt")
+    axes.plot([mean.estimate], [y - 0.08], "D", color=BLUE, markersize=4.5, markeredgecolor="white")
+
+
+def _axis(study: "Study", metric: str) -> str:
+    if metric == "efficiency" and any(row.metrics.get("optimum_exact") == 0 for row in study.rows):
+        return "efficiency, share of a bound on the optimum"
+    return UNITS.get(metric, metric)
