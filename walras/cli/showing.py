@@ -6,6 +6,7 @@ from math import inf
 from typing import Any
 
 import msgspec
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -95,8 +96,8 @@ def show_results(results: Sequence[Result]) -> None:
 def show_side_by_side(title: str, groups: Mapping[str, Sequence[Metrics]]) -> None:
     """A row per mechanism, the best values marked, the optimum last."""
     found = side_by_side(groups)
-    table = Table(title=title, title_justify="left")
-    table.add_column("mechanism")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("mechanism", overflow="fold")
     for name in found.titles:
         table.add_column(name, justify="right")
     for label, cells in found.rows:
@@ -128,7 +129,7 @@ def _show_differences(study: Study) -> None:
     known = {name for row in study.rows for name, value in row.metrics.items() if value is not None}
     metric = "efficiency" if "efficiency" in known else "welfare"
     reference = study.mechanisms[0]
-    table = Table(title=f"{metric}, and its difference to that of {reference}", title_justify="left")
+    table = Table(title=f"{metric}, and its difference to that of {reference}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name, justify in (
         ("scenario", "left"), ("mechanism", "left"), ("mean", "right"), ("95 % interval", "right"),
         ("difference", "right"), ("95 % interval", "right"), ("p (Holm)", "right"), ("real", "left"),
@@ -153,7 +154,7 @@ def _interval(low: float, high: float) -> str:
 def show_conversations(result: Result) -> None:
     """Which conversations a run had, and what they were about."""
     records = {record.conversation: record for record in result.records}
-    table = Table(title=str(result).split("\n")[0], title_justify="left")
+    table = Table(title=str(result).split("\n")[0], title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("conversation", "item", "status", "winner"):
         table.add_column(name)
     for name in ("price", "announced, s", "finished, s"):

@@ -60,10 +60,10 @@ class _Facts:
             self.paid[key] = self.paid.get(key, 0.0) + paid
 
     def lines(self) -> Iterator[Award]:
-        """The awards that stood: a conversation's outcome says which; while it has none, all that were made."""
+        """The awards that stood: a conversation's outcome says which; before it has one, all that were made."""
         for conversation, line in self.world.awards:
-            outcome = self.world.outcomes.get(_top(conversation))
-            if outcome is None or line in outcome.awards:
+            stood = self.world.stood.get(conversation)
+            if stood is None or line in stood:
                 yield line
 
     def record(self, conversation: ConversationId, arrival: Arrival, item: Item) -> TaskRecord:

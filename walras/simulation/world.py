@@ -70,6 +70,7 @@ class World:
         self.outcomes: dict[ConversationId, Outcome] = {}
         self.ended_at: dict[ConversationId, float] = {}
         self.awards: list[tuple[ConversationId, Award]] = []
+        self.stood: dict[ConversationId, tuple[Award, ...]] = {}
         self.paid: dict[tuple[ConversationId, str], float] = {}
         self.done: list[Done] = []
         self.dead_timers = 0
@@ -201,6 +202,8 @@ class World:
     def opener_ended(self, talk: Conversation, outcome: Outcome) -> None:
         """The opener's end is the conversation's outcome: unsettled money goes back, and who opened it is told."""
         self.ledger.abandon(f"{talk.id}#end", talk.id)
+        if outcome.awards or outcome.status != "done":  # else its role leaves it to the awards that it made
+            self.stood[talk.id] = outcome.awards
         if talk.parent is None:
             self.outcomes[talk.id] = outcome
             self.ended_at[talk.id] = self.clock._now

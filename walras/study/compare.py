@@ -175,17 +175,30 @@ def _rows(tasks: list[Task], workers: int, executor: Executor | None) -> Iterato
             yield from rows_of(task)
     else:
         _check_pickles(tasks[0])
-        lost: list[Task] = []
-        yield from _in_processes(tasks, min(workers, len(tasks)), lost)
-        for task in lost:  # one of them has killed its process, and the others went with it: each by itself
-            broken: list[Task] = []
-            yield from _in_processes([task], 1, broken)
-            for row in (_failed(task, label, _DIED) for _ in broken for label in task.mechanisms):
+        yield from _on_processors(tasks, min(workers, len(tasks)))
+
+
+def _on_processors(tasks: list[Task], workers: int) -> Iterator[Row]:
+    """The rows of all tasks from worker processes, of which some may die."""
+    lost: list[Task] = []
+    ended = 0
+    for row in _in_processes(tasks, workers, lost):
+        ended += 1
+        yield row
+    for task in lost:  # one of them has killed its process, and the others went with it: each by itself
+        broken: list[Task] = []
+        if ended or task is lost[0]:  # else no process can work at all
+            for row in _in_processes([task], 1, broken):
+                ended += 1
                 yield row
+        else:
+            broken.append(task)
+        yield from (_failed(task, label, _DIED) for task in broken for label in task.mechanisms)
 
 
 _DIED = BrokenExecutor(
-    "its process ended abruptly: killed, out of memory, or without access to a class that was made in a script or notebook"
+    "its process ended abruptly: it was killed, ran out of memory, cannot import a class that was made in a notebook, or "
+    "the script that called compare has no line `if __name__ == '__main__':`"
 )
 
 

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 PAGE = "report.html"
 _DPI = 110
-_PANELS = (
-    ("completion_rate", "efficiency", "cost", "quality"),
-    ("latency_p50_s", "latency_p95_s", "messages_per_task", "jain"),
-)
+_PANELS = {
+    "Completion, efficiency, cost and quality": ("completion_rate", "efficiency", "cost", "quality"),
+    "Latency, messages and fairness": ("latency_p50_s", "latency_p95_s", "messages_per_task", "jain"),
+}
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -121,7 +121,10 @@ def _of_results(results: Sequence[Result]) -> list[Section]:
     scenarios = dict.fromkeys(result.scenario for result in results)
     groups = [[result for result in results if result.scenario == scenario] for scenario in scenarios]
     sections = [section for group in groups for section in _side_by_side(group)]
-    kept = [result for result in results if result.trace.keep]
+    first: dict[tuple[str, str], Result] = {}
+    for result in results:
+        first.setdefault((result.scenario, result.mechanism), result)
+    kept = [result for result in first.values() if result.trace.keep]
     return [*sections, *_work(kept), *_conversation(kept), _runs(results)]
 
 
@@ -138,34 +141,33 @@ def _side_by_side(results: Sequence[Result]) -> list[Section]:
     table = side_by_side({label: [result.metrics for result in found] for label, found in groups.items()})
     several = max(map(len, groups.values())) > 1
     pictures = [
-        _picture(f"{file_name(scenario)}-metrics-{k}", ", ".join(names), lambda names=names: plots.bars(groups, names)[0])
-        for k, names in enumerate(_PANELS, 1)
+        _picture(f"{file_name(scenario)}-metrics-{k}", shows, lambda names=names: plots.bars(groups, names)[0])
+        for k, (shows, names) in enumerate(_PANELS.items(), 1)
     ]
     text = "Means over seeds; `walras compare` says which differences are more than chance." if several else ""
     return [Section(title=f"Mechanisms on {scenario}", text=text, comparison=table, pictures=pictures)]
 
 
-def _name(result: Result, results: Sequence[Result]) -> str:
-    several = len({other.seed for other in results}) > 1
-    return f"{result.mechanism}, seed {result.seed}" if several else result.mechanism or "bare run"
-
-
 def _work(results: Sequence[Result]) -> list[Section]:
     pictures = [
-        _picture(f"gantt-{file_name(name)}", f"Who worked when: {name}", lambda result=result: plots.gantt(result))
+        _picture(
+            f"gantt-{file_name(result.mechanism)}",
+            f"{result.mechanism}, seed {result.seed}",
+            lambda result=result: plots.gantt(result),
+        )
         for result in results
         if any(agent.busy_s > 0 for agent in result.agents)
-        for name in [_name(result, results)]
     ]
     text = "A bar is a piece of work; the thin line below one leads to it from when it was handed over."
     return [Section(title="Who worked when", text=text, pictures=pictures[:1], folded=pictures[1:])] if pictures else []
 
 
 def _conversation(results: Sequence[Result]) -> list[Section]:
-    """One conversation of the first run, picture and transcript: the first that was done, else the first."""
-    if not results or not results[0].records:
+    """One conversation of the run in which most was said: the first that was done, else the first."""
+    talkative = sorted((r for r in results if r.records), key=lambda r: -r.trace.messages)
+    if not talkative:
         return []
-    result = results[0]
+    result = talkative[0]
     shown = next((r for r in result.records if r.done), result.records[0]).conversation
     if not any(shown == known for known in result.trace.conversations()):
         return []

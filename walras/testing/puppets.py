@@ -233,13 +233,17 @@ class Puppet(Protocol):
     children: list[ConversationId] = []
 
     def take(self, key: str, detail: str = "") -> None:
-        """An input: log it, and do what the plan says, by the whole line or by its first words."""
+        """An input: log it, and do what the plan says, by the whole line or by its first words.
+
+        An entry ``first heard hello`` is for the first time only: messages may be doubled.
+        """
         line = f"{key} {detail}".rstrip()
         deep = getattr(_thread, "deep", 0)
+        new = f"first {line}" in self.plan and all(line != heard for heard, _ in self.log)
         self.log.append((f"nested {line}" if deep else line, self.now))
         _thread.deep = deep + 1
         try:
-            for effect in self.plan.get(line, self.plan.get(key, ())):
+            for effect in self.plan[f"first {line}"] if new else self.plan.get(line, self.plan.get(key, ())):
                 self.act(effect)
         finally:
             _thread.deep = deep
