@@ -55,7 +55,8 @@ class Announcer(Protocol):
         elif self.cancelled:
             status = "cancelled"
         else:
-            status = "partial" if awards else "failed" if "failed" in statuses else "unassigned"
+            failed = "failed" in statuses or "overdue" in statuses
+            status = "partial" if awards else "failed" if failed else "unassigned"
         why = "; ".join(
             f"{task.id}: {end.why}" for task, end in zip(self.tasks, ends, strict=True) if end.why
         )

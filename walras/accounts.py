@@ -100,13 +100,19 @@ class Ledger:
         self.account(agent_id).release(conversation, name)
 
     def award(
-        self, effect: str, conversation: ConversationId, opener: AgentId, line: Award, procured: bool
+        self,
+        effect: str,
+        conversation: ConversationId,
+        opener: AgentId,
+        line: Award,
+        procured: bool,
+        at_once: bool = False,
     ) -> bool:
         """Carry out an award once for each effect id: false, and nothing is posted, if it was posted before.
 
         A sale (not procured, or with a seller): the winner pays the seller, or the opener, at once. Procured:
         the opener pays into an escrow for the winner, and the winner stakes its bond, until `settle` or
-        `abandon`.
+        `abandon`. Procured `at_once`, as a lot is that the opener wants: it pays the winner at once.
 
         Raises:
             LocalProtocolError: for a price or bond that is not a finite number of 0 or more, for a bond on a
@@ -118,7 +124,8 @@ class Ledger:
             winner, other = self.account(line.winner), self.account(line.seller or opener)
             _check("price", line.price, conversation, line.item)
             _check("bond", line.bond, conversation, line.item)
-            if procured and line.seller is None:
+            bought = procured and line.seller is None
+            if bought and not at_once:
                 stake = self._escrow.enter(conversation, line.item, other, winner)
                 self._lay_in_escrow(effect, stake, line.price, line.bond)
             elif line.bond:
@@ -126,10 +133,11 @@ class Ledger:
                     f"bond for {conversation} {line.item} is {line.bond}; expected 0, since a sale is paid at once"
                 )
             else:
-                self._charge(winner, line.price)
-                other.received.add(line.price)
+                payer, payee = (other, winner) if bought else (winner, other)
+                self._charge(payer, line.price)
+                payee.received.add(line.price)
                 what = f"{conversation} {line.item}"
-                self._post(winner.agent_id, other.agent_id, line.price, "sale", what, effect)
+                self._post(payer.agent_id, payee.agent_id, line.price, "sale", what, effect)
         self._posted.add(effect)
         return True
 

@@ -20,6 +20,11 @@ class Item(Frozen, frozen=True, tag=True):
         """Whether who announces the item pays for it."""
         return False
 
+    @property
+    def escrowed(self) -> bool:
+        """Whether its price lies in escrow from its award to its settlement, as that of work does."""
+        return self.procured
+
 
 class Task(Item, frozen=True):
     """Work to be done, once for each of `copies` contractors (1 unless results are to be compared).
@@ -57,6 +62,10 @@ class Lot(Item, frozen=True):
     @property
     def procured(self) -> bool:
         return self.wanted
+
+    @property
+    def escrowed(self) -> bool:
+        return False  # a good is paid at its award, on whichever side its buyer is
 
 
 class Bundle(Item, frozen=True):

@@ -17,6 +17,7 @@ from contractnet import (
 from tests.contractnet.stage import Stage, manager
 from walras.allocation import Award, Outcome, Report
 from walras.effects import Broadcast, CancelChild, CancelTimer, Finish, Ignore, Open, Send, SetTimer, Settle
+from walras.items import Task
 from walras.messages import Message
 
 DONE = Report("done", cost=1.0)
@@ -123,6 +124,18 @@ def test_what_cannot_be_cancelled_is_awaited_and_paid() -> None:
     assert stage.outcome.status == "cancelled"
 
 
+def test_what_cannot_be_cancelled_is_awaited_also_when_all_others_have_answered() -> None:
+    stage = manager("a", "b", task=Task("t", copies=2))
+    stage.hear("a", Propose(1.0))
+    stage.hear("b", Propose(2.0))
+    stage.cancel()
+    stage.hear("a", Failure("cannot-cancel"))
+    stage.hear("b", Inform("cancelled"))
+    assert stage.outcome is None
+    stage.hear("a", Inform("done", DONE))
+    assert stage.outcome == Outcome("cancelled", (Award("t", "a", 1.0),), (DONE,), "1 done, 1 cancelled")
+
+
 def test_what_cannot_be_cancelled_is_not_awaited_for_ever() -> None:
     """Its own result deadline still holds."""
     stage = working()
@@ -137,6 +150,14 @@ def test_cannot_cancel_from_somebody_without_a_contract_ends_its_part() -> None:
     stage.hear("a", Inform("cancelled"))
     stage.hear("c", Failure("cannot-cancel"))
     assert stage.outcome == Outcome("cancelled", why="1 cancelled, 1 refused, 1 failed")
+
+
+def test_already_finished_from_somebody_without_a_contract_is_no_result() -> None:
+    """Nor can it smuggle in a result that nobody ordered."""
+    stage = bidding()
+    stage.hear("a", Failure("already-finished", DONE))
+    stage.hear("c", Inform("cancelled"))
+    assert stage.outcome == Outcome("cancelled", why="1 failed, 1 refused, 1 cancelled")
 
 
 def test_cancel_while_losers_are_held_reaches_them_too() -> None:

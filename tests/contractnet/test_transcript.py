@@ -28,7 +28,9 @@ def scenes() -> dict[str, Result]:
     return {
         "one task, four contractors, a tie": simulate(plain, COSTS, seed=7),
         "nobody can do it, and it is announced twice": simulate(plain, {"dan": None}, seed=7),
-        "the winner is silent, and a held proposal steps in": simulate(silent, {"ada": 3.0, "bob": 2.0}, seed=7),
+        "the winner is silent, and a held proposal steps in": simulate(
+            silent, {"ada": 3.0, "bob": 2.0}, seed=7
+        ),
         "cancelled while at work": simulate(plain, {"ada": 3.0, "bob": 2.0}, cancel_at=1.0, seed=7),
         "a part is passed on": simulate(
             parts, {"ada": 3.0, "bob": 4.0}, tasks=(Task("whole", parts=(Task("part"),)),), seed=7

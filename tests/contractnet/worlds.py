@@ -1,5 +1,6 @@
 """Small worlds with chosen roles: who plays well, who plays foul, and somebody who may cancel it all."""
 
+from collections.abc import Mapping
 from math import inf
 from typing import Any, ClassVar
 
@@ -83,7 +84,7 @@ class Small(Scenario, frozen=True, kw_only=True):
 
 def simulate(
     mechanism: ContractNet,
-    costs: dict[AgentId, float | None],
+    costs: Mapping[AgentId, float | None],
     *,
     cancel_at: float = inf,
     seed: int = 0,
@@ -94,7 +95,7 @@ def simulate(
 ) -> Result:
     """A small world, which may be cancelled by whoever wanted it."""
     opened: Mechanism = mechanism if cancel_at == inf else Errand(mechanism, cancel_at)
-    scenario = Small(costs=costs, **settings)
+    scenario = Small(costs=dict(costs), **settings)
     return Simulation(scenario, opened, seed, network=network, faults=faults, check=check).run()
 
 

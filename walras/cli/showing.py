@@ -17,7 +17,7 @@ from walras.metrics import Metrics
 from walras.results import Result
 from walras.scenario import Scenario
 from walras.study import catalogue
-from walras.study.comparison import NOTE, side_by_side
+from walras.study.comparison import NOTE, YES_OR_NO, side_by_side
 from walras.study.study import Row, Study
 
 _PIPE_WIDTH = 140
@@ -138,7 +138,7 @@ def _show_differences(study: Study) -> None:
     for line in study.summary(metric).itertuples():
         others = ("", "", "", "") if line.mechanism == reference else (
             f"{line.difference:+.3g}", _interval(line.difference_low, line.difference_high), f"{line.p:.2g}",
-            "yes" if line.real is True else "no",
+            YES_OR_NO[str(line.real)],
         )  # fmt: skip
         table.add_row(line.scenario, line.mechanism, f"{line.mean:.3g}", _interval(line.low, line.high), *others)
     console().print(table)

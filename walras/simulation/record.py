@@ -103,7 +103,7 @@ class _Facts:
         )
 
     def _paid(self, key: tuple[ConversationId, str], item: Item, awards: list[Award]) -> float:
-        if item.procured:
+        if item.escrowed:
             return self.paid.get(key, 0.0)
         return fsum(line.price for line in awards)
 

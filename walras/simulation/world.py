@@ -326,7 +326,8 @@ class World:
         if item is None and line.seller is None and talk.mechanism is not None:
             raise LocalProtocolError(f"{port.me} awards {line.item}, which is not on offer in {talk.id}")
         procured = item is not None and item.procured
-        if self.ledger.award(effect, talk.id, port.me, line, procured):
+        at_once = item is not None and not item.escrowed
+        if self.ledger.award(effect, talk.id, port.me, line, procured, at_once):
             port.note("award", line)
             self.awards.append((talk.id, line))
 

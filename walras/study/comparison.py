@@ -10,6 +10,9 @@ from walras.errors import LocalProtocolError
 from walras.metrics import Metrics
 
 NOTE = "* best; cost, quality, latency, messages and fairness: among those that completed most"
+YES_OR_NO = {"True": "yes", "False": "no", "<NA>": "-"}
+"""How a cell of pandas' nullable booleans is shown."""
+
 _TOLERANCE = 1e-9
 
 

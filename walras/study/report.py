@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from walras.errors import WalrasError
 from walras.results import Result
 from walras.study import plots
-from walras.study.comparison import NOTE, Comparison, side_by_side
+from walras.study.comparison import NOTE, YES_OR_NO, Comparison, side_by_side
 from walras.study.study import HEADLINE, Study
 from walras.trace_file import as_text
 
@@ -226,7 +226,7 @@ def _differences(study: Study) -> Section:
         (
             line.scenario, line.metric, line.mechanism, str(line.n), _interval(line.mean, line.low, line.high),
             _interval(line.difference, line.difference_low, line.difference_high), f"{line.p:.2g}",
-            "yes" if line.real is True else "no" if line.real is False else "-",
+            YES_OR_NO[str(line.real)],
         )
         for line in found.itertuples()
     ]  # fmt: skip

@@ -85,7 +85,10 @@ class RuntimeUnderTest(typing.Protocol):
     def kill(
         self, conversation: ConversationId, agent: AgentId, input: int, effect: int, down_s: float
     ) -> None:
-        """Stop the agent's machine before this effect of this input of its role, both counted from 1."""
+        """Stop the agent's machine before this effect of this input of its role, both counted from 1.
+
+        One that never comes makes the runtime count the `points`.
+        """
 
     def run(self, until: float) -> None: ...
 

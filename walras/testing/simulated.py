@@ -105,7 +105,7 @@ class SimulatedRuntime:
                 (*skews, *self._faults), fsync=Constant(asked.fsync * unit_s), kill_at=tuple(self._kills)
             ),
             check=self.guarded,
-            monitors=(watch_points(self._points),) if self.guarded else (),
+            monitors=(watch_points(self._points),) if self._kills else (),
         )
 
     # ------------------------------------------------------------------ after the run

@@ -1,0 +1,209 @@
+"""The manager alone: doubles, strangers and nonsense (row C), and who wins (row E)."""
+
+from math import inf, nan
+from typing import Any
+
+import pytest
+
+from contractnet import (
+    AcceptProposal,
+    BestValue,
+    CallForProposals,
+    Cancel,
+    ContractNet,
+    Failure,
+    Inform,
+    Manager,
+    NotUnderstood,
+    Propose,
+    Refuse,
+    RejectProposal,
+    TieDecided,
+    cheapest,
+)
+from tests.contractnet.stage import TASK, Stage, manager
+from walras.allocation import Award, Outcome, Report
+from walras.effects import (
+    Broadcast,
+    CancelTimer,
+    Effect,
+    Finish,
+    Ignore,
+    MakeAward,
+    Open,
+    Publish,
+    Send,
+    SetTimer,
+    Settle,
+)
+from walras.errors import LocalProtocolError
+from walras.items import Task
+
+DONE = Report("done", cost=1.0, quality=1.0, seconds=1.0)
+
+
+def messages(effects: list[Effect]) -> list[Any]:
+    """What was sent, as (recipients, message)."""
+    return [(e.to, e.message) for e in effects if isinstance(e, Send | Broadcast)]
+
+
+def statuses(stage: Stage) -> tuple[str, str]:
+    assert stage.outcome is not None
+    return stage.outcome.status, stage.outcome.why
+
+
+# ------------------------------------------------------------------------------------------------ C: doubles, strangers
+
+
+def test_doubles_and_second_answers_change_nothing() -> None:
+    """I15, C: each proposer counts once; a different second proposal is out of sequence."""
+    stage = manager("a", "b")
+    stage.hear("a", Propose(2.0))
+    before = repr(stage.role)
+
+    for second in (Propose(2.0), Propose(1.0), Refuse()):
+        effects = stage.hear("a", second)
+        assert [type(e) for e in effects] == [Ignore]
+
+    assert repr(stage.role) == before
+
+
+def test_strangers_are_ignored_at_every_stage() -> None:
+    """I3: no award to whoever was not invited, whatever it says."""
+    stage = manager("a", "b")
+    for message in (Propose(0.0), Refuse(), Inform("done", DONE), Failure(), NotUnderstood()):
+        assert [type(e) for e in stage.hear("eve", message)] == [Ignore]
+    stage.hear("a", Propose(2.0))
+    stage.hear("b", Refuse())
+    for message in (Propose(0.0), Inform("done", DONE), Inform("cancelled"), Failure(), NotUnderstood()):
+        assert [type(e) for e in stage.hear("eve", message)] == [Ignore]
+        assert [type(e) for e in stage.hear("b", message)] == [Ignore]
+    assert list(stage.role.contracts) == ["a"]
+
+
+def test_a_result_before_the_award_is_out_of_sequence() -> None:
+    """Section 16: inform before accept is not a result."""
+    stage = manager("a", "b")
+    stage.hear("a", Propose(2.0))
+    assert [type(e) for e in stage.hear("a", Inform("done", DONE))] == [Ignore]
+
+
+def test_a_message_of_another_protocol_is_ignored() -> None:
+    """What the table does not know is out of turn."""
+    assert [type(e) for e in manager("a").hear("a", Cancel())] == [Ignore]
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        Propose(-1.0),
+        Propose(nan),
+        Propose(inf),
+        Propose(1.0, eta_s=nan),
+        Propose(1.0, eta_s=-1.0),
+        Propose(1.0, quality=1.1),
+        Propose(1.0, quality=nan),
+        Propose(1.0, valid_until=nan),
+        Propose("cheap"),  # type: ignore[arg-type]
+        Propose(1.0, eta_s=None),  # type: ignore[arg-type]
+    ],
+)
+def test_nonsense_is_rejected_ignored_and_counted_as_an_answer(nonsense: Propose) -> None:
+    """Section 16, Byzantine bids: validate, reject, count; never crash."""
+    stage = manager("a", "b")
+
+    first, second = stage.hear("a", nonsense)
+    assert isinstance(first, Ignore)
+    assert second == Send("a", RejectProposal("unparsable"))
+
+    assert messages(stage.hear("b", Propose(5.0))) == [("b", AcceptProposal(98.75))]
+
+
+# ------------------------------------------------------------------------------------------------ E: awards
+
+
+def test_copies_go_to_that_many_winners_and_each_is_paid_its_own_price() -> None:
+    """E: k winners; the task is done when all copies are."""
+    stage = manager("a", "b", "c", task=Task("t", copies=2))
+    stage.hear("a", Propose(3.0))
+    stage.hear("b", Propose(1.0))
+    assert messages(stage.hear("c", Propose(2.0))) == [
+        ("b", AcceptProposal(98.75)),
+        ("c", AcceptProposal(98.75)),
+        (("a",), RejectProposal("lost")),
+    ]
+    assert Settle("t", 2.0, "c") in stage.hear("c", Inform("done", DONE))
+    assert stage.outcome is None
+    assert Settle("t", 1.0, "b") in stage.hear("b", Inform("done", DONE))
+    assert statuses(stage) == ("done", "")
+
+
+def test_a_tie_for_the_last_place_leaves_the_outright_winner_alone() -> None:
+    """E: two places; the best has one of them, and equals share one chance."""
+    stage = manager("a", "b", "c", task=Task("t", copies=2))
+    stage.hear("b", Propose(5.0))
+    stage.hear("c", Propose(1.0))
+    assert Publish(TieDecided("t", ("a", "b"), 1)) in stage.hear("a", Propose(5.0))
+    assert len(stage.role.contracts) == 2
+    assert "c" in stage.role.contracts
+
+
+def test_some_copies_make_a_partial_outcome() -> None:
+    """E: fewer proposers than copies, and nobody else when asked again."""
+    stage = manager("a", "b", task=Task("t", copies=2), announcements=1)
+    stage.hear("a", Propose(3.0))
+    stage.hear("b", Refuse())
+    stage.hear("a", Inform("done", DONE))
+    assert statuses(stage) == ("partial", "1 done, 1 refused")
+
+
+def test_the_reserve_is_the_most_that_is_paid() -> None:
+    """NO_AWARD: a proposal above the reserve is rejected as over-budget, one at the reserve is not."""
+    stage = manager("a", "b", "c", task=Task("t", reserve=2.0))
+    stage.hear("a", Propose(2.1, quality=1.0))
+    stage.hear("b", Propose(2.0, quality=0.5))
+    assert messages(stage.hear("c", Propose(2.0, quality=0.4))) == [
+        ("b", AcceptProposal(98.75)),
+        (("a",), RejectProposal("over-budget")),
+        (("c",), RejectProposal("lost")),
+    ]
+
+
+def test_if_no_proposal_is_acceptable_everybody_is_told_and_the_task_is_unassigned() -> None:
+    """R4, R5: none may win, all get an answer."""
+    stage = manager("a", "b", task=Task("t", reserve=1.0), announcements=1)
+    stage.hear("a", Propose(2.0))
+    assert messages(stage.hear("b", Propose(3.0))) == [(("a", "b"), RejectProposal("over-budget"))]
+    assert statuses(stage) == ("unassigned", "2 rejected")
+
+
+def test_ties_are_decided_by_the_seed_and_never_by_the_order_of_arrival() -> None:
+    """E, all tied: the order of the answers is irrelevant, the seed decides, and every bidder wins sometimes."""
+
+    def winner(order: str, seed: int) -> str:
+        stage = manager(*"abcd", seed=seed)
+        for bidder in order[:-1]:
+            stage.hear(bidder, Propose(1.0))
+        effects = stage.hear(order[-1], Propose(1.0))
+        assert Publish(TieDecided("t", ("a", "b", "c", "d"), 1)) in effects
+        (won,) = stage.role.contracts
+        return str(won)
+
+    winners = [winner("abcd", seed) for seed in range(40)]
+    assert winners == [winner("dbca", seed) for seed in range(40)]
+    assert set(winners) == set("abcd")
+
+
+def test_a_rule_that_scores_strangers_is_our_own_fault() -> None:
+    """I12: the manager cannot invent a bid; a rule that does is a local error with a name."""
+    stage = manager("a", award_rule=lambda task, proposals: {"eve": 1.0})
+    with pytest.raises(LocalProtocolError, match="eve"):
+        stage.hear("a", Propose(1.0))
+
+
+def test_a_rule_may_find_nobody_good_enough() -> None:
+    """R4: none; minus infinity and NaN never win."""
+    stage = manager("a", "b", award_rule=lambda task, proposals: {"a": -inf, "b": nan}, announcements=1)
+    stage.hear("a", Propose(1.0))
+    assert messages(stage.hear("b", Propose(1.0))) == [(("a", "b"), RejectProposal("lost"))]
+    assert statuses(stage) == ("unassigned", "2 rejected")

@@ -1,0 +1,224 @@
+"""A settings file says what Python code would, and what is wrong with it is said with its line."""
+
+from math import inf
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from contractnet import BestValue, ContractNet, cheapest
+from scenarios import llm_router
+from tests.study.worlds import BobFirst, Errands, by_size, no_place
+from walras.baselines import Greedy, RandomAssignment
+from walras.errors import WalrasError
+from walras.simulation.faults import Crash, Faults
+from walras.simulation.network import Network, Partition, Uniform
+from walras.study import Conditions, load
+from walras.study.declared import Declared, understand
+from walras.study.runs import Run, execute, recipe
+from walras.study.schema import schema
+from walras.study.yaml_file import BadFileError, parse, scalar
+
+SAMPLE = Path(__file__).resolve().parents[2] / "scenarios" / "files" / "llm_router_small.yaml"
+
+EVERYTHING = """
+scenario: {kind: llm-router, tasks: 30, models: [gpt-4o-mini-2024-07-18, mistral-small], raw: null}
+version: 1
+mechanisms:
+  plain: contract-net
+  contract-net:
+  hasty:
+    kind: contract-net
+    reply_within_s: 1
+    award_rule: {kind: BestValue, price_of_waiting: 1e-4}
+  mine: {kind: contract-net, award_rule: "tests.study.worlds:by_size"}
+  other: {kind: "tests.study.worlds:BobFirst", silence_s: .inf}
+seeds: 2:5
+network:
+  latency: {kind: uniform, low_s: 0.0, high_s: 1}
+  partitions: [{start_s: 1, end_s: inf, side: [router]}]
+faults:
+  schedule: [{kind: crash, agent: mistral-small, at_s: 1, down_s: 2}]
+until_s: 60
+check: true
+"""
+
+
+def test_a_file_says_what_code_would() -> None:
+    """Every section, in every way of writing it, against the same objects made in Python."""
+    assert understand(*parse(EVERYTHING), "f.yaml") == Declared(
+        scenario=llm_router(tasks=30, models=("gpt-4o-mini-2024-07-18", "mistral-small")),
+        mechanisms={
+            "plain": ContractNet(),
+            "contract-net": ContractNet(),
+            "hasty": ContractNet(reply_within_s=1.0, award_rule=BestValue(price_of_waiting=0.0001)),
+            "mine": ContractNet(award_rule=by_size),
+            "other": BobFirst(silence_s=inf),
+        },
+        seeds=(2, 3, 4),
+        conditions=Conditions(
+            network=Network(latency=Uniform(0.0, 1.0), partitions=(Partition(1.0, inf, ("router",)),)),
+            faults=Faults(schedule=(Crash("mistral-small", 1.0, 2.0),)),
+            until_s=60.0,
+            check=True,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mechanism: greedy",
+        "mechanism: {kind: greedy}",
+        "mechanisms: greedy",
+        "mechanisms: [greedy]",
+        "mechanisms: [{kind: greedy, tries: 2}]",
+        "mechanisms: {greedy: }",
+        "mechanisms: {greedy: greedy}",
+        "mechanisms: {greedy: {tries: 2}}",
+    ],
+)
+def test_one_mechanism_can_be_said_in_any_natural_way(text: str) -> None:
+    """A name, a list, labels; with settings or without."""
+    found = understand(*parse(f"scenario: llm-router\n{text}"), "f.yaml")
+
+    assert found.mechanisms == {"greedy": Greedy()}
+    assert [run.label for run in found.runs()] == ["greedy"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"), [("seed: 7", (7,)), ("seeds: [3, -1]", (3, -1)), ("seeds: 0:3", (0, 1, 2)), ("check: false", (0,))]
+)
+def test_seeds_are_a_number_a_list_or_a_range(text: str, seeds: tuple[int, ...]) -> None:
+    """``0:3`` is a range, and not the 180 that YAML 1.1 takes it for."""
+    assert understand(*parse(f"scenario: llm-router\n{text}"), "f.yaml").seeds == seeds
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("scenario: llm-rooter", 1, "no scenario 'llm-rooter'; expected llm-router"),
+        ("scenario:\n  kind: llm-router\n  tsks: 3", 3, "tsks of llm-router is 3; expected a setting that exists: tasks, the nearest"),
+        ("scenario:\n  kind: llm-router\n  tasks: -3", 3, "tasks is -3; expected a whole number of 1 or more"),
+        ("scenario:\n  kind: llm-router\n  tasks: 3.5", 3, "tasks of llm-router is 3.5; expected a whole number"),
+        ("scenario:\n  kind: llm-router\n  load: '3'", 3, "load of llm-router is '3'; expected a number"),
+        ("scenario:\n  kind: llm-router\n  trace: cond", 3, "expected one of code, conv"),
+        ("scenario:\n  kind: llm-router\n  models: [a, 3]", 3, "models.1 of llm-router is 3; expected text"),
+        ("scenario: 3", 1, "scenario is 3; expected a name"),
+        ("scenario: llm-router\nversion: 2", 2, "version is 2; expected 1"),
+        ("scenario: llm-router\nverson: 1", 2, "verson is no section; expected version, the nearest"),
+        ("scenario: llm-router\nseed: 1\nseeds: 2", 3, "seeds says what seed says"),
+        ("scenario: llm-router\nseeds: 3:1", 2, "seeds is '3:1'"),
+        ("scenario: llm-router\nseeds: [1, 1]", 2, "expected each seed once"),
+        ("scenario: llm-router\nseed: true", 2, "seeds is True"),
+        ("scenario: llm-router\nmechanisms:\n  a: contract-nt", 3, "expected contract-net, the nearest"),
+        ("scenario: llm-router\nmechanisms:\n  a:\n    kind: greedy\n    tries: x", 5, "tries of greedy is 'x'"),
+        ("scenario: llm-router\nmechanisms:\n  greedy:\n    tries: 0", 4, "tries of Greedy is 0"),
+        ("scenario: llm-router\nmechanisms: [greedy,\n greedy]", 3, "greedy comes twice"),
+        ("scenario: llm-router\nmechanisms:\n  contract-net:\n    award_rule: chepest", 4, "cheapest, the nearest"),
+        ("scenario: llm-router\nmechanism: {kind: contract-net, award_rule: Manager}", 2, "a function of contractnet"),
+        ("scenario: llm-router\nmechanism: {kind: contract-net, award_rule: 'os.path:sep'}", 2, "the place of a function"),
+        ("scenario: llm-router\nmechanism: {kind: contract-net, award_rule: 'no_such:f'}", 2, "cannot be imported"),
+        ("scenario: llm-router\nmechanism: {kind: contract-net, award_rule: {kind: cheapest, a: 1}}", 2, "has no settings"),
+        ("scenario: llm-router\nnetwork: 3", 2, "network is 3; expected a mapping"),
+        ("scenario: llm-router\nnetwork:\n  loss: 2", 3, "loss is 2.0; expected a probability"),
+        ("scenario: llm-router\nnetwork:\n  latency:\n    kind: unifrm", 4, "uniform"),
+        ("scenario: llm-router\nnetwork:\n  latency:\n    kind: uniform\n    low: 1", 5, "low_s, the nearest"),
+        ("scenario: llm-router\nnetwork:\n  latency:\n    kind: uniform\n    low_s: 1", 3, "high_s of network"),
+        ("scenario: llm-router\nnetwork:\n  latency:\n    kind: uniform\n    high_s: 1\n    low_s: 3", 5, "high_s is 1.0"),
+        ("scenario: llm-router\nfaults:\n  schedule:\n  - kind: pause\n    agent: a\n    at_s: -1\n    for_s: 1", 6, "at_s is -1.0"),
+        ("scenario: llm-router\nuntil_s: soon", 2, "until_s is 'soon'; expected a number"),
+        ("scenario: llm-router\nuntil_s: -1", 2, "until_s is -1.0"),
+        ("scenario: llm-router\nscenario: llm-router", 2, "given twice"),
+        ("scenario: [llm-router", 1, "expected YAML"),
+        ("scenario: !!python/name:os.system", 1, "expected YAML"),
+        ("- llm-router", 1, "no mapping"),
+    ],
+)  # fmt: skip
+def test_errors_name_line_field_value_and_expectation(text: str, line: int, words: str) -> None:
+    """One sentence that says where to look and what to write."""
+    with pytest.raises(BadFileError) as caught:
+        understand(*parse(text, "f.yaml"), "f.yaml")
+
+    assert caught.value.line == line
+    assert words in str(caught.value)
+    assert str(caught.value).startswith(f"f.yaml, line {line}: ")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing", "seed: 3"])
+def test_a_file_without_a_scenario_is_no_settings_file(text: str) -> None:
+    """The error says what is missing."""
+    with pytest.raises(BadFileError, match=r"f\.yaml"):
+        understand(*parse(text, "f.yaml"), "f.yaml")
+
+
+def test_aliases_do_not_make_files_explode() -> None:
+    """A billion laughs end early, and so does a list that contains itself."""
+    laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+        f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 10)}]\n" for k in range(1, 9)
+    )
+    for text in (laughs, "a: &a [*a]"):
+        with pytest.raises(BadFileError):
+            parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1e9", 1e9), ("no", "no"), ("12:30", "12:30"), ("012", "012"), ("inf", inf), ("-3", -3), ("~", None), ("'7'", "7"),
+     ("true", True), ("2024-01-01", "2024-01-01"), ("[a, 1.5]", ["a", 1.5]), ("", None), (".5", 0.5)],
+)  # fmt: skip
+def test_values_are_read_without_the_traps_of_old_yaml(text: str, value: object) -> None:
+    """Numbers are numbers, times, dates and ``no`` are text."""
+    assert scalar(text) == value
+    assert type(scalar(text)) is type(value)
+
+
+def test_what_is_written_down_reads_back_equal() -> None:
+    """A recipe is a settings file: through JSON and back it gives the same runs."""
+    found = understand(*parse(EVERYTHING), "f.yaml")
+    written = recipe(found.scenario, found.mechanisms, found.seeds, msgspec.structs.replace(found.conditions, check=False))
+    again = understand(written, {}, "again")
+
+    assert again.runs() == [
+        msgspec.structs.replace(run, conditions=msgspec.structs.replace(run.conditions, check=False)) for run in found.runs()
+    ]
+
+
+def test_functions_without_names_cannot_be_written_down() -> None:
+    """A lambda has no place from which it could be had again; the recipe says so in place of settings."""
+    run = Run(scenario=Errands(), mechanism=ContractNet(award_rule=no_place()))  # type: ignore[arg-type]
+
+    assert "expected a function of a module" in execute(run).settings["not_by_name"]
+
+
+def test_the_sample_file_runs() -> None:
+    """What we show works: crash, loss, three seeds, award rules by name."""
+    found = load(SAMPLE)
+
+    assert found.mechanisms["cheapest-proposal"] == ContractNet(award_rule=cheapest)
+    assert found.mechanisms["random"] == RandomAssignment()
+    small = msgspec.structs.replace(found, scenario=msgspec.structs.replace(found.scenario, tasks=5), seeds=(0,))
+    assert all(execute(run).records for run in small.runs())
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
+    """And so is one that is no text."""
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(WalrasError, match="No such file"):
+        load(tmp_path / "none.yaml")
+    with pytest.raises(WalrasError, match="not UTF-8"):
+        load(tmp_path / "binary.yaml")
+
+
+def test_the_schema_knows_every_section_and_setting() -> None:
+    """What the file may hold is in the schema, by the classes' own names; its references all lead somewhere."""
+    found = schema()
+    text = msgspec.json.encode(found).decode()
+
+    assert set(found["properties"]) == {
+        "scenario", "version", "mechanism", "mechanisms", "seed", "seeds", "network", "faults", "until_s", "check",
+    }  # fmt: skip
+    for word in ("llm-router", "price_of_waiting", "contract-net", "reply_within_s", "log-normal", "slow-disk"):
+        assert word in text
+    for name in {part.split('"')[0] for part in text.split("#/$defs/")[1:]}:
+        assert name in found["$defs"]

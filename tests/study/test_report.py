@@ -1,0 +1,189 @@
+"""A report needs no other file, shows the same to everybody, and marks as best only what is."""
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import msgspec
+import pytest
+
+from tests.study.worlds import BobFirst, Errands
+from walras.baselines import Greedy, RandomAssignment
+from walras.errors import LocalProtocolError, WalrasError
+from walras.mechanism import Mechanism
+from walras.results import Result
+from walras.study import compare, write_report
+from walras.study.comparison import side_by_side
+from walras.study.runs import Run, execute
+
+MECHANISMS: dict[str, Mechanism] = {"greedy": Greedy(), "random <b>": RandomAssignment(), "bob": BobFirst()}
+
+
+def run(label: str, seed: int = 1) -> Result:
+    return execute(Run(scenario=Errands(), mechanism=MECHANISMS[label], label=label, seed=seed))
+
+
+@pytest.fixture(scope="module")
+def results() -> list[Result]:
+    return [run(label) for label in MECHANISMS]
+
+
+@pytest.fixture(autouse=True)
+def _close_figures() -> Iterator[None]:
+    yield
+    assert not plt.get_fignums(), "a report left a figure open"
+
+
+class Page(HTMLParser):
+    """What a page refers to, and what it says."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.tags: list[str] = []
+        self.said = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data: str) -> None:
+        self.said += data
+
+
+def test_the_page_needs_no_other_file(results: list[Result], tmp_path: Path) -> None:
+    """Pictures are in it; it refers to nothing outside, and runs no script."""
+    page = Page(write_report(results, tmp_path).read_text("utf-8"))
+
+    assert len(page.addresses) == page.tags.count("img") == 6  # two of metrics, three of work, one of a conversation
+    assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
+    assert "script" not in page.tags
+
+
+def test_pictures_lie_beside_the_page(results: list[Result], tmp_path: Path) -> None:
+    """As PNG files whose names are safe."""
+    write_report(results, tmp_path)
+
+    found = sorted(path.name for path in tmp_path.glob("*.png"))
+    assert found == [
+        "errands-metrics-1.png", "errands-metrics-2.png", "gantt-bob.png", "gantt-greedy.png", "gantt-random-b.png",
+        "sequence.png",
+    ]  # fmt: skip
+
+
+def test_the_page_says_what_is_needed_to_run_again(results: list[Result], tmp_path: Path) -> None:
+    """Digests and settings, the transcript, the bound by its name; labels are text, not markup."""
+    page = Page(write_report(results, tmp_path).read_text("utf-8"))
+
+    assert results[0].digest in page.said
+    assert "optimum (bound)" in page.said
+    assert "conversation boss/1" in page.said
+    assert "random <b>" in page.said
+
+
+def test_the_same_results_give_the_same_page(results: list[Result], tmp_path: Path) -> None:
+    """To the byte: no dates, no paths."""
+    first, second = (write_report(results, tmp_path / name).read_bytes() for name in ("a", "b"))
+
+    assert first == second
+
+
+def test_several_seeds_are_means(tmp_path: Path) -> None:
+    """And the page says so."""
+    page = Page(write_report([run("greedy", 1), run("greedy", 2)], tmp_path).read_text("utf-8"))
+
+    assert "Means over seeds" in page.said
+
+
+def test_a_run_whose_trace_was_not_kept_has_a_report_without_pictures_of_it(tmp_path: Path) -> None:
+    """Metrics are known, who worked when is not."""
+    light = execute(Run(scenario=Errands(), mechanism=Greedy(), label="greedy"), keep_trace=False)
+    page = Page(write_report(light, tmp_path).read_text("utf-8"))
+
+    assert page.tags.count("img") == 2
+
+
+def test_a_study_has_intervals_differences_and_failures(tmp_path: Path) -> None:
+    """The differences say which are real, the runs that failed why."""
+    study = compare(Errands(trouble="raise", troubled=(0,)), MECHANISMS, range(4))
+    page = Page(write_report(study, tmp_path).read_text("utf-8"))
+
+    assert "Differences to greedy" in page.said
+    assert "the third errand is too much" in page.said
+    assert page.tags.count("img") == 9
+    assert re.search(r"\(.* to .*\)", page.said)
+
+
+def test_nothing_and_nowhere_are_errors(results: list[Result], tmp_path: Path) -> None:
+    """No results; a folder that is a file."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WalrasError, match="nothing to report"):
+        write_report([], tmp_path)
+    with pytest.raises(WalrasError, match="cannot be written"):
+        write_report(results[0], tmp_path / "file")
+
+
+# ---------------------------------------------------------------------------------------------------------- the table
+
+
+def metrics(**changes: float | bool | None) -> dict[str, float | int | None]:
+    usual = {
+        "completion_rate": 1.0, "efficiency": 0.5, "welfare": 5.0, "cost": 2.0, "quality": 0.5, "latency_p50_s": 1.0,
+        "latency_p95_s": 2.0, "messages_per_task": 2.0, "jain": 0.5, "optimum": 10.0, "optimum_exact": True,
+    }  # fmt: skip
+    return usual | changes
+
+
+def best(column: str, **rows: dict[str, float | int | None]) -> list[str]:
+    found = side_by_side({label: [m] for label, m in rows.items()})
+    place = found.titles.index(column)
+    return [label for label, cells in found.rows if cells[place].best]
+
+
+def test_the_best_of_a_column_is_marked() -> None:
+    """The highest welfare, the lowest cost; both, where they are equal."""
+    assert best("welfare", a=metrics(welfare=4.0), b=metrics(welfare=6.0)) == ["b"]
+    assert best("cost", a=metrics(cost=4.0), b=metrics(cost=6.0)) == ["a"]
+    assert best("Jain", a=metrics(), b=metrics()) == ["a", "b"]
+
+
+def test_who_does_nothing_is_not_cheapest() -> None:
+    """Cost, latency and messages are compared among those that completed most."""
+    idle = metrics(completion_rate=0.0, cost=0.0, latency_p50_s=None, messages_per_task=0.0, jain=1.0)
+
+    for column in ("cost", "latency p50, s", "messages / task", "Jain"):
+        assert best(column, idle=idle, busy=metrics()) == ["busy"]
+
+
+def test_one_alone_is_not_best() -> None:
+    """There is nothing to compare it with."""
+    assert best("welfare", a=metrics()) == []
+
+
+def test_the_optimum_is_last_and_says_whether_it_is_a_bound() -> None:
+    """An upper bound is called one, in its row and in the title of efficiency; without one there is no row."""
+    exact, bound = (side_by_side({"a": [metrics(optimum_exact=is_exact)]}) for is_exact in (True, False))
+    unknown = side_by_side({"a": [metrics(optimum=None, optimum_exact=None, efficiency=None)]})
+
+    assert exact.optimum is not None
+    assert bound.optimum is not None
+    assert (exact.optimum[0], exact.titles[1]) == ("optimum", "efficiency")
+    assert (bound.optimum[0], bound.titles[1]) == ("optimum (bound)", "efficiency of bound")
+    assert unknown.optimum is None
+
+
+def test_no_mechanism_may_be_better_than_the_optimum() -> None:
+    """A scenario whose optimum is beaten has no optimum: an error, and no table with 110 % in it."""
+    with pytest.raises(LocalProtocolError, match="more than the optimum"):
+        side_by_side({"a": [metrics(welfare=11.0)]})
+
+
+def test_means_are_over_seeds_where_a_metric_is_defined() -> None:
+    """A run without latency does not count as one of 0 seconds."""
+    found = side_by_side({"a": [metrics(latency_p50_s=3.0), metrics(latency_p50_s=None)]})
+
+    assert found.rows[0][1][found.titles.index("latency p50, s")].text == "3"
+    assert msgspec.to_builtins(found)
