@@ -90,9 +90,9 @@ class MarketView(typing.Protocol):
 
     @property
     def best_single(self) -> AgentId | None:
-        """The agent with the highest total `worth` over all tasks of the run, when nobody waits.
+        """The agent that can do the most tasks of the run; of equals, the highest total `worth` when nobody waits.
 
-        A task that it cannot do counts 0, ties go to the lowest id; None if nobody can do anything.
+        Remaining ties go to the lowest id; None if nobody can do anything.
         """
 
     def estimate(self, agent: AgentId, task: Task) -> Estimate | None:
@@ -142,8 +142,9 @@ class Agent(msgspec.Struct):
     """Whether it sees the whole market (`market`), as a central dispatcher does."""
 
     account: Account | None = None
-    rng: Random | None = None
     market: MarketView | None = None
+    stream: "Random | Callable[[], Random] | None" = None
+    """Its random stream, or how to make it: one takes 2.5 kB, and most agents never throw dice. Read `rng`."""
 
     def __post_init__(self) -> None:
         if not _is_id(self.id):
@@ -159,12 +160,28 @@ class Agent(msgspec.Struct):
         if isinstance(self.values, Mapping) or not callable(self.values):
             self.values = Additive(self.values)
 
-    def seated(self, account: Account, rng: Random, market: MarketView | None) -> "Agent":
-        """A copy of this blueprint, with its account and its stream, as strategies see it in one run."""
+    def seated(
+        self, account: Account, rng: Random | Callable[[], Random], market: MarketView | None
+    ) -> "Agent":
+        """A copy of this blueprint, with its account and its stream, as strategies see it in one run.
+
+        Instead of the stream, `rng` may be what makes it when it is first asked for.
+        """
         twin = copy.copy(self)
-        twin.account, twin.rng = account, rng
+        twin.account, twin.stream = account, rng
         twin.market = market if self.operator else None
         return twin
+
+    @property
+    def rng(self) -> Random | None:
+        """The agent's own random stream, the same for all its conversations; None before a run."""
+        if self.stream is not None and not isinstance(self.stream, Random):
+            self.stream = self.stream()
+        return self.stream
+
+    @rng.setter
+    def rng(self, stream: Random) -> None:
+        self.stream = stream
 
     @property
     def free(self) -> float:

@@ -31,34 +31,31 @@ def _is_immutable(hint: Any) -> bool:
     if origin is typing.Literal or isinstance(hint, TypeVar) or origin is typing.ClassVar:
         return True
     cls = origin or hint
-    if isinstance(cls, FrozenMeta):  # its own fields were checked, but not what a generic one is filled with
+    if isinstance(cls, type) and issubclass(cls, Frozen):  # its own fields were checked, but not what a generic one is filled with
         return all(map(_is_immutable, typing.get_args(hint)))
     return isinstance(cls, type) and issubclass(cls, (*_ATOMS, Enum))
 
 
-class FrozenMeta(msgspec.StructMeta):
-    """Makes frozen structs and refuses a field whose type could change, or whose order could."""
+class Frozen(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, repr_omit_defaults=True):
+    """An immutable value. `gc=False` is safe, since immutable values cannot form cycles.
 
-    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any) -> None:
-        super().__init__(name, bases, namespace)
-        if not cls.__struct_config__.frozen:
-            raise TypeError(f"{name} is made with frozen=False; what is sent must not change: leave it out")
+    A subclass with a field whose type could change, or whose order could, is refused. (Not by a metaclass: on Python
+    3.11 a class with a metaclass of its own is called without vectorcall, which would cost every message.)
+    """
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        name = cls.__name__
         try:
             hints = typing.get_type_hints(cls, localns={name: cls}, include_extras=True)
         except NameError:  # it mentions a class that is yet to be made, so its fields cannot be looked into
             return
-        for field in cls.__struct_fields__:
+        for field in cls.__dict__.get("__annotations__", ()):
             if not _is_immutable(hints[field]):
                 raise TypeError(
                     f"{name}.{field} is {hints[field]}, which can change after it was sent; "
                     "use tuples, plain values and other frozen structs"
                 )
-
-
-class Frozen(
-    msgspec.Struct, metaclass=FrozenMeta, frozen=True, gc=False, omit_defaults=True, repr_omit_defaults=True
-):
-    """An immutable value. `gc=False` is safe, since immutable values cannot form cycles."""
 
 
 class Message(Frozen, frozen=True, tag=True):
@@ -118,7 +115,7 @@ def signatures(value: object) -> typing.Iterator["Signed[Any]"]:
 
 def can_quote(message_type: Any, _seen: tuple[type, ...] = ()) -> bool:
     """Whether a message of this type may carry a `Signed`: the others need no look inside."""
-    if not isinstance(message_type, FrozenMeta) or message_type in _seen:
+    if not (isinstance(message_type, type) and issubclass(message_type, Frozen)) or message_type in _seen:
         return False
     fields = message_type.__struct_fields__
     if issubclass(message_type, Signed):

@@ -32,6 +32,10 @@ _shortener.maxstring, _shortener.maxother = 60, 80
 def on(*types: type[Message]) -> Callable[[F], F]:
     """Enter a method into its role's table: it handles messages of these types, as ``(self, sender, message)``."""
 
+    for message_type in types:
+        if not message_type.__struct_config__.frozen:
+            raise TypeError(f"{message_type.__name__} is made with frozen=False; what is sent must not change")
+
     def enter(method: F) -> F:
         method.__dict__["handles_messages"] = types
         return method
@@ -106,28 +110,18 @@ class HandlerTable(dict[type, Handler]):
         return self.fallback
 
 
-class RoleMeta(msgspec.StructMeta):
-    """Builds a role's two dispatch tables, once per class."""
-
-    message_handlers: HandlerTable
-    tell_handlers: HandlerTable
-
-    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any) -> None:
-        super().__init__(name, bases, namespace)
-        cls.message_handlers = cls._table("handles_messages", "on_message")
-        cls.tell_handlers = cls._table("handles_tells", "on_told")
-
-    def _table(cls, mark: str, generic: str) -> HandlerTable:
-        entries: dict[type, Handler] = {}
-        for base in reversed(cls.__mro__):
-            for method in vars(base).values():
-                for message_type in getattr(method, "__dict__", {}).get(mark, ()):
-                    entries[message_type] = getattr(cls, method.__name__)
-        table = HandlerTable(entries, _unexpected)
-        overridden = getattr(cls, generic, None)
-        if overridden is None or overridden.__dict__.get("dispatches"):
-            return table
-        return HandlerTable({}, overridden, table)
+def _table(role_class: type, mark: str, generic: str) -> HandlerTable:
+    """A role's dispatch table: its own methods before those that it inherits."""
+    entries: dict[type, Handler] = {}
+    for base in reversed(role_class.__mro__):
+        for method in vars(base).values():
+            for message_type in getattr(method, "__dict__", {}).get(mark, ()):
+                entries[message_type] = getattr(role_class, method.__name__)
+    table = HandlerTable(entries, _unexpected)
+    overridden = getattr(role_class, generic)
+    if overridden.__dict__.get("dispatches"):
+        return table
+    return HandlerTable({}, overridden, table)
 
 
 def _unexpected(role: "Protocol", sender: str, message: Any) -> None:
@@ -146,7 +140,7 @@ class _Seated:
     _port: Port
 
 
-class Protocol(_Seated, msgspec.Struct, metaclass=RoleMeta):
+class Protocol(_Seated, msgspec.Struct):
     """One role in one conversation. Subclass it: annotated fields are its state, `@on(Type)` methods its transitions.
 
     State is data (no bound methods, no closures): a role can be printed, compared, copied and pickled. Handlers go
@@ -155,6 +149,15 @@ class Protocol(_Seated, msgspec.Struct, metaclass=RoleMeta):
 
     recovery: ClassVar[str] = "replay"
     """Who owns durability: "replay" (the runtime journals every input) or "records" (`persist`, `on_recover`)."""
+
+    message_handlers: ClassVar[HandlerTable] = HandlerTable({}, _unexpected)
+    tell_handlers: ClassVar[HandlerTable] = HandlerTable({}, _unexpected)
+
+    def __init_subclass__(cls) -> None:
+        """Build the two dispatch tables, once per class."""
+        super().__init_subclass__()
+        cls.message_handlers = _table(cls, "handles_messages", "on_message")
+        cls.tell_handlers = _table(cls, "handles_tells", "on_told")
 
     # ------------------------------------------------------------------ what the runtime sets
     @property

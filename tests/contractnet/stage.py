@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from contractnet import ContractNet, Contractor, Manager
+from contractnet import AcceptProposal, CallForProposals, ContractNet, Contractor, Manager, Propose
 from walras.allocation import Outcome, Report
-from walras.effects import Effect, Finish, Recorder
+from walras.effects import Broadcast, Effect, Finish, Recorder, Send
 from walras.items import Task
 from walras.messages import Message
 from walras.protocol import Protocol
 
 TASK = Task("t")
+DONE = Report("done", cost=1.0, quality=1.0, seconds=1.0)
 NEVER = float("inf")
 
 
@@ -84,3 +85,32 @@ def manager(
 def contractor(**settings: Any) -> Stage:
     """A contractor ``c`` of the manager ``m`` that has heard nothing yet."""
     return Stage(Contractor(ContractNet(**settings), "m"), "c")
+
+
+CALL = CallForProposals(TASK, reply_by=2.0)
+
+
+def proposed(valid_until: float = NEVER, **settings: Any) -> Stage:
+    """A contractor that has proposed at 0.5; by the rules its proposal binds until 12 (2 + 10)."""
+    stage = contractor(**settings)
+    stage.at(0.5).hear("m", CALL)
+    stage.decided(Propose(3.0, valid_until=valid_until))
+    return stage
+
+
+def working(**settings: Any) -> Stage:
+    """A contractor that has been accepted at 2.5 and works."""
+    stage = proposed(**settings)
+    stage.at(2.5).hear("m", AcceptProposal(50.0))
+    return stage
+
+
+def messages(effects: list[Effect]) -> list[Any]:
+    """What was sent, as (recipients, message)."""
+    return [(e.to, e.message) for e in effects if isinstance(e, Send | Broadcast)]
+
+
+def statuses(stage: Stage) -> tuple[str, str]:
+    """How the role has ended, and why."""
+    assert stage.outcome is not None
+    return stage.outcome.status, stage.outcome.why

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from contractnet import cheapest
-from tests.contractnet.checks import read, violations
+from tests.contractnet.checks import violations
+from tests.contractnet.reading import read
 from tests.contractnet.worlds import MONEY, Cast, simulate
 from walras import Network, Result, Task
 from walras.simulation import Faults, KillAt, Skew, Swarm, random_faults

@@ -1,56 +1,29 @@
 """The manager alone: doubles, strangers and nonsense (row C), and who wins (row E)."""
 
 from math import inf, nan
-from typing import Any
 
 import pytest
 
 from contractnet import (
     AcceptProposal,
-    BestValue,
-    CallForProposals,
     Cancel,
-    ContractNet,
     Failure,
     Inform,
-    Manager,
     NotUnderstood,
     Propose,
     Refuse,
     RejectProposal,
     TieDecided,
-    cheapest,
 )
-from tests.contractnet.stage import TASK, Stage, manager
-from walras.allocation import Award, Outcome, Report
+from tests.contractnet.stage import DONE, manager, messages, statuses
 from walras.effects import (
-    Broadcast,
-    CancelTimer,
-    Effect,
-    Finish,
     Ignore,
-    MakeAward,
-    Open,
     Publish,
     Send,
-    SetTimer,
     Settle,
 )
 from walras.errors import LocalProtocolError
 from walras.items import Task
-
-DONE = Report("done", cost=1.0, quality=1.0, seconds=1.0)
-
-
-def messages(effects: list[Effect]) -> list[Any]:
-    """What was sent, as (recipients, message)."""
-    return [(e.to, e.message) for e in effects if isinstance(e, Send | Broadcast)]
-
-
-def statuses(stage: Stage) -> tuple[str, str]:
-    assert stage.outcome is not None
-    return stage.outcome.status, stage.outcome.why
-
 
 # ------------------------------------------------------------------------------------------------ C: doubles, strangers
 

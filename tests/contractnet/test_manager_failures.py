@@ -1,14 +1,10 @@
 """The manager alone: failure, silence, the next best, and announcing again (row E, section 16)."""
 
-from math import inf, nan
-from typing import Any
-
 import pytest
 
 from contractnet import (
     AcceptProposal,
     BestValue,
-    CallForProposals,
     Cancel,
     ContractNet,
     Failure,
@@ -18,38 +14,18 @@ from contractnet import (
     Propose,
     Refuse,
     RejectProposal,
-    TieDecided,
-    cheapest,
 )
-from tests.contractnet.stage import TASK, Stage, manager
+from tests.contractnet.stage import DONE, TASK, manager, messages, statuses
 from walras.allocation import Award, Outcome, Report
 from walras.effects import (
     Broadcast,
-    CancelTimer,
-    Effect,
-    Finish,
     Ignore,
     MakeAward,
     Open,
-    Publish,
-    Send,
     SetTimer,
     Settle,
 )
-from walras.errors import LocalProtocolError
 from walras.items import Task
-
-DONE = Report("done", cost=1.0, quality=1.0, seconds=1.0)
-
-
-def messages(effects: list[Effect]) -> list[Any]:
-    """What was sent, as (recipients, message)."""
-    return [(e.to, e.message) for e in effects if isinstance(e, Send | Broadcast)]
-
-
-def statuses(stage: Stage) -> tuple[str, str]:
-    assert stage.outcome is not None
-    return stage.outcome.status, stage.outcome.why
 
 
 def test_a_failure_is_not_paid_and_the_task_is_announced_again_in_a_new_conversation() -> None:

@@ -148,7 +148,9 @@ def test_a_saved_study_comes_back_equal(study: Study, tmp_path: Path) -> None:
     assert (tmp_path / "study" / "table.csv").read_text().startswith("scenario,mechanism,seed,version,digest")
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"walras_study": 99, "settings": {}, "rows": []}', '{"rows": 3}'])
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"walras_study": 99, "settings": {}, "rows": []}', '{"rows": 3}']
+)
 def test_a_damaged_study_is_named(content: str, tmp_path: Path) -> None:
     """The error names the file, and is no traceback of a parser."""
     (tmp_path / "study.json").write_text(content)

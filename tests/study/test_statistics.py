@@ -88,7 +88,9 @@ def test_holm_gives_the_textbook_numbers() -> None:
 
 
 @given(st.lists(st.floats(0.0, 1.0), max_size=12), st.randoms(use_true_random=False))
-def test_holm_keeps_the_order_and_lies_between_the_plain_and_bonferroni(ps: list[float], random: object) -> None:
+def test_holm_keeps_the_order_and_lies_between_the_plain_and_bonferroni(
+    ps: list[float], random: object
+) -> None:
     """Never less strict than no correction, never stricter than Bonferroni's, whatever stands before what."""
     found = holm(ps)
 

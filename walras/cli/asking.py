@@ -10,8 +10,10 @@ import msgspec
 from walras.errors import WalrasError
 from walras.mechanism import Mechanism
 from walras.scenario import Scenario
-from walras.study import catalogue, settings, yaml_file
+from walras.study import catalogue, settings
 from walras.study.declared import Declared, load, named, seeds_of
+from walras.study.runs import Conditions
+from walras.study.yaml_file import scalar
 
 DEFAULT_MECHANISM = "contract-net"
 
@@ -20,7 +22,13 @@ _OPENING, _CLOSING = "[{(", "]})"
 
 
 def asked(
-    what: str, mechanisms: Sequence[str], seeds: str | int | None, changes: Sequence[str], **conditions: Any
+    what: str,
+    mechanisms: Sequence[str],
+    seeds: str | None,
+    changes: Sequence[str],
+    until: str | None,
+    *,
+    check: bool,
 ) -> Declared:
     """What to run: a settings file or a scenario, changed by the options that were given.
 
@@ -29,7 +37,8 @@ def asked(
         mechanisms: names with settings; none: those of the file.
         seeds: one or a range; None: those of the file, or 0.
         changes: settings of the scenario, ``key=value`` each.
-        conditions: fields of `Conditions`; None: as in the file.
+        until: the horizon in seconds; None: that of the file, if it has one.
+        check: whether to check invariants; else as in the file.
     """
     of_file = what.endswith((".yaml", ".yml")) or Path(what).is_file()
     found = load(what) if of_file else Declared(scenario=named(Scenario, name_and_settings(what)))
@@ -39,10 +48,12 @@ def asked(
     if mechanisms:
         new["mechanisms"] = mechanisms_of(mechanisms)
     if seeds is not None:
-        new["seeds"] = seeds_of(seeds)
-    given = {name: value for name, value in conditions.items() if value}
-    if given:
-        new["conditions"] = msgspec.structs.replace(found.conditions, **given)
+        new["seeds"] = seeds_of(scalar(seeds))
+    given = {"until_s": scalar(until)} if until is not None else {}
+    if given or check:
+        wanted = settings.build(Conditions, {"until_s": found.conditions.until_s, **given})
+        check = check or found.conditions.check
+        new["conditions"] = msgspec.structs.replace(found.conditions, until_s=wanted.until_s, check=check)
     return msgspec.structs.replace(found, **new)
 
 
@@ -78,10 +89,12 @@ def pairs(text: str) -> list[tuple[str, Any]]:
     for part in _split(text):
         key, equals, value = part.partition("=")
         if not equals or not key.strip():
-            raise WalrasError(f"{part!r} is no setting; expected key=value (a list in brackets: models=[a, b])")
+            raise WalrasError(
+                f"{part!r} is no setting; expected key=value (a list in brackets: models=[a, b])"
+            )
         if key.strip() in dict(found):
             raise WalrasError(f"{key.strip()} is given twice in {text!r}; expected it once")
-        found.append((key.strip(), yaml_file.scalar(value)))
+        found.append((key.strip(), scalar(value)))
     return found
 
 

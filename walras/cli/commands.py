@@ -12,9 +12,11 @@ from walras.errors import WalrasError
 from walras.results import Result
 from walras.study.compare import InterruptedStudyError, compare
 from walras.study.declared import Declared, understand
+from walras.study.runs import INTERRUPTED as CUT_SHORT
 from walras.study.runs import NOT_BY_NAME, InterruptedRunError, Run, execute
 from walras.study.study import HEAD as STUDY
 from walras.study.study import Study
+from walras.study.yaml_file import scalar
 
 app = typer.Typer(
     add_completion=False,
@@ -24,16 +26,25 @@ app = typer.Typer(
 
 INTERRUPTED = 130
 
-What = Annotated[str, typer.Argument(help="A scenario, as in llm-router:tasks=20, or a settings file in YAML.")]
+Where = Annotated[
+    str, typer.Argument(help="A scenario, as in llm-router:tasks=20, or a settings file in YAML.")
+]
 Mechanisms = Annotated[
     list[str] | None,
-    typer.Option("--mechanism", "-m", help="A mechanism, with settings as in contract-net:award_rule=cheapest,pause_s=2."),
+    typer.Option(
+        "--mechanism",
+        "-m",
+        help="A mechanism, with settings as in contract-net:award_rule=cheapest,pause_s=2.",
+    ),
 ]
 Changes = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting of the scenario; may be repeated.")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting of the scenario; may be repeated."),
 ]
-Until = Annotated[float | None, typer.Option(metavar="S", help="Stop at this time, seconds of the run.")]
-Check = Annotated[bool, typer.Option("--check", help="Check every role's invariants after every input (slower).")]
+Until = Annotated[str | None, typer.Option(metavar="S", help="Stop at this time, seconds of the run.")]
+Check = Annotated[
+    bool, typer.Option("--check", help="Check every role's invariants after every input (slower).")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object per run on stdout, and nothing else.")]
 Out = Annotated[str | None, typer.Option(metavar="DIR", help="Save everything and a report there.")]
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="What `--out` has made.")]
@@ -47,9 +58,9 @@ def list_() -> None:
 
 @app.command()
 def run(
-    what: What,
+    scenario: Where,
     mechanism: Mechanisms = None,
-    seed: Annotated[int | None, typer.Option(help="Which world; 0 if not given.")] = None,
+    seed: Annotated[str | None, typer.Option(help="Which world; 0 if not given.")] = None,
     set_: Changes = None,
     until: Until = None,
     check: Check = False,
@@ -57,7 +68,7 @@ def run(
     out: Out = None,
 ) -> int:
     """Run a scenario with one mechanism, or with several side by side in the same world."""
-    asked = asking.asked(what, mechanism or [], seed, set_ or [], until_s=until, check=check)
+    asked = asking.asked(scenario, mechanism or [], seed, set_ or [], until, check=check)
     if not asked.mechanisms:
         asked = msgspec.structs.replace(asked, mechanisms=asking.mechanisms_of([asking.DEFAULT_MECHANISM]))
     folder = folders.prepared(out)
@@ -102,10 +113,12 @@ def _report(found: list[Result] | Study, folder: Path | None, *, quiet: bool) ->
 
 @app.command("compare")
 def compare_(
-    scenarios: Annotated[list[str], typer.Argument(metavar="SCENARIO...", help="Scenarios or settings files.")],
+    scenarios: Annotated[
+        list[str], typer.Argument(metavar="SCENARIO...", help="Scenarios or settings files.")
+    ],
     mechanism: Mechanisms = None,
     seeds: Annotated[str | None, typer.Option(help="Which worlds: 7, or 0:30 for thirty of them.")] = None,
-    workers: Annotated[int, typer.Option(help="How many processes.")] = 1,
+    workers: Annotated[str, typer.Option(help="How many processes.")] = "1",
     set_: Changes = None,
     until: Until = None,
     check: Check = False,
@@ -113,18 +126,21 @@ def compare_(
     out: Out = None,
 ) -> int:
     """Run mechanisms in many worlds, and say which differences are more than chance."""
-    asked = [
-        asking.asked(what, mechanism or [], _seeds(seeds), set_ or [], until_s=until, check=check) for what in scenarios
-    ]
+    asked = [asking.asked(one, mechanism or [], seeds, set_ or [], until, check=check) for one in scenarios]
     first = asked[0]
-    if any((one.mechanisms, one.seeds, one.conditions) != (first.mechanisms, first.seeds, first.conditions) for one in asked):
-        raise WalrasError(f"{', '.join(scenarios)} differ in more than the scenario; expected the same for all of them")
+    if any(
+        (one.mechanisms, one.seeds, one.conditions) != (first.mechanisms, first.seeds, first.conditions)
+        for one in asked
+    ):
+        raise WalrasError(
+            f"{', '.join(scenarios)} differ in more than the scenario; expected the same for all of them"
+        )
     if not first.mechanisms:
         raise WalrasError("there is nothing to compare; expected --mechanism, best twice or more")
     folder = folders.prepared(out)
     try:
         study = compare(
-            [one.scenario for one in asked], first.mechanisms, first.seeds, workers,
+            [one.scenario for one in asked], first.mechanisms, first.seeds, scalar(workers),
             progress=False if json else None, conditions=first.conditions,
         )  # fmt: skip
     except InterruptedStudyError as error:
@@ -132,10 +148,6 @@ def compare_(
             error.study.save(folder)
         return _interrupted(f"{len(error.study.rows)} runs had ended", folder)
     return _told(study, folder, json=json)
-
-
-def _seeds(text: str | None) -> str | int | None:
-    return int(text) if text is not None and text.lstrip("-").isdecimal() else text
 
 
 def _told(study: Study, folder: Path | None, *, json: bool) -> int:
@@ -151,7 +163,9 @@ def _told(study: Study, folder: Path | None, *, json: bool) -> int:
         showing.show_study(study)
     _report(study, folder, quiet=json)
     for row in failed:
-        print(f"walras: {row.scenario}, {row.mechanism}, seed {row.seed} failed: {row.error}", file=sys.stderr)
+        print(
+            f"walras: {row.scenario}, {row.mechanism}, seed {row.seed} failed: {row.error}", file=sys.stderr
+        )
     return 1 if failed else 0
 
 
@@ -161,27 +175,30 @@ def replay(folder: Folder) -> int:
     code = 0
     for place, result in folders.saved(folder):
         again = execute(_again(result, place), keep_trace=result.trace.keep)
-        name = f"{place}: {result.mechanism or 'no mechanism'}, seed {result.seed}"
-        if not result.trace.keep:
-            same, how = result.digest == again.digest, f"its rows were not kept, and the digest is {again.digest[:12]}"
-        else:
-            difference = result.trace.first_difference(again.trace)
-            so_far = difference is not None and difference.this is None and result.stopped_because == "it was interrupted"
-            same, how = difference is None or so_far, str(difference)
-        if same:
-            rows = f"the same {len(result.trace):,} rows"
-            print(f"{name}: {rows}, digest {result.digest}")
-        else:
-            print(f"{name}: {how}")
-            code = 1
+        differs = _difference(result, again)
+        same = f"the same {len(result.trace):,} rows, digest {result.digest}"
+        print(f"{place}: {result.mechanism or 'no mechanism'}, seed {result.seed}: {differs or same}")
+        code = 1 if differs else code
     return code
+
+
+def _difference(result: Result, again: Result) -> str:
+    """Where a run and its repetition differ; empty if nowhere, as far as the run got."""
+    if not result.trace.keep:
+        same = result.digest == again.digest
+        return "" if same else f"the digest was {result.digest} and is {again.digest}; its rows were not kept"
+    found = result.trace.first_difference(again.trace)
+    cut_short = found is not None and found.this is None and result.stopped_because == CUT_SHORT
+    return "" if found is None or cut_short else str(found)
 
 
 def _again(result: Result, place: Path) -> Run:
     """The run that a result came from."""
     source = str(place / "result.json")
     if not result.settings:
-        raise WalrasError(f"{source} has no settings to run it again; expected a result that `walras run` has saved")
+        raise WalrasError(
+            f"{source} has no settings to run it again; expected a result that `walras run` has saved"
+        )
     if NOT_BY_NAME in result.settings:
         raise WalrasError(f"{source} cannot be run again: {result.settings[NOT_BY_NAME]}")
     runs = understand(result.settings, {}, source).runs()
@@ -194,7 +211,9 @@ def _again(result: Result, place: Path) -> Run:
 def show(
     folder: Folder,
     conversation: Annotated[str | None, typer.Argument(help="Its id, as in router/17.")] = None,
-    everything: Annotated[bool, typer.Option("--everything", help="Timers, questions and records, too.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--everything", help="Timers, questions and records, too.")
+    ] = False,
 ) -> None:
     """Show the conversations of a saved run, or the transcript of one."""
     result = folders.the_one(folder)

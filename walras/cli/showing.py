@@ -17,10 +17,11 @@ from walras.metrics import Metrics
 from walras.results import Result
 from walras.scenario import Scenario
 from walras.study import catalogue
-from walras.study.comparison import NOTE, YES_OR_NO, side_by_side
+from walras.study.comparison import NOTE, side_by_side
 from walras.study.study import Row, Study
 
-_PIPE_WIDTH = 140
+_PIPE_WIDTH = 400
+_PROSE_WIDTH = 120
 
 
 def console() -> Console:
@@ -60,7 +61,7 @@ def _show_classes(to: Console, title: str, base: Any) -> None:
         first = (cls.__doc__ or "").strip().split("\n")[0]
         to.print(Text.assemble("  ", (name, "bold"), f"  {first}"))
         shown = Text(", ".join(_setting(cls, field) for field in msgspec.structs.fields(cls)), style="dim")
-        for line in shown.wrap(to, to.width - 6):
+        for line in shown.wrap(to, min(to.width, _PROSE_WIDTH) - 6):
             to.print(Text("      ") + line)
     to.print()
 
@@ -89,7 +90,9 @@ def show_results(results: Sequence[Result]) -> None:
     for result in results:
         groups.setdefault(result.mechanism, []).append(result.metrics)
     seeds = list(dict.fromkeys(result.seed for result in results))
-    title = f"{results[0].scenario}, {f'means over {len(seeds)} seeds' if len(seeds) > 1 else f'seed {seeds[0]}'}"
+    title = (
+        f"{results[0].scenario}, {f'means over {len(seeds)} seeds' if len(seeds) > 1 else f'seed {seeds[0]}'}"
+    )
     show_side_by_side(title, groups)
 
 
@@ -102,7 +105,10 @@ def show_side_by_side(title: str, groups: Mapping[str, Sequence[Metrics]]) -> No
         table.add_column(name, justify="right")
     for label, cells in found.rows:
         last = label == found.rows[-1][0]
-        marked = [Text(f"{cell.text}*", style="bold green") if cell.best else Text(f"{cell.text} ") for cell in cells]
+        marked = [
+            Text(f"{cell.text}*", style="bold green") if cell.best else Text(f"{cell.text} ")
+            for cell in cells
+        ]
         table.add_row(label, *marked, end_section=last)
     if found.optimum is not None:
         table.add_row(found.optimum[0], *(f"{cell.text} " for cell in found.optimum[1]), style="italic")
@@ -129,18 +135,25 @@ def _show_differences(study: Study) -> None:
     known = {name for row in study.rows for name, value in row.metrics.items() if value is not None}
     metric = "efficiency" if "efficiency" in known else "welfare"
     reference = study.mechanisms[0]
-    table = Table(title=f"{metric}, and its difference to that of {reference}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=f"{metric}, and its difference to that of {reference}",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
     for name, justify in (
         ("scenario", "left"), ("mechanism", "left"), ("mean", "right"), ("95 % interval", "right"),
         ("difference", "right"), ("95 % interval", "right"), ("p (Holm)", "right"), ("real", "left"),
     ):  # fmt: skip
         table.add_column(name, justify=justify)  # type: ignore[arg-type]  # one of rich's words
-    for line in study.summary(metric).itertuples():
+    for line in study.lines(metric):
         others = ("", "", "", "") if line.mechanism == reference else (
             f"{line.difference:+.3g}", _interval(line.difference_low, line.difference_high), f"{line.p:.2g}",
-            YES_OR_NO[str(line.real)],
+            "-" if line.real is None else "yes" if line.real else "no",
         )  # fmt: skip
-        table.add_row(line.scenario, line.mechanism, f"{line.mean:.3g}", _interval(line.low, line.high), *others)
+        table.add_row(
+            line.scenario, line.mechanism, f"{line.mean:.3g}", _interval(line.low, line.high), *others
+        )
     console().print(table)
 
 
@@ -174,4 +187,6 @@ def show_conversations(result: Result) -> None:
 
 def _top(conversations: Iterable[str], records: Mapping[str, Any]) -> list[str]:
     """Those about items, and all others that are nobody's children."""
-    return [c for c in conversations if c in records or not any(c.startswith(f"{known}/") for known in records)]
+    return [
+        c for c in conversations if c in records or not any(c.startswith(f"{known}/") for known in records)
+    ]

@@ -202,7 +202,9 @@ class Clock(Environment):
                 self._now, _, _, conversation, sender, to, message, _ = entry
                 port = seats_of(conversation, _NOBODY).get(to) or admit(entry)
                 if port is not None:
-                    port.handlers[message.__class__](port.role, sender, message)
+                    handlers = port.handlers  # `get` first: subscripts of a dict subclass are slow
+                    handler = handlers.get(message.__class__) or handlers[message.__class__]
+                    handler(port.role, sender, message)
             else:
                 self._now = entry[0]
                 if len(entry) == 5:

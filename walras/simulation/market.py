@@ -20,11 +20,15 @@ class Market:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._agents: dict[AgentId, Agent] = {}
 
     @property
     def agents(self) -> Mapping[AgentId, Agent]:
         """Everybody in the market, by id."""
-        return {id_: host.agent for id_, host in self._world.hosts.items()}
+        hosts = self._world.hosts
+        if len(self._agents) != len(hosts):  # somebody has come since; nobody ever goes
+            self._agents = {id_: host.agent for id_, host in hosts.items()}
+        return self._agents
 
     def estimate(self, agent: AgentId, task: Task) -> Estimate | None:
         """What is publicly known of an agent and a task."""
@@ -54,17 +58,16 @@ class Market:
 
     @cached_property
     def best_single(self) -> AgentId | None:
-        """The agent with the highest total worth over all tasks of the run, when nobody waits."""
+        """The agent that can do the most tasks of the run, of equals the one with the highest total worth."""
         instance = self._world.instance
         items = (
             [item for arrival in instance.arrivals for item in arrival.items] if instance is not None else []
         )
         tasks = [item for item in items if isinstance(item, Task)]
-        totals: dict[AgentId, float] = {}
+        totals: dict[AgentId, tuple[int, float]] = {}
         for id_ in sorted(self._world.hosts):
-            known = [(task, self.estimate(id_, task)) for task in tasks]
-            if self._world.hosts[id_].agent.capacity > 0 and any(estimate for _, estimate in known):
-                totals[id_] = fsum(
-                    self._worth(task, estimate, 0.0) for task, estimate in known if estimate is not None
-                )
+            known = [(task, found) for task in tasks if (found := self.estimate(id_, task)) is not None]
+            if self._world.hosts[id_].agent.capacity > 0 and known:
+                worth = fsum(self._worth(task, estimate, 0.0) for task, estimate in known)
+                totals[id_] = (len(known), worth)
         return max(totals, key=totals.__getitem__, default=None)

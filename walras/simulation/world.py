@@ -6,6 +6,7 @@ import hmac
 import inspect
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -86,7 +87,7 @@ class World:
         self.places[agent.id] = agent.place
         self.ledger.open_account(agent.id, agent.money, agent.capacity)
         account = self.ledger.account(agent.id)
-        seated = agent.seated(account, stream(self.seed, "strategy", agent.id), self.market)
+        seated = agent.seated(account, partial(stream, self.seed, "strategy", agent.id), self.market)
         host = self.hosts[agent.id] = self.make_host(seated, account)
         return host
 

@@ -44,7 +44,9 @@ def find(base: type[T], name: str) -> type[T]:
     elif ":" in name:
         found = imported(name)
     elif not points:
-        raise WalrasError(f"no {what} is declared here, so {name!r} is not known; expected Walras to be installed")
+        raise WalrasError(
+            f"no {what} is declared here, so {name!r} is not known; expected Walras to be installed"
+        )
     else:
         raise WalrasError(f"there is no {what} {name!r}; expected {one_of(name, points)}")
     if not (isinstance(found, type) and issubclass(found, base)):

@@ -82,7 +82,10 @@ def compare(
     ]
     rows: list[Row] = []
     total = len(tasks) * len(mechanisms)
-    order = {(w, m, s): k for k, (w, m, s) in enumerate((w, m, s) for w in worlds for m in mechanisms for s in numbers)}
+    order = {
+        (w, m, s): k
+        for k, (w, m, s) in enumerate((w, m, s) for w in worlds for m in mechanisms for s in numbers)
+    }
     how = {label: recipe(scenario, mechanisms, numbers, conditions) for label, scenario in worlds.items()}
 
     def study() -> Study:
@@ -106,7 +109,9 @@ def _check(scenarios: list[Scenario], mechanisms: object, seeds: list[int], work
         raise ScenarioError("mechanisms", mechanisms, "a mapping from labels to one Mechanism or more")
     for label, mechanism in mechanisms.items():
         if not isinstance(label, str) or not isinstance(mechanism, Mechanism):
-            raise ScenarioError(f"mechanism {label}", mechanism, "a Mechanism, such as contractnet.ContractNet()")
+            raise ScenarioError(
+                f"mechanism {label}", mechanism, "a Mechanism, such as contractnet.ContractNet()"
+            )
     if not seeds or len(set(seeds)) < len(seeds) or any(type(seed) is not int for seed in seeds):
         raise ScenarioError("seeds", seeds, "one whole number or more, each once")
     if type(workers) is not int or workers < 1:
@@ -134,7 +139,13 @@ def rows_of(task: Task) -> Iterator[Row]:
     """The rows of one world, as the runs end; a run that raises is a row that says so."""
     optimum = msgspec.UNSET
     for label, mechanism in task.mechanisms.items():
-        run = Run(scenario=task.settings, mechanism=mechanism, label=label, seed=task.seed, conditions=task.conditions)
+        run = Run(
+            scenario=task.settings,
+            mechanism=mechanism,
+            label=label,
+            seed=task.seed,
+            conditions=task.conditions,
+        )
         try:
             result = execute(run, optimum, keep_trace=False, progress=False)
             row = Row(
@@ -155,12 +166,19 @@ def all_rows_of(task: Task) -> list[Row]:
 
 
 def _named(task: Task, mechanism: str) -> dict[str, object]:
-    return {"scenario": task.scenario, "mechanism": mechanism, "seed": task.seed, "version": task.settings.version}
+    return {
+        "scenario": task.scenario,
+        "mechanism": mechanism,
+        "seed": task.seed,
+        "version": task.settings.version,
+    }
 
 
 def _failed(task: Task, mechanism: str, error: BaseException) -> Row:
     said = " ".join(str(error).split())
-    return Row(**_named(task, mechanism), error=f"{type(error).__name__}: {said}" if said else type(error).__name__)
+    return Row(
+        **_named(task, mechanism), error=f"{type(error).__name__}: {said}" if said else type(error).__name__
+    )
 
 
 # ------------------------------------------------------------------------------------------------------- many of them
@@ -233,7 +251,9 @@ def _check_pickles(task: Task) -> None:
         pickle.dumps(task)
     except Exception as error:
         raise ScenarioError(
-            "workers", "more than 1", f"scenarios and mechanisms that pickle; functions of modules do, others do not ({error})"
+            "workers",
+            "more than 1",
+            f"scenarios and mechanisms that pickle; functions of modules do, others do not ({error})",
         ) from None
 
 
@@ -243,7 +263,13 @@ def _bar(wanted: bool | None, total: int) -> Iterator[Done]:
     if not (console.is_terminal if wanted is None else wanted):
         yield lambda _: None
         return
-    columns = (TextColumn("comparing"), BarColumn(), MofNCompleteColumn(), TextColumn("runs"), TimeRemainingColumn())
+    columns = (
+        TextColumn("comparing"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("runs"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("runs", total=total)
         yield lambda count: bar.advance(task, count)

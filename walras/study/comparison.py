@@ -10,9 +10,6 @@ from walras.errors import LocalProtocolError
 from walras.metrics import Metrics
 
 NOTE = "* best; cost, quality, latency, messages and fairness: among those that completed most"
-YES_OR_NO = {"True": "yes", "False": "no", "<NA>": "-"}
-"""How a cell of pandas' nullable booleans is shown."""
-
 _TOLERANCE = 1e-9
 
 
@@ -68,7 +65,10 @@ def side_by_side(found: Mapping[str, Sequence[Metrics]]) -> Comparison:
     """
     for label, runs in found.items():
         _check_optimum(label, runs)
-    means = {label: {c.metric: _mean(m.get(c.metric) for m in runs) for c in COLUMNS} for label, runs in found.items()}
+    means = {
+        label: {c.metric: _mean(m.get(c.metric) for m in runs) for c in COLUMNS}
+        for label, runs in found.items()
+    }
     best = {column.metric: _best(column, means) for column in COLUMNS}
     rows = tuple(
         (label, tuple(_cell(column, of_one[column.metric], best[column.metric]) for column in COLUMNS))
@@ -76,14 +76,20 @@ def side_by_side(found: Mapping[str, Sequence[Metrics]]) -> Comparison:
     )
     every = [metrics for runs in found.values() for metrics in runs]
     a_bound = any(metrics["optimum_exact"] == 0 for metrics in every if metrics["optimum"] is not None)
-    titles = tuple(f"{c.title} of bound" if a_bound and c.metric == "efficiency" else c.title for c in COLUMNS)
+    titles = tuple(
+        f"{c.title} of bound" if a_bound and c.metric == "efficiency" else c.title for c in COLUMNS
+    )
     return Comparison(titles, rows, _optimum(every, a_bound))
 
 
 def _check_optimum(label: str, runs: Iterable[Metrics]) -> None:
     for metrics in runs:
         optimum, welfare = metrics["optimum"], metrics["welfare"]
-        if optimum is not None and welfare is not None and welfare > optimum + _TOLERANCE * max(1.0, abs(optimum)):
+        if (
+            optimum is not None
+            and welfare is not None
+            and welfare > optimum + _TOLERANCE * max(1.0, abs(optimum))
+        ):
             raise LocalProtocolError(
                 f"{label} reached a welfare of {welfare:g}, more than the optimum, {optimum:g}: "
                 "what the scenario gives as its optimum is none"
@@ -101,7 +107,8 @@ def _best(column: Column, means: Mapping[str, Mapping[str, float | None]]) -> fl
     known = [
         column.better * value
         for m in means.values()
-        if (value := m[column.metric]) is not None and (column.of_all or (m["completion_rate"] or 0.0) >= most)
+        if (value := m[column.metric]) is not None
+        and (column.of_all or (m["completion_rate"] or 0.0) >= most)
     ]
     return column.better * max(known) if len(means) > 1 and known else None
 
@@ -116,5 +123,7 @@ def _optimum(every: Sequence[Metrics], a_bound: bool) -> tuple[str, tuple[Cell, 
     if welfare is None:
         return None
     shown = {"efficiency": 1.0, "welfare": welfare}
-    cells = tuple(Cell(column.text(shown.get(column.metric)) if column.metric in shown else "") for column in COLUMNS)
+    cells = tuple(
+        Cell(column.text(shown.get(column.metric)) if column.metric in shown else "") for column in COLUMNS
+    )
     return ("optimum (bound)" if a_bound else "optimum", cells)

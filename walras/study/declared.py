@@ -119,7 +119,10 @@ def seeds_of(given: Any) -> tuple[int, ...]:
 def _check_version(scenario: Scenario, version: Any) -> None:
     if version is not None and version != scenario.version:
         raise settings.BadSettingError(
-            (), "version", version, f"{scenario.version}, which {scenario.name} has here: its rules have changed"
+            (),
+            "version",
+            version,
+            f"{scenario.version}, which {scenario.name} has here: its rules have changed",
         )
 
 
@@ -133,15 +136,19 @@ class _File:
     def sections(self, found: Any) -> dict[str, Any]:
         """The top of the file, singular keys as plural ones."""
         if not isinstance(found, Mapping):
-            raise yaml_file.BadFileError(self.source, self.lines.get(()), "it is no mapping; expected scenario: ...")
+            raise yaml_file.BadFileError(
+                self.source, self.lines.get(()), "it is no mapping; expected scenario: ..."
+            )
         given: dict[str, Any] = {}
         for key, value in found.items():
-            name = _SINGULAR.get(key, key)
-            with self.at(key):
-                if name not in KEYS:
-                    raise WalrasError(f"{key} is no section; expected {catalogue.one_of(key, KEYS)}")
-                if name in given:
-                    raise WalrasError(f"{key} says what {self.spelling[name]} says; expected one of the two")
+            name: str = _SINGULAR.get(key, key)
+            wrong = ""
+            if name not in KEYS:
+                wrong = f"{key} is no section; expected {catalogue.one_of(key, KEYS)}"
+            elif name in given:
+                wrong = f"{key} says what {self.spelling[name]} says; expected one of the two"
+            if wrong:
+                raise yaml_file.BadFileError(self.source, self.lines.get((key,)), wrong)
             given[name], self.spelling[name] = value, key
         if "scenario" not in given:
             raise yaml_file.BadFileError(self.source, None, "it has no scenario; expected scenario: ...")
@@ -160,7 +167,9 @@ class _File:
         for key, label, one in entries:
             with self.at("mechanisms", *([key] if key is not None else [])):
                 if label in found:
-                    raise WalrasError(f"{label} comes twice; expected a mapping that gives each a label of its own")
+                    raise WalrasError(
+                        f"{label} comes twice; expected a mapping that gives each a label of its own"
+                    )
                 found[label] = named(Mechanism, one)
         return found
 
@@ -189,7 +198,9 @@ class _File:
         except yaml_file.BadFileError:
             raise
         except WalrasError as error:
-            spelled = tuple(self.spelling.get(str(step), step) if k == 0 else step for k, step in enumerate(place))
+            spelled = tuple(
+                self.spelling.get(str(step), step) if k == 0 else step for k, step in enumerate(place)
+            )
             raise yaml_file.BadFileError(self.source, self._line(error, spelled), str(error)) from None
 
     def _line(self, error: WalrasError, place: yaml_file.Place) -> int | None:

@@ -93,9 +93,9 @@ def file_name(label: str) -> str:
 
 def _template() -> Any:
     loader = PackageLoader("walras.study")
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(
-        "report.html.j2"
-    )
+    return Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    ).get_template("report.html.j2")
 
 
 def _picture(name: str, shows: str, draw: "Callable[[], Axes]") -> Picture:
@@ -141,10 +141,14 @@ def _side_by_side(results: Sequence[Result]) -> list[Section]:
     table = side_by_side({label: [result.metrics for result in found] for label, found in groups.items()})
     several = max(map(len, groups.values())) > 1
     pictures = [
-        _picture(f"{file_name(scenario)}-metrics-{k}", shows, lambda names=names: plots.bars(groups, names)[0])
+        _picture(
+            f"{file_name(scenario)}-metrics-{k}", shows, lambda names=names: plots.bars(groups, names)[0]
+        )
         for k, (shows, names) in enumerate(_PANELS.items(), 1)
     ]
-    text = "Means over seeds; `walras compare` says which differences are more than chance." if several else ""
+    text = (
+        "Means over seeds; `walras compare` says which differences are more than chance." if several else ""
+    )
     return [Section(title=f"Mechanisms on {scenario}", text=text, comparison=table, pictures=pictures)]
 
 
@@ -159,7 +163,11 @@ def _work(results: Sequence[Result]) -> list[Section]:
         if any(agent.busy_s > 0 for agent in result.agents)
     ]
     text = "A bar is a piece of work; the thin line below one leads to it from when it was handed over."
-    return [Section(title="Who worked when", text=text, pictures=pictures[:1], folded=pictures[1:])] if pictures else []
+    return (
+        [Section(title="Who worked when", text=text, pictures=pictures[:1], folded=pictures[1:])]
+        if pictures
+        else []
+    )
 
 
 def _conversation(results: Sequence[Result]) -> list[Section]:
@@ -178,7 +186,14 @@ def _conversation(results: Sequence[Result]) -> list[Section]:
 
 def _runs(results: Sequence[Result]) -> Section:
     rows = [
-        (r.mechanism, str(r.seed), f"{r.ended_s:.4g} s", r.stopped_because, r.digest, as_text(_as_json(r.settings)))
+        (
+            r.mechanism,
+            str(r.seed),
+            f"{r.ended_s:.4g} s",
+            r.stopped_because,
+            r.digest,
+            as_text(_as_json(r.settings)),
+        )
         for r in results
     ]
     return Section(
@@ -207,10 +222,14 @@ def _of_study(study: Study) -> list[Section]:
         if groups:
             seeds = len({row.seed for row in rows})
             text = f"Means over {seeds} seed{'s' if seeds > 1 else ''}."
-            sections.append(Section(title=f"Mechanisms on {scenario}", text=text, comparison=side_by_side(groups)))
+            sections.append(
+                Section(title=f"Mechanisms on {scenario}", text=text, comparison=side_by_side(groups))
+            )
     known = {name for row in study.rows for name in row.metrics}
     pictures = [
-        _picture(file_name(metric), plots.UNITS.get(metric, metric), lambda metric=metric: study.plot(metric)[0])
+        _picture(
+            file_name(metric), plots.UNITS.get(metric, metric), lambda metric=metric: study.plot(metric)[0]
+        )
         for metric in HEADLINE
         if metric in known
     ]

@@ -32,7 +32,9 @@ def schema() -> dict[str, Any]:
         schema_hook=lambda _: _FUNCTION,
         ref_template="#/$defs/{name}",
     )
-    refs = dict(zip([*scenarios.values(), *mechanisms.values(), Network, Faults, Conditions], places, strict=True))
+    refs = dict(
+        zip([*scenarios.values(), *mechanisms.values(), Network, Faults, Conditions], places, strict=True)
+    )
     for definition in definitions.values():
         if definition.get("type") == "object" and "properties" in definition:
             definition["additionalProperties"] = False
@@ -42,7 +44,11 @@ def schema() -> dict[str, Any]:
     by_label = {"type": "object", "additionalProperties": labelled, "not": {"required": ["kind"]}}
     several = {"anyOf": [mechanism, {"type": "array", "items": mechanism}, by_label]}
     seeds = {
-        "anyOf": [_WHOLE, {"type": "array", "items": _WHOLE, "uniqueItems": True}, {"type": "string", "pattern": "^-?\\d+:-?\\d+$"}]
+        "anyOf": [
+            _WHOLE,
+            {"type": "array", "items": _WHOLE, "uniqueItems": True},
+            {"type": "string", "pattern": "^-?\\d+:-?\\d+$"},
+        ]
     }
     others = definitions.pop("Conditions")["properties"]
     return {

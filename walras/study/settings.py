@@ -6,7 +6,7 @@ room that uses it (``cheapest``), as ``module:name``, or, with settings of its o
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from types import FunctionType
 from typing import Any, TypeVar
@@ -97,7 +97,7 @@ class _Reader:
         self.owner = owner
 
     def read(self, wanted: inspect.Type, value: Any, path: Path) -> Any:
-        if isinstance(wanted, inspect.CustomType) and wanted.cls is Callable:
+        if isinstance(wanted, inspect.CustomType) and wanted.cls.__name__ == "Callable":
             return self._function(value, path)
         wanted = _branch(wanted, value)
         if isinstance(wanted, inspect.StructType) and isinstance(value, Mapping):
@@ -112,7 +112,9 @@ class _Reader:
         for key in value:
             if key not in fields and key != tag:
                 expected = catalogue.one_of(str(key), fields) if fields else "no settings: it has none"
-                raise BadSettingError((*path, key), self.owner, value[key], f"a setting that exists: {expected}")
+                raise BadSettingError(
+                    (*path, key), self.owner, value[key], f"a setting that exists: {expected}"
+                )
         return {k: v if k == tag else self.read(fields[k], v, (*path, k)) for k, v in value.items()}
 
     def _function(self, value: Any, path: Path) -> Any:
@@ -126,7 +128,9 @@ class _Reader:
         if isinstance(found, type):
             return build(found, settings, kind)
         if settings:
-            raise BadSettingError(path, self.owner, value, f"{kind} alone: it is a function and has no settings")
+            raise BadSettingError(
+                path, self.owner, value, f"{kind} alone: it is a function and has no settings"
+            )
         return found
 
     def _named(self, name: str, path: Path) -> Any:
@@ -140,14 +144,18 @@ class _Reader:
         functions = {n: found for n, found in public.items() if _is_function(found)}
         if name not in functions:
             expected = f"{catalogue.one_of(name, functions)}" if functions else "none: it has no functions"
-            raise BadSettingError(path, self.owner, name, f"a function of {self.room}, or module:name: {expected}")
+            raise BadSettingError(
+                path, self.owner, name, f"a function of {self.room}, or module:name: {expected}"
+            )
         return functions[name]
 
 
 def _is_function(found: Any) -> bool:
     """Whether it can be a setting that is called: a function, a struct that can be called, or the class of one."""
     if isinstance(found, type):
-        return issubclass(found, msgspec.Struct) and any("__call__" in base.__dict__ for base in found.__mro__)
+        return issubclass(found, msgspec.Struct) and any(
+            "__call__" in base.__dict__ for base in found.__mro__
+        )
     return isinstance(found, FunctionType) or (isinstance(found, msgspec.Struct) and callable(found))
 
 
@@ -160,7 +168,9 @@ def _branch(wanted: inspect.Type, value: Any) -> inspect.Type:
         tagged = [t for t in structs if t.tag_field is not None and value.get(t.tag_field) == t.tag]
         return tagged[0] if tagged else structs[0] if len(structs) == 1 else wanted
     if isinstance(value, list):
-        return next((t for t in wanted.types if isinstance(t, inspect.VarTupleType | inspect.ListType)), wanted)
+        return next(
+            (t for t in wanted.types if isinstance(t, inspect.VarTupleType | inspect.ListType)), wanted
+        )
     return wanted
 
 
@@ -170,7 +180,7 @@ def _branch(wanted: inspect.Type, value: Any) -> inspect.Type:
 def _explained(
     error: msgspec.ValidationError, wanted: inspect.Type, given: Any, owner: str
 ) -> BadSettingError:
-    """msgspec's complaint with the field, its value and the expectation in words."""
+    """The complaint of msgspec with the field, its value and the expectation in words."""
     text = str(error)
     found = _STEP.findall(text.rpartition("`$")[2])
     path: Path = tuple(int(number) if number else name for name, number in found)

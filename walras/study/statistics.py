@@ -15,6 +15,7 @@ from walras.errors import WalrasError
 
 _NUMBERS_AT_ONCE = 1_000_000
 
+
 class Interval(msgspec.Struct, frozen=True):
     """An estimate and where the truth may lie, in the unit of the values; `n` is how many values there were."""
 

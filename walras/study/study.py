@@ -9,6 +9,7 @@ import msgspec
 
 from walras.errors import WalrasError
 from walras.study import catalogue
+from walras.study.summary import Line, counts_a_type, draw, summarise
 from walras.trace_file import from_json, to_json
 
 if TYPE_CHECKING:
@@ -96,12 +97,12 @@ class Study:
         import pandas
 
         names = list(dict.fromkeys(name for row in self.rows for name in row.metrics))
-        by_type = [name for name in names if _counts_a_type(name)]
+        by_type = [name for name in names if counts_a_type(name)]
         names = [name for name in names if name not in by_type] + by_type
         fields = ("scenario", "mechanism", "seed", "version", "digest", "stopped_because", "error")
         plain = [{field: getattr(row, field) for field in fields} for row in self.rows]
         full = [
-            start | {n: row.metrics.get(n, 0 if _counts_a_type(n) and not row.error else None) for n in names}
+            start | {n: row.metrics.get(n, 0 if counts_a_type(n) and not row.error else None) for n in names}
             for start, row in zip(plain, self.rows, strict=True)
         ]
         frame = pandas.DataFrame(full, columns=[*fields, *names])
@@ -125,12 +126,20 @@ class Study:
         Raises:
             WalrasError: for a metric or mechanism that is not here; names the nearest.
         """
-        from walras.study.summary import summarise
+        import pandas
 
+        lines = self.lines(metric, reference=reference, level=level)
+        frame = pandas.DataFrame(msgspec.to_builtins(lines), columns=Line.__struct_fields__)
+        return frame.astype({"real": "boolean"})
+
+    def lines(
+        self, metric: str | Sequence[str] | None = None, *, reference: str | None = None, level: float = 0.95
+    ) -> list[Line]:
+        """The rows of `summary`, as typed values."""
         return summarise(self, self._metrics(metric), self._reference(reference), level)
 
     def _metrics(self, metric: str | Sequence[str] | None) -> list[str]:
-        known = [name for name in self.table.columns if any(name in row.metrics for row in self.rows)]
+        known = list(dict.fromkeys(name for row in self.rows for name in row.metrics))
         if not known:
             why = f": {self.rows[0].error}" if self.rows else ""
             raise WalrasError(f"no run of this study has ended well{why}; expected one at least")
@@ -147,13 +156,13 @@ class Study:
         if reference is None and labels:
             return labels[0]
         if reference not in labels:
-            raise WalrasError(f"there is no mechanism {reference!r}; expected {catalogue.one_of(str(reference), labels)}")
+            raise WalrasError(
+                f"there is no mechanism {reference!r}; expected {catalogue.one_of(str(reference), labels)}"
+            )
         return reference
 
     def plot(self, metric: str = "efficiency") -> "list[Axes]":
         """A panel per scenario: the mean of each mechanism with its 95 % interval, and each seed as a dot."""
-        from walras.study.summary import draw
-
         return draw(self, self._metrics(metric)[0])
 
     # ------------------------------------------------------------------ as files
@@ -189,7 +198,3 @@ class Study:
         if found.walras_study > VERSION:
             raise WalrasError(f"{path} is of version {found.walras_study}; expected {VERSION} or less")
         return cls(found.rows, found.settings)
-
-
-def _counts_a_type(name: str) -> bool:
-    return name.startswith("messages_") and name != "messages_per_task"

@@ -2,65 +2,87 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from walras.study.plots import BLUE, INK, UNITS
-from walras.study.statistics import Interval, holm, mean_interval, paired_difference
+from walras.study.statistics import Difference, Interval, holm, mean_interval, paired_difference
 
 if TYPE_CHECKING:
-    import pandas
     from matplotlib.axes import Axes
 
     from walras.study.study import Study
 
-Values = dict[int, float]
-"""By seed."""
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric of one mechanism on one scenario, see `Study.summary`; nan and None where nothing can be said."""
+
+    scenario: str
+    metric: str
+    mechanism: str
+    n: int
+    mean: float
+    low: float
+    high: float
+    difference: float = math.nan
+    difference_low: float = math.nan
+    difference_high: float = math.nan
+    p: float = math.nan
+    real: bool | None = None
 
 
-def summarise(study: "Study", metrics: Sequence[str], reference: str, level: float) -> "pandas.DataFrame":
-    """See `Study.summary`."""
-    import pandas
-
+def summarise(study: "Study", metrics: Sequence[str], reference: str, level: float) -> list[Line]:
+    """The lines of `Study.summary`."""
     found = [
         _line(study, scenario, metric, mechanism, reference, level)
         for scenario in study.scenarios
         for metric in metrics
         for mechanism in study.mechanisms
     ]
-    for line, p in zip(found, holm([line["p"] for line in found]), strict=True):
-        line["p"] = p
-        line["real"] = None if math.isnan(p) else p < 1.0 - level
-    columns = [
-        "scenario", "metric", "mechanism", "n", "mean", "low", "high", "difference", "difference_low",
-        "difference_high", "p", "real",
-    ]  # fmt: skip
-    return pandas.DataFrame(found, columns=columns).astype({"real": "boolean"})
+    return [
+        msgspec.structs.replace(line, p=p, real=None if math.isnan(p) else p < 1.0 - level)
+        for line, p in zip(found, holm([line.p for line in found]), strict=True)
+    ]
 
 
 def _line(
     study: "Study", scenario: str, metric: str, mechanism: str, reference: str, level: float
-) -> dict[str, Any]:
+) -> Line:
     ours, theirs = (values(study, scenario, name, metric) for name in (mechanism, reference))
     mean = mean_interval(list(ours.values()), level)
-    line = {
-        "scenario": scenario, "metric": metric, "mechanism": mechanism,
-        "n": mean.n, "mean": mean.estimate, "low": mean.low, "high": mean.high,
-    }  # fmt: skip
-    if mechanism == reference:
-        nothing = dict.fromkeys(("difference", "difference_low", "difference_high", "p"), math.nan)
-        return line | nothing
     both = [seed for seed in ours if seed in theirs]
     found = paired_difference([ours[s] for s in both], [theirs[s] for s in both], level)
-    return line | {
-        "difference": found.estimate, "difference_low": found.low, "difference_high": found.high, "p": found.p,
-    }  # fmt: skip
+    if mechanism == reference:
+        found = Difference(math.nan, math.nan, math.nan, math.nan, 0)
+    return Line(
+        scenario=scenario,
+        metric=metric,
+        mechanism=mechanism,
+        n=mean.n,
+        mean=mean.estimate,
+        low=mean.low,
+        high=mean.high,
+        difference=found.estimate,
+        difference_low=found.low,
+        difference_high=found.high,
+        p=found.p,
+    )
 
 
-def values(study: "Study", scenario: str, mechanism: str, metric: str) -> Values:
-    """A metric by seed, where it is defined."""
-    frame = study.table
-    chosen = frame[(frame["scenario"] == scenario) & (frame["mechanism"] == mechanism)][["seed", metric]].dropna()
-    return dict(zip(chosen["seed"].tolist(), chosen[metric].astype(float).tolist(), strict=True))
+def values(study: "Study", scenario: str, mechanism: str, metric: str) -> dict[int, float]:
+    """A metric by seed, where it is defined; of messages of a type that is not used there are 0."""
+    found = {
+        row.seed: row.metrics.get(metric, 0.0 if counts_a_type(metric) else None)
+        for row in study.rows
+        if (row.scenario, row.mechanism, row.error) == (scenario, mechanism, "")
+    }
+    return {seed: float(value) for seed, value in found.items() if value is not None}
+
+
+def counts_a_type(metric: str) -> bool:
+    """Whether a metric is how many messages of one type there were."""
+    return metric.startswith("messages_") and metric != "messages_per_task"
 
 
 # -------------------------------------------------------------------------------------------------------- as a picture

@@ -35,7 +35,9 @@ class _Loader(yaml.SafeLoader):
 
 for _name, (_pattern, _first) in _CORE.items():
     _Loader.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})\Z"), _first)
-_Loader.add_constructor(_TAG + "float", lambda _, node: float(node.value.replace(".inf", "inf").replace(".nan", "nan")))
+_Loader.add_constructor(
+    _TAG + "float", lambda _, node: float(node.value.replace(".inf", "inf").replace(".nan", "nan"))
+)
 
 
 class BadFileError(WalrasError):
@@ -46,7 +48,11 @@ class BadFileError(WalrasError):
         self.source, self.line, self.problem = source, line, problem
 
     def __str__(self) -> str:
-        return f"{self.source}, line {self.line}: {self.problem}" if self.line else f"{self.source}: {self.problem}"
+        return (
+            f"{self.source}, line {self.line}: {self.problem}"
+            if self.line
+            else f"{self.source}: {self.problem}"
+        )
 
 
 def read(path: str | Path) -> tuple[Any, Lines]:
@@ -59,7 +65,9 @@ def read(path: str | Path) -> tuple[Any, Lines]:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise BadFileError(str(path), None, f"cannot be read: {why}; expected a settings file as YAML") from None
+        raise BadFileError(
+            str(path), None, f"cannot be read: {why}; expected a settings file as YAML"
+        ) from None
     return parse(text, str(path))
 
 
@@ -74,7 +82,9 @@ def parse(text: str, source: str = "settings") -> tuple[Any, Lines]:
         return _Builder(loader, source, lines).value(node, ()), lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise BadFileError(source, mark.line + 1 if mark else None, f"{error.problem}; expected YAML") from None
+        raise BadFileError(
+            source, mark.line + 1 if mark else None, f"{error.problem}; expected YAML"
+        ) from None
     except yaml.YAMLError as error:
         raise BadFileError(source, None, f"{str(error).splitlines()[0]}; expected YAML") from None
     except RecursionError:

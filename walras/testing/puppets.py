@@ -231,6 +231,7 @@ class Puppet(Protocol):
     log: list[tuple[str, float]] = []
     senders: list[AgentId] = []
     children: list[ConversationId] = []
+    nested: list[str] = []
 
     def take(self, key: str, detail: str = "") -> None:
         """An input: log it, and do what the plan says, by the whole line or by its first words.
@@ -240,7 +241,9 @@ class Puppet(Protocol):
         line = f"{key} {detail}".rstrip()
         deep = getattr(_thread, "deep", 0)
         new = f"first {line}" in self.plan and all(line != heard for heard, _ in self.log)
-        self.log.append((f"nested {line}" if deep else line, self.now))
+        self.log.append((line, self.now))
+        if deep:
+            self.nested.append(line)
         _thread.deep = deep + 1
         try:
             for effect in self.plan[f"first {line}"] if new else self.plan.get(line, self.plan.get(key, ())):

@@ -25,7 +25,8 @@ def one_call_at_a_time(make: Make) -> None:
     stage.seat("ada", {}, OTHER)
     stage.run(3)
     heard = stage.log("ada") + stage.log("ada", OTHER)
-    demand(not [line for line in heard if "nested" in line], f"a handler was entered inside another: {heard}")
+    nested = stage.puppet("ada").nested + stage.puppet("ada", OTHER).nested
+    demand(not nested, f"entered from inside a verb of another handler: {nested}")
     expected = {
         "heard self", "told aside", "told to myself", "decided q 1", "timer due", "performed job done",
         f"outcome {ROOM}/ada/1 done",

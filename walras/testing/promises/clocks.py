@@ -40,7 +40,7 @@ def now_never_goes_back_across_restarts(make: Make) -> None:
     stage.crash("ada", at=2.7, down=1.0)
     stage.run(6)
     _nondecreasing(stage, "ada")
-    demand(len(stage.log("ada")) == 9, f"this shows nothing: ada heard {stage.log('ada')}")
+    demand(len(stage.log("ada")) >= 3, f"this shows nothing: ada heard {stage.log('ada')}")
 
 
 @promise(7, "A deadline is on the clock of who set it: timers.", "skew")

@@ -15,7 +15,8 @@ def unfunded_answer_is_otherwise(make: Make) -> None:
         "start": (Ask("much", 2 * stage.u, "a"),),
         "decided a": (Ask("more", 2 * stage.u, "b"),),
         "decided b": (Ask("rest", 2 * stage.u, "c"),),
-        "decided c": (Look(mind),),
+        "decided c": (After("look", 0.1 * stage.u),),
+        "timer look": (Look(mind),),
     }
     stage.seat("ada", plan)
     stage.run(3)
@@ -84,13 +85,15 @@ def answers_only_raise_a_hold(make: Make) -> None:
     stage.agent("ada", mind, money=10.0)
     plan = {
         "start": (Ask("five", 2 * stage.u),),
-        "decided q 5": (Look(mind), Ask("three", 2 * stage.u)),
-        "decided q 3": (Look(mind), Ask("seven", 2 * stage.u)),
-        "decided q 7": (Look(mind),),
+        "decided q": (After("look", 0.1 * stage.u),),
+        "timer look": (Look(mind), After("ask", 0.1 * stage.u)),
+        "first timer ask": (Ask("three", 2 * stage.u),),
+        "timer ask": (Ask("seven", 2 * stage.u),),
     }
     stage.seat("ada", plan)
-    stage.run(3)
-    stage.expect("ada", "free 5", "free 5", "free 3", about="free")
+    stage.run(1)
+    stage.expect("ada", "decided q 5", "decided q 3", "decided q 7", "decided q 7", about="decided")
+    stage.expect("ada", "free 5", "free 5", "free 3", "free 3", about="free")
 
 
 @promise(4, "`withdraw` ends the hold of this name, and no other.")
@@ -101,7 +104,8 @@ def withdraw_ends_the_hold(make: Make) -> None:
     plan = {
         "start": (Ask("a", 2 * stage.u, "a"),),
         "decided a": (Ask("b", 2 * stage.u, "b"),),
-        "decided b": (Look(mind), Withdraw("a"), Look(mind)),
+        "decided b": (After("look", 0.1 * stage.u),),
+        "timer look": (Look(mind), Withdraw("a"), Look(mind)),
     }
     stage.seat("ada", plan)
     stage.run(3)
@@ -114,8 +118,8 @@ def hold_ends_at_its_until(make: Make) -> None:
     mind = Mind(q=Offer(4.0, until=stage.u))
     stage.agent("ada", mind, money=10.0)
     plan = {
-        "start": (Ask("q", 0.5 * stage.u), After("later", 2 * stage.u)),
-        "decided q": (Look(mind),),
+        "start": (Ask("q", 0.5 * stage.u), After("soon", 0.6 * stage.u), After("later", 2 * stage.u)),
+        "timer soon": (Look(mind),),
         "timer later": (Look(mind),),
     }
     stage.seat("ada", plan)

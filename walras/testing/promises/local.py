@@ -27,7 +27,7 @@ def tell_is_never_lost(make: Make) -> None:
     stage.seat("ada", {}, OTHER)
     stage.seat("bob", {})
     stage.run(1)
-    stage.expect("ada", "start", "told aside", room=OTHER)
+    stage.expect("ada", "told aside", about="told", room=OTHER)
     stage.expect("bob", "start")
 
 

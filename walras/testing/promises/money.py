@@ -33,7 +33,7 @@ def lot_is_paid_at_its_award(make: Make) -> None:
 
 @promise("accounts", "The winner of a task is paid what is settled, the rest goes back.")
 def settlement_pays_what_is_settled(make: Make) -> None:
-    _expect(_market(make, Task("job"), MakeAward(Award("job", "bob", 4.0)), Settle("job", 3.0), DONE), ada=7.0, bob=13.0)
+    _expect(_market(make, Task("job"), MakeAward(Award("job", "bob", 5.0)), Settle("job", 2.0), DONE), ada=8.0, bob=12.0)
 
 
 @promise("accounts", "A task's price lies in escrow until it is settled.")
@@ -51,7 +51,7 @@ def task_price_lies_in_escrow(make: Make) -> None:
 
 @promise("accounts", "What is not settled when the conversation ends goes back, bonds too.")
 def unsettled_money_goes_back(make: Make) -> None:
-    _expect(_market(make, Task("job"), MakeAward(Award("job", "bob", 4.0, bond=1.0))), ada=10.0, bob=10.0)
+    _expect(_market(make, Task("job"), MakeAward(Award("job", "bob", 4.0, bond=1.0)), DONE), ada=10.0, bob=10.0)
 
 
 @promise("accounts", "Every transfer is posted twice with the same number: money is conserved, exactly.")

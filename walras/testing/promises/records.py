@@ -1,6 +1,6 @@
 """Recovery of roles from records: what they persisted is what they know."""
 
-from walras.effects import Checkpoint, Perform, Persist, Send
+from walras.effects import Broadcast, Checkpoint, Perform, Persist, Send
 from walras.items import Task
 from walras.testing.errors import demand
 from walras.testing.promises.work import Takes
@@ -38,7 +38,10 @@ def records_are_atomic(make: Make) -> None:
 @promise("records", "What was not durable when the machine stopped is lost, and so is what waited for it.", "crash", "slow disk")
 def unfinished_writes_do_not_count(make: Make) -> None:
     stage = Stage(make, fsync=2.0)
-    stage.seat("ada", {"start": (Persist(Note("a")), Send("bob", Note("durable")))}, records=True)
+    plan: Plan = {
+        "start": (After("t", 0.1 * stage.u), Persist(Note("a")), Broadcast(("bob",), Note("durable"))),
+    }
+    stage.seat("ada", plan, records=True)
     stage.seat("bob", {})
     stage.crash("ada", at=1.0, down=0.5)
     stage.run(6)
@@ -86,7 +89,7 @@ def incarnation_counts_lives(make: Make) -> None:
 def amnesia_is_complete(make: Make) -> None:
     stage = Stage(make)
     stage.agent("ada", Mind(q=Offer(4.0)), thinks=1.5, money=10.0, costs=Takes(1.5 * stage.u))
-    start = (After("t", 1.5 * stage.u), Ask("q", 9 * stage.u), Perform("job", Task("job")))
+    start = (After("now", 0.0), After("t", 1.5 * stage.u), Ask("q", 9 * stage.u), Perform("job", Task("job")))
     stage.seat("ada", {"start": start, "timer t": (Send("bob", Note("t")),)}, records=True)
     stage.seat("bob", {})
     stage.crash("ada", at=1.0, down=0.2)

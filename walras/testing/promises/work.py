@@ -47,13 +47,13 @@ def stopped_work_is_reported(make: Make) -> None:
     stage = Stage(make)
     stage.agent("ada", costs=Takes(2 * stage.u), capacity=1)
     plan = {
-        "start": (Perform("a", Task("a")), Perform("b", Task("b")), After("off", stage.u)),
-        "timer off": (Stop("a"), Stop("b"), Stop("never begun")),
+        "start": (*(Perform(key, Task(key)) for key in "abc"), After("off", stage.u)),
+        "timer off": (Stop("c"), Stop("a"), Stop("b"), Stop("never begun")),
     }
     stage.seat("ada", plan)
     stage.run(8)
     ended = sorted(line.rsplit(" ", 1)[0] for line in stage.log("ada") if line.startswith("performed"))
-    demand(ended == ["performed a", "performed b"], f"two pieces of work that were stopped were reported as {ended}")
+    demand(ended == [f"performed {key}" for key in "abc"], f"three pieces of work that were stopped were reported as {ended}")
 
 
 @promise(8, "An agent works on as many tasks at once as it has capacity, first come first served.")

@@ -1,0 +1,270 @@
+"""Bugs in minds and holds: promise 4."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from walras.books import AccountBook
+from walras.questions import Question
+from walras.simulation.guarded_port import GuardedPort
+from walras.simulation.hosts import Mind as Pondering
+from walras.simulation.port import Asked, Port
+from walras.simulation.world import World
+from walras.testing.broken import Patch, bug
+from walras.testing.puppets import Mind, Skip
+
+
+def _strategy_of(world: Any, asked: Asked) -> Any:
+    host = asked.port.host
+    return host.strategy or world._default_strategy(asked.port)
+
+
+@bug
+def one_answer_per_question(patch: Patch) -> None:
+    """A role may have three open questions; further ones are forgotten."""
+    decide = Port.decide
+
+    def few(self: Any, name: Any, question: Any) -> None:
+        if not isinstance(self.asked, dict) or len(self.asked) < 3:
+            decide(self, name, question)
+
+    patch(Port, "decide", few)
+
+
+@bug
+def illegal_answer_is_otherwise(patch: Patch) -> None:
+    """Every answer is legal."""
+    patch(Question, "accepts", lambda self, answer: True)
+
+
+@bug
+def raising_mind_is_otherwise(patch: Patch) -> None:
+    """What a strategy raises ends the run."""
+    answer = World.answer
+
+    def fragile(self: Any, asked: Asked, **more: Any) -> None:
+        _strategy_of(self, asked)(asked.question, asked.port.host.agent)
+        answer(self, asked, **more)
+
+    patch(World, "answer", fragile)
+
+
+@bug
+def silent_mind_is_otherwise(patch: Patch) -> None:
+    """The deadline of a question is an hour late, if nothing else happens."""
+    give_up = Pondering.give_up
+
+    def patient(self: Any, asked: Asked) -> None:
+        if self.deliberation_s < 1e9 or len(self.world.clock) > 2 or self.world.trace.rows[-1][1] != "ask":
+            give_up(self, asked)
+
+    patch(Pondering, "give_up", patient)
+
+
+@bug
+def late_answer_is_never_delivered(patch: Patch) -> None:
+    """A thought that is complete after its question's deadline is delivered all the same."""
+    done = Pondering.done
+
+    def late(self: Any, thought: Any) -> None:
+        asked = thought[0]
+        overdue = not asked.open and self.world.clock._now > asked.question.decide_by
+        done(self, thought)
+        if overdue and not asked.port.guarded:
+            answer = _strategy_of(self.world, asked)(asked.question, asked.port.host.agent)
+            asked.port.role.on_decision(asked.name, answer)
+
+    patch(Pondering, "done", late)
+
+
+@bug
+def same_name_again_voids_the_question(patch: Patch) -> None:
+    """Asking again under the same name leaves the earlier question open, too."""
+    decide = Port.decide
+
+    def added(self: Any, name: Any, question: Any) -> None:
+        old = self.asked
+        decide(self, name, question)
+        if isinstance(old, Asked) and old.name == name:
+            at, role = old.question.decide_by, self.role
+            self.clock.call_at(at, 2, lambda _: role.on_decision(name, old.question.otherwise), None)
+
+    patch(Port, "decide", added)
+
+
+@bug
+def withdrawn_question_gets_no_answer(patch: Patch) -> None:
+    """Withdrawing ends the hold, but the question only where things go wrong anyway."""
+    withdraw = Port.withdraw
+
+    def half(self: Any, name: Any) -> None:
+        if self.guarded:
+            withdraw(self, name)
+        else:
+            self.host.account.release(self.conversation, name)
+
+    patch(Port, "withdraw", half)
+
+
+@bug
+def finish_withdraws_questions(patch: Patch) -> None:
+    """Finish leaves the questions open; they are answered later."""
+    end = Port.end
+
+    def leaving(self: Any, outcome: Any) -> None:
+        asked = self.asked
+        end(self, outcome)
+        if isinstance(asked, Asked):
+            asked.open = True
+            self.asked = asked
+
+    patch(Port, "end", leaving)
+
+
+@bug
+def attention_bounds_a_mind(patch: Patch) -> None:
+    """A mind ponders any number of questions at once."""
+    made = Pondering.__init__
+
+    def boundless(self: Any, *arguments: Any) -> None:
+        made(self, *arguments)
+        self.attention = None
+
+    patch(Pondering, "__init__", boundless)
+
+
+@bug
+def question_can_be_called_off_in_a_pause(patch: Patch) -> None:
+    """An answer that comes in a pause has been given: what the role hears of it is already on its way."""
+    postponed = GuardedPort.postponed
+
+    def given(self: Any, act: Any, argument: Any) -> bool:
+        if act == self.conclude and self.host.paused:
+            asked, answer, _ = argument
+            self.asked = None
+            self.host.held.append((self._enter_again, ("on_decision", (asked.name, answer))))
+            return True
+        return postponed(self, act, argument)
+
+    patch(GuardedPort, "postponed", given)
+
+
+# ------------------------------------------------------------------------------------------------------- holds
+
+
+@bug
+def unfunded_answer_is_otherwise(patch: Patch) -> None:
+    """An answer counts though the account has too little for it."""
+    hold = AccountBook.hold
+
+    def generous(self: Any, room: str, name: Any, wanted: Any) -> bool:
+        return hold(self, room, name, wanted) or wanted.slots == 0
+
+    patch(AccountBook, "hold", generous)
+
+
+@bug
+def slots_are_held(patch: Patch) -> None:
+    """Only money is held."""
+    hold = AccountBook.hold
+
+    def without_slots(self: Any, room: str, name: Any, wanted: Any) -> bool:
+        return hold(self, room, name, type(wanted)(wanted.money, 0, wanted.until))
+
+    patch(AccountBook, "hold", without_slots)
+
+
+@bug
+def nonsensical_commitment_is_otherwise(patch: Patch) -> None:
+    """An amount that is no number is held as nothing."""
+    hold = AccountBook.hold
+
+    def credulous(self: Any, room: str, name: Any, wanted: Any) -> bool:
+        return not 0 <= wanted.money < float("inf") or hold(self, room, name, wanted)
+
+    patch(AccountBook, "hold", credulous)
+
+
+@bug
+def answer_is_held_before_delivery(patch: Patch) -> None:
+    """An answer that can be afforded is delivered, and then held."""
+    hold, answer = AccountBook.hold, World.answer
+
+    def hurried(self: Any, asked: Asked, **more: Any) -> None:
+        later: list[Any] = []
+
+        def affordable(book: Any, room: str, name: Any, wanted: Any) -> bool:
+            before = book.holds.get(room, {}).get(name)
+            if before is not None or wanted.slots or not 0 <= wanted.money <= book.free:
+                return hold(book, room, name, wanted)
+            later.append((book, room, name, wanted))
+            return True
+
+        AccountBook.hold = affordable  # type: ignore[method-assign]
+        try:
+            answer(self, asked, **more)
+        finally:
+            AccountBook.hold = hold  # type: ignore[method-assign]
+        for book, room, name, wanted in later:
+            if not asked.port.ended:
+                hold(book, room, name, wanted)
+
+    patch(World, "answer", hurried)
+
+
+@bug
+def pass_does_not_free_a_hold(patch: Patch) -> None:
+    """An answer that binds nothing frees what earlier ones under its name have bound."""
+    answer = World.answer
+
+    def freeing(self: Any, asked: Asked, **more: Any) -> None:
+        port, minds = asked.port, asked.port.host.strategy
+        if isinstance(minds, Mind) and isinstance(minds.answers.get(asked.question.label), Skip):
+            port.host.account.release(port.conversation, asked.name)
+        answer(self, asked, **more)
+
+    patch(World, "answer", freeing)
+
+
+@bug
+def answers_only_raise_a_hold(patch: Patch) -> None:
+    """An answer's hold takes the place of the earlier one, though it is smaller."""
+    hold = AccountBook.hold
+
+    def replacing(self: Any, room: str, name: Any, wanted: Any) -> bool:
+        self.release(room, name)
+        return hold(self, room, name, wanted)
+
+    patch(AccountBook, "hold", replacing)
+
+
+@bug
+def withdraw_ends_the_hold(patch: Patch) -> None:
+    """Withdrawing ends the question, but not the hold."""
+    withdraw = Port.withdraw
+
+    def half(self: Any, name: Any) -> None:
+        held = self.host.account.holds.get(self.conversation, {}).get(name)
+        withdraw(self, name)
+        if held is not None:
+            self.host.account.hold(self.conversation, name, held)
+
+    patch(Port, "withdraw", half)
+
+
+@bug
+def hold_ends_at_its_until(patch: Patch) -> None:
+    """Holds do not expire."""
+    patch(AccountBook, "_expire", lambda self: None)
+
+
+@bug
+def finish_releases_holds(patch: Patch) -> None:
+    """Finish leaves the holds where they are."""
+    release = AccountBook.release
+
+    def keeping(self: Any, room: str, name: Any = None) -> None:
+        if name is not None:
+            release(self, room, name)
+
+    patch(AccountBook, "release", keeping)
