@@ -28,32 +28,6 @@ _PANELS = {
 }
 
 
-class Picture(msgspec.Struct, frozen=True):
-    """A picture in the page: its file's name, what it shows, its PNG bytes."""
-
-    name: str
-    shows: str
-    png: bytes
-
-    @property
-    def address(self) -> str:
-        """The picture itself, as an address that needs no file."""
-        return "data:image/png;base64," + base64.b64encode(self.png).decode()
-
-
-class Section(msgspec.Struct, kw_only=True):
-    """A part of the page; whatever it has is shown in the order of these fields."""
-
-    title: str
-    text: str = ""
-    comparison: Comparison | None = None
-    head: Sequence[str] = ()
-    rows: Sequence[Sequence[str]] = ()
-    pictures: Sequence[Picture] = ()
-    folded: Sequence[Picture] = ()
-    transcript: str = ""
-
-
 def write_report(found: Result | Iterable[Result] | Study, folder: str | Path) -> Path:
     """Write ``report.html`` and the pictures that are in it; the same input gives the same files.
 
@@ -84,28 +58,6 @@ def write_report(found: Result | Iterable[Result] | Study, folder: str | Path) -
     except OSError as error:
         raise WalrasError(f"{place} cannot be written: {error.strerror}; expected a folder") from None
     return place / PAGE
-
-
-def file_name(label: str) -> str:
-    """A label as the name of a file or folder: letters, digits, dots and hyphens."""
-    return re.sub(r"[^\w.=-]+", "-", label).strip("-.") or "unnamed"
-
-
-def _template() -> Any:
-    loader = PackageLoader("walras.study")
-    return Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    ).get_template("report.html.j2")
-
-
-def _picture(name: str, shows: str, draw: "Callable[[], Axes]") -> Picture:
-    from matplotlib import pyplot
-
-    figure = draw().figure
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=_DPI)
-    pyplot.close(figure)  # type: ignore[arg-type]  # a Figure, for all that our pictures are
-    return Picture(name, shows, content.getvalue())
 
 
 # ---------------------------------------------------------------------------------------------------- results of runs

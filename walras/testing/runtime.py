@@ -155,7 +155,9 @@ class RuntimeReport(msgspec.Struct, frozen=True):
     failed: Mapping[str, Exception] = {}
 
     def __str__(self) -> str:
-        lines = [f"{len(self.passed)} checks passed, {len(self.left_out)} left out, {len(self.failed)} failed"]
+        lines = [
+            f"{len(self.passed)} checks passed, {len(self.left_out)} left out, {len(self.failed)} failed"
+        ]
         for name, error in self.failed.items():
             said = all_checks()[name]
             why = str(error) if isinstance(error, ContractError) else f"{type(error).__name__}: {error}"

@@ -57,7 +57,9 @@ class SimulatedRuntime:
         at: float, finish_by: float,
     ) -> None:  # fmt: skip
         self._steps.append(
-            lambda simulation: simulation.open(mechanism, items, opener, participants, at=at, finish_by=finish_by)
+            lambda simulation: simulation.open(
+                mechanism, items, opener, participants, at=at, finish_by=finish_by
+            )
         )
 
     def crash(self, agent: AgentId, at: float, down_s: float) -> None:

@@ -150,7 +150,12 @@ def one_report_per_perform(patch: Patch) -> None:
     ended = Port.job_ended
 
     def forgetful(self: Any, key: str, report: Any) -> None:
-        if report.status == "done" and not self.guarded and self.jobs.get(key) is not None and len(self.jobs) == 2:
+        if (
+            report.status == "done"
+            and not self.guarded
+            and self.jobs.get(key) is not None
+            and len(self.jobs) == 2
+        ):
             del self.jobs[key]
             self.enter("on_performed", key, report)
         else:

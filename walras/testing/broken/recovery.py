@@ -54,7 +54,12 @@ def last_effects_are_issued_again(patch: Patch) -> None:
     outward = GuardedPort._outward
 
     def mute(self: Any, act: Any, *arguments: Any) -> None:
-        if self.replayed is not None and act == self._send and arguments[0] == "bob" and arguments[1].text == "2":
+        if (
+            self.replayed is not None
+            and act == self._send
+            and arguments[0] == "bob"
+            and arguments[1].text == "2"
+        ):
             self.effect += 1
         else:
             outward(self, act, *arguments)

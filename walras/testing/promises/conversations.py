@@ -44,10 +44,16 @@ def top_level_overdue(make: Make) -> None:
 def cancel_reaches_the_child(make: Make) -> None:
     stage = Stage(make)
     rules = PuppetRules()
-    stage.seat("ada", {"start": (OpenChild(rules, 4 * stage.u), After("off", stage.u)), "timer off": (CancelLatest(),)})
+    stage.seat(
+        "ada",
+        {"start": (OpenChild(rules, 4 * stage.u), After("off", stage.u)), "timer off": (CancelLatest(),)},
+    )
     stage.run(7)
     stage.expect("ada", f"outcome {ROOM}/ada/1 cancelled", about="outcome")
-    demand([line for line, _ in rules.made[0].log] == ["start", "cancelled"], f"the child noted {rules.made[0].log}")
+    demand(
+        [line for line, _ in rules.made[0].log] == ["start", "cancelled"],
+        f"the child noted {rules.made[0].log}",
+    )
 
 
 @promise(8, "An opener that is overdue takes its children with it: they are cancelled.")
@@ -71,7 +77,10 @@ def child_ids_are_deterministic(make: Make) -> None:
     stage.run(4)
     ids = [stage.puppet(agent).children for agent in ("ada", "bob")]
     demand(ids == [[f"{ROOM}/ada/1", f"{ROOM}/ada/2"], [f"{ROOM}/bob/1"]], f"the children were called {ids}")
-    demand(outer.made[0].children == [f"{ROOM}/ada/2/ada/1"], f"a child's child was called {outer.made[0].children}")
+    demand(
+        outer.made[0].children == [f"{ROOM}/ada/2/ada/1"],
+        f"a child's child was called {outer.made[0].children}",
+    )
 
 
 @promise(8, "A role ends after its children: an earlier `finish` is refused.")
@@ -119,7 +128,9 @@ def waiting_roles_are_expired(make: Make) -> None:
     demand(not left, f"long after the end these roles still wait: {left}")
 
 
-@promise(8, "Who joins a conversation after its end is ended, too, when nothing can reach it any more.", "delay")
+@promise(
+    8, "Who joins a conversation after its end is ended, too, when nothing can reach it any more.", "delay"
+)
 def latecomers_are_expired(make: Make) -> None:
     stage = Stage(make, latency=2.0, lifetime=4.0)
     rules = PuppetRules({"start": (Send("bob", Note("come")), *DONE)})

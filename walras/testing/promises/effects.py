@@ -18,7 +18,9 @@ def effects_in_order(make: Make) -> None:
     stage.expect("bob", *(f"heard {n}" for n in range(1, 6)), about="heard")
 
 
-@promise(2, "After persist, every outward effect of the handler waits until the write is durable.", "slow disk")
+@promise(
+    2, "After persist, every outward effect of the handler waits until the write is durable.", "slow disk"
+)
 def effects_wait_for_persist(make: Make) -> None:
     stage = Stage(make, fsync=1.0)
     stage.seat(
@@ -29,7 +31,9 @@ def effects_wait_for_persist(make: Make) -> None:
     stage.seat("bob", {})
     stage.run(3)
     for who, line in (("bob", "heard after"), ("ada", "heard durable")):
-        demand(stage.at(who, line) >= 1.0, f"{line!r} came at {stage.at(who, line):g}, the write took until 1")
+        demand(
+            stage.at(who, line) >= 1.0, f"{line!r} came at {stage.at(who, line):g}, the write took until 1"
+        )
 
 
 @promise(2, "After persist, every outward effect of later handlers waits, too.", "slow disk")
@@ -46,14 +50,20 @@ def effects_of_later_handlers_wait(make: Make) -> None:
     demand(came >= 1.0, f"a later handler's message came at {came:g}, the write took until 1")
 
 
-@promise(2, "What was done before persist leaves at once: the order of the calls is the durability rule.", "slow disk")
+@promise(
+    2,
+    "What was done before persist leaves at once: the order of the calls is the durability rule.",
+    "slow disk",
+)
 def effects_before_persist_leave(make: Make) -> None:
     stage = Stage(make, fsync=2.0)
     stage.seat("ada", {"start": (Send("bob", Note("before")), Persist(Note("r")))}, records=True)
     stage.seat("bob", {})
     stage.run(3)
     came = stage.at("bob", "heard before")
-    demand(came < 2.0 - GRACE, f"a message from before the write came at {came:g}, as if it had waited for it")
+    demand(
+        came < 2.0 - GRACE, f"a message from before the write came at {came:g}, as if it had waited for it"
+    )
 
 
 @promise(2, "Timers do not wait for writes.", "slow disk")
@@ -77,4 +87,6 @@ def withdrawals_do_not_wait(make: Make) -> None:
     stage.seat("ada", plan, records=True)
     stage.run(8)
     answers = [line for line in stage.log("ada") if line.startswith("decided")]
-    demand(not answers, f"questions that were withdrawn before the write was durable were answered: {answers}")
+    demand(
+        not answers, f"questions that were withdrawn before the write was durable were answered: {answers}"
+    )

@@ -83,17 +83,16 @@ def answers_only_raise_a_hold(make: Make) -> None:
     stage = Stage(make)
     mind = Mind(five=Offer(5.0), three=Offer(3.0), seven=Offer(7.0))
     stage.agent("ada", mind, money=10.0)
+    steps = ("look 5", "three", "look 3", "seven", "look 7")
     plan = {
-        "start": (Ask("five", 2 * stage.u),),
-        "decided q": (After("look", 0.1 * stage.u),),
-        "timer look": (Look(mind), After("ask", 0.1 * stage.u)),
-        "first timer ask": (Ask("three", 2 * stage.u),),
-        "timer ask": (Ask("seven", 2 * stage.u),),
+        "start": (Ask("five", stage.u), *(After(step, 0.1 * k * stage.u) for k, step in enumerate(steps, 1))),
+        **{f"timer {step}": (Look(mind),) for step in steps},
+        **{f"timer {label}": (Ask(label, stage.u),) for label in ("three", "seven")},
     }
     stage.seat("ada", plan)
-    stage.run(1)
-    stage.expect("ada", "decided q 5", "decided q 3", "decided q 7", "decided q 7", about="decided")
-    stage.expect("ada", "free 5", "free 5", "free 3", "free 3", about="free")
+    stage.run(3)
+    stage.expect("ada", "decided q 5", "decided q 3", "decided q 7", about="decided")
+    stage.expect("ada", "free 5", "free 5", "free 3", about="free")
 
 
 @promise(4, "`withdraw` ends the hold of this name, and no other.")
@@ -138,6 +137,10 @@ def finish_releases_holds(make: Make) -> None:
         "heard end": (Finish(Outcome("done")),),
     }
     stage.seat("ada", plan)
-    stage.seat("ada", {"start": (Ask("b", 2 * stage.u, "b"), After("look", stage.u)), "timer look": (Look(mind),)}, "test/2")
+    stage.seat(
+        "ada",
+        {"start": (Ask("b", 2 * stage.u, "b"), After("look", stage.u)), "timer look": (Look(mind),)},
+        "test/2",
+    )
     stage.run(3)
     stage.expect("ada", "free 9", about="free", room="test/2")

@@ -34,7 +34,10 @@ def tell_is_never_lost(make: Make) -> None:
 @promise(6, "Messages to oneself arrive in order, and are not lost where messages are.", "lose")
 def self_message_is_never_lost(make: Make) -> None:
     stage = Stage(make, loss=1.0)
-    stage.seat("ada", {"start": (Send("ada", Note("1")), Broadcast(("bob", "ada"), Note("2")), Send("ada", Note("3")))})
+    stage.seat(
+        "ada",
+        {"start": (Send("ada", Note("1")), Broadcast(("bob", "ada"), Note("2")), Send("ada", Note("3")))},
+    )
     stage.seat("bob", {})
     stage.run(1)
     stage.expect("ada", "start", "heard 1", "heard 2", "heard 3")
@@ -74,7 +77,9 @@ def local_messages_survive_a_crash(make: Make) -> None:
 
 @promise(6, "What was local and under way when the machine stopped is not heard twice.", "kill")
 def local_messages_are_not_doubled_by_a_crash(make: Make) -> None:
-    stage = _killed_after(make, (Tell(OTHER, Note("aside")), Send("ada", Note("self")), Broadcast(("ada",), Note("all"))))
+    stage = _killed_after(
+        make, (Tell(OTHER, Note("aside")), Send("ada", Note("self")), Broadcast(("ada",), Note("all")))
+    )
     heard = stage.log("ada") + stage.log("ada", OTHER)
     doubled = {line for line in heard if line != "start" and heard.count(line) > 1}
     demand(not doubled, f"heard twice after a crash: {sorted(doubled)}")
@@ -84,7 +89,10 @@ def local_messages_are_not_doubled_by_a_crash(make: Make) -> None:
 def tell_to_a_records_role_dies_with_it(make: Make) -> None:
     stage = Stage(make)
     stage.seat("bob", {})
-    stage.seat("ada", {"start": (After("go", stage.u),), "timer go": (Tell(OTHER, Note("aside")), Send("bob", Note("x")))})
+    stage.seat(
+        "ada",
+        {"start": (After("go", stage.u),), "timer go": (Tell(OTHER, Note("aside")), Send("bob", Note("x")))},
+    )
     plan = {"told aside": (Send("bob", Note("told")),), "recovered": (Send("bob", Note("recovered")),)}
     stage.seat("ada", plan, OTHER, records=True)
     stage.seat("bob", {}, OTHER)
@@ -97,7 +105,10 @@ def tell_to_a_records_role_dies_with_it(make: Make) -> None:
 def tell_from_a_records_role_dies_with_it(make: Make) -> None:
     stage = Stage(make)
     stage.seat("ada", {}, OTHER)
-    plan = {"start": (After("go", stage.u),), "timer go": (Tell(OTHER, Note("aside")), Send("bob", Note("x")))}
+    plan = {
+        "start": (After("go", stage.u),),
+        "timer go": (Tell(OTHER, Note("aside")), Send("bob", Note("x"))),
+    }
     stage.seat("ada", plan, records=True)
     stage.seat("bob", {})
     stage.runtime.kill(ROOM, "ada", 2, 2, stage.u)
@@ -105,7 +116,11 @@ def tell_from_a_records_role_dies_with_it(make: Make) -> None:
     stage.expect("ada", "start", room=OTHER)
 
 
-@promise(6, "Local messages wait for the writes before them, and so tell a role that they are durable.", "slow disk")
+@promise(
+    6,
+    "Local messages wait for the writes before them, and so tell a role that they are durable.",
+    "slow disk",
+)
 def local_messages_wait_for_writes(make: Make) -> None:
     stage = Stage(make, fsync=1.0)
     stage.seat("ada", {"start": (Persist(Note("r")), Tell(OTHER, Note("aside")))}, records=True)

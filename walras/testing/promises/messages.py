@@ -18,7 +18,10 @@ def true_names(make: Make) -> None:
     stage.run(1)
     named = {f"heard from {sender}" for sender in stage.puppet("ada").senders}
     heard = set(stage.log("ada")) - {"start"}
-    demand(named == heard == {"heard from bob", "heard from cyd"}, f"heard {sorted(heard)} under the names {sorted(named)}")
+    demand(
+        named == heard == {"heard from bob", "heard from cyd"},
+        f"heard {sorted(heard)} under the names {sorted(named)}",
+    )
 
 
 @promise(5, "Every signature is verified before delivery, however deep; true ones pass.")
@@ -34,7 +37,10 @@ def quoted_signatures_verified(make: Make) -> None:
     stage.seat("cyd", {})
     stage.run(1)
     heard = {line for line in stage.log("ada") if line.startswith("heard")}
-    demand(heard == {"heard true", "heard true deep"}, f"of two true quotations and two false ones ada noted {heard}")
+    demand(
+        heard == {"heard true", "heard true deep"},
+        f"of two true quotations and two false ones ada noted {heard}",
+    )
 
 
 @promise(5, "Signatures are verified for roles that have finished, too.")
@@ -78,7 +84,9 @@ def finished_role_is_never_reborn(make: Make) -> None:
     demand("late again" in joined[0], f"the finished role did not hear what came late: {joined[0]}")
 
 
-@promise(5, "The memory of a conversation is given back, once all have finished and nothing can still arrive.")
+@promise(
+    5, "The memory of a conversation is given back, once all have finished and nothing can still arrive."
+)
 def memory_is_given_back(make: Make) -> None:
     stage = Stage(make, lifetime=1.0)
     rules = PuppetRules(

@@ -48,7 +48,9 @@ def silent_mind_is_otherwise(make: Make) -> None:
     stage.run(3)
     stage.expect("ada", "decided q pass", about="decided")
     when = stage.at("ada", "decided q pass")
-    demand(when <= 1.0 + GRACE, f"the answer for a silent mind came at {when:g}, its question's deadline was 1")
+    demand(
+        when <= 1.0 + GRACE, f"the answer for a silent mind came at {when:g}, its question's deadline was 1"
+    )
 
 
 @promise(4, "A late answer is never delivered, and binds nothing.")
@@ -71,7 +73,10 @@ def late_answer_is_never_delivered(make: Make) -> None:
 def same_name_again_voids_the_question(make: Make) -> None:
     stage = Stage(make)
     stage.agent("ada", Mind(), thinks=INF)
-    plan = {"start": (Ask("old", stage.u), After("again", 0.5 * stage.u)), "timer again": (Ask("new", 2 * stage.u),)}
+    plan = {
+        "start": (Ask("old", stage.u), After("again", 0.5 * stage.u)),
+        "timer again": (Ask("new", 2 * stage.u),),
+    }
     stage.seat("ada", plan)
     stage.run(5)
     stage.expect("ada", "decided q pass", about="decided")

@@ -33,7 +33,11 @@ def lot_is_paid_at_its_award(make: Make) -> None:
 
 @promise("accounts", "The winner of a task is paid what is settled, the rest goes back.")
 def settlement_pays_what_is_settled(make: Make) -> None:
-    _expect(_market(make, Task("job"), MakeAward(Award("job", "bob", 5.0)), Settle("job", 2.0), DONE), ada=8.0, bob=12.0)
+    _expect(
+        _market(make, Task("job"), MakeAward(Award("job", "bob", 5.0)), Settle("job", 2.0), DONE),
+        ada=8.0,
+        bob=12.0,
+    )
 
 
 @promise("accounts", "A task's price lies in escrow until it is settled.")
@@ -42,7 +46,11 @@ def task_price_lies_in_escrow(make: Make) -> None:
     stage.agent("ada", money=10.0)
     stage.agent("bob", money=10.0)
     stage.open(
-        PuppetRules({"start": (MakeAward(Award("job", "bob", 4.0)),)}), "ada", ["bob"], items=[Task("job")], finish_by=9.0
+        PuppetRules({"start": (MakeAward(Award("job", "bob", 4.0)),)}),
+        "ada",
+        ["bob"],
+        items=[Task("job")],
+        finish_by=9.0,
     )
     stage.run(3)
     found = [stage.runtime.ledger.account(name).balance for name in ("ada", "bob")]
@@ -51,12 +59,16 @@ def task_price_lies_in_escrow(make: Make) -> None:
 
 @promise("accounts", "What is not settled when the conversation ends goes back, bonds too.")
 def unsettled_money_goes_back(make: Make) -> None:
-    _expect(_market(make, Task("job"), MakeAward(Award("job", "bob", 4.0, bond=1.0)), DONE), ada=10.0, bob=10.0)
+    _expect(
+        _market(make, Task("job"), MakeAward(Award("job", "bob", 4.0, bond=1.0)), DONE), ada=10.0, bob=10.0
+    )
 
 
 @promise("accounts", "Every transfer is posted twice with the same number: money is conserved, exactly.")
 def money_is_conserved(make: Make) -> None:
-    stage = _market(make, Task("job"), MakeAward(Award("job", "bob", 0.7, bond=0.1)), Settle("job", 0.3, None, 0.1), DONE)
+    stage = _market(
+        make, Task("job"), MakeAward(Award("job", "bob", 0.7, bond=0.1)), Settle("job", 0.3, None, 0.1), DONE
+    )
     demand(stage.runtime.ledger.conserved(), "the postings do not explain the balances")
     demand(len(stage.runtime.ledger.postings) >= 4, "this shows nothing: too little was posted")
 

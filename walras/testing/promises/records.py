@@ -22,7 +22,10 @@ def records_are_recovered(make: Make) -> None:
     stage.seat("ada", plan, records=True)
     stage.crash("ada", at=1.0, down=1.0)
     stage.run(4)
-    demand(_recovered(stage) == ["recovered a b c d"], f"a b c d were durable, on_recover was told {_recovered(stage)}")
+    demand(
+        _recovered(stage) == ["recovered a b c d"],
+        f"a b c d were durable, on_recover was told {_recovered(stage)}",
+    )
 
 
 @promise("records", "A handler's records are one atomic batch: all of them or none.", "kill")
@@ -32,10 +35,18 @@ def records_are_atomic(make: Make) -> None:
     stage.seat("ada", plan, records=True)
     stage.runtime.kill(ROOM, "ada", 2, 2, stage.u)
     stage.run(5)
-    demand(_recovered(stage) in (["recovered"], ["recovered a b"]), f"half of a batch was durable: {_recovered(stage)}")
+    demand(
+        _recovered(stage) in (["recovered"], ["recovered a b"]),
+        f"half of a batch was durable: {_recovered(stage)}",
+    )
 
 
-@promise("records", "What was not durable when the machine stopped is lost, and so is what waited for it.", "crash", "slow disk")
+@promise(
+    "records",
+    "What was not durable when the machine stopped is lost, and so is what waited for it.",
+    "crash",
+    "slow disk",
+)
 def unfinished_writes_do_not_count(make: Make) -> None:
     stage = Stage(make, fsync=2.0)
     plan: Plan = {

@@ -12,29 +12,45 @@ from walras.testing.runtime import ROOM, Make, Stage, promise
 DONE = (Finish(Outcome("done")),)
 
 
-@promise("recovery", "After a crash a role is what its inputs made it: none is lost, none is there twice.", "crash")
+@promise(
+    "recovery", "After a crash a role is what its inputs made it: none is lost, none is there twice.", "crash"
+)
 def inputs_are_replayed(make: Make) -> None:
     stage = Stage(make)
     stage.seat("ada", {"start": (After("t", 0.5 * stage.u), Send("ada", Note("self")))})
-    stage.seat("bob", {"start": (Send("ada", Note("before")), After("say", 4 * stage.u)), "timer say": (Send("ada", Note("after")),)})
+    stage.seat(
+        "bob",
+        {
+            "start": (Send("ada", Note("before")), After("say", 4 * stage.u)),
+            "timer say": (Send("ada", Note("after")),),
+        },
+    )
     stage.crash("ada", at=1.0, down=1.0)
     stage.crash("ada", at=3.0, down=0.5)
     stage.run(6)
     stage.expect("ada", "start", "heard self", "heard before", "timer t", "heard after")
 
 
-@promise("recovery", "A role that never ends recovers from a copy and what came after: its whole past need not be fed again.", "crash")
+@promise(
+    "recovery",
+    "A role that never ends recovers from a copy and what came after: its whole past need not be fed again.",
+    "crash",
+)
 def endless_roles_recover(make: Make) -> None:
     stage = Stage(make)
     stage.seat("ada", {"timer late": (Send("bob", Note("on")),)})
     said = tuple(Send("ada", Note(str(n))) for n in range(150))
-    stage.seat("bob", {"start": (*said, After("more", 3 * stage.u)), "timer more": (Send("ada", Note("more")),)})
+    stage.seat(
+        "bob", {"start": (*said, After("more", 3 * stage.u)), "timer more": (Send("ada", Note("more")),)}
+    )
     stage.crash("ada", at=1.0, down=1.0)
     stage.run(5)
     stage.expect("ada", "start", *(f"heard {n}" for n in range(150)), "heard more")
 
 
-@promise("recovery", "The last input's effects are issued again: the machine may have stopped before them.", "kill")
+@promise(
+    "recovery", "The last input's effects are issued again: the machine may have stopped before them.", "kill"
+)
 def last_effects_are_issued_again(make: Make) -> None:
     stage = Stage(make)
     say = (Send("bob", Note("1")), Send("bob", Note("2")))
@@ -48,7 +64,10 @@ def last_effects_are_issued_again(make: Make) -> None:
 @promise("recovery", "The effects of earlier inputs are not issued again.", "crash")
 def earlier_effects_are_not_issued_again(make: Make) -> None:
     stage = Stage(make)
-    plan = {"start": (Send("bob", Note("1")), After("on", 0.3 * stage.u)), "timer on": (After("idle", 0.3 * stage.u),)}
+    plan = {
+        "start": (Send("bob", Note("1")), After("on", 0.3 * stage.u)),
+        "timer on": (After("idle", 0.3 * stage.u),),
+    }
     stage.seat("ada", plan)
     stage.seat("bob", {})
     stage.crash("ada", at=1.0, down=1.0)
@@ -56,7 +75,11 @@ def earlier_effects_are_not_issued_again(make: Make) -> None:
     stage.expect("bob", "start", "heard 1")
 
 
-@promise("recovery", "Nothing that happens while a replay runs makes the same handler do something else: its draws are the same.", "crash")
+@promise(
+    "recovery",
+    "Nothing that happens while a replay runs makes the same handler do something else: its draws are the same.",
+    "crash",
+)
 def draws_survive_a_replay(make: Make) -> None:
     logs = []
     for crash in (False, True):
@@ -79,7 +102,11 @@ def open_questions_are_asked_again(make: Make) -> None:
     stage.expect("ada", "start", "decided q 1")
 
 
-@promise("recovery", "A question whose deadline passes while the machine is down is answered after the restart.", "crash")
+@promise(
+    "recovery",
+    "A question whose deadline passes while the machine is down is answered after the restart.",
+    "crash",
+)
 def questions_do_not_wait_for_ever(make: Make) -> None:
     stage = Stage(make)
     stage.agent("ada", Mind(q=Offer(1.0)), thinks=1.0)
@@ -118,7 +145,9 @@ def stopped_work_stays_stopped(make: Make) -> None:
     demand(when < 4.0, f"stopped work was reported at {when:g}, as if it had been done")
 
 
-@promise("recovery", "A child's outcome that comes while the machine is down is told after the restart.", "crash")
+@promise(
+    "recovery", "A child's outcome that comes while the machine is down is told after the restart.", "crash"
+)
 def outcomes_wait_for_a_restart(make: Make) -> None:
     stage = Stage(make)
     stage.seat("ada", {"start": (OpenChild(PuppetRules(), stage.u),)})
@@ -127,7 +156,11 @@ def outcomes_wait_for_a_restart(make: Make) -> None:
     stage.expect("ada", "start", f"outcome {ROOM}/ada/1 overdue")
 
 
-@promise("recovery", "A conversation that was overdue while its opener was down is over: a restart does not revive it.", "kill")
+@promise(
+    "recovery",
+    "A conversation that was overdue while its opener was down is over: a restart does not revive it.",
+    "kill",
+)
 def overdue_is_final(make: Make) -> None:
     stage = Stage(make)
     rules = PuppetRules({
@@ -193,17 +226,26 @@ def _complaint(stage: Stage) -> str | None:
     return None
 
 
-@promise("recovery", "Killed between any two effects, a market has one outcome, awards nothing twice and conserves money.", "kill")
+@promise(
+    "recovery",
+    "Killed between any two effects, a market has one outcome, awards nothing twice and conserves money.",
+    "kill",
+)
 def award_once_after_crash_anywhere(make: Make) -> None:
     undisturbed = _market(make)
-    demand(undisturbed.runtime.outcomes == {"ada/1": "done"}, f"undisturbed, it ended as {undisturbed.runtime.outcomes}")
+    demand(
+        undisturbed.runtime.outcomes == {"ada/1": "done"},
+        f"undisturbed, it ended as {undisturbed.runtime.outcomes}",
+    )
     points = undisturbed.runtime.points()
     demand(len(points) >= 10, f"this shows nothing: only {len(points)} inputs were counted")
     for point in points:
         for effect in range(1, point.effects + 2):
             complaint = _complaint(_market(make, point, effect))
             if complaint is not None:
-                raise ContractError(f"{point.agent} was killed before effect {effect} of input {point.input}: {complaint}")
+                raise ContractError(
+                    f"{point.agent} was killed before effect {effect} of input {point.input}: {complaint}"
+                )
 
 
 @promise("recovery", "A role that replays persists nothing: no role has two owners of its durability.")

@@ -13,7 +13,13 @@ def _scene(make: Make, seed: int) -> Stage:
     u = stage.u
     stage.agent("ada", Mind(q=Offer(1.0)), costs=Takes(0.3 * u))
     plan = {
-        "start": (Draw("bob"), Send("bob", Note("hello")), Ask("q", u), Perform("job", Task("job")), After("t", u)),
+        "start": (
+            Draw("bob"),
+            Send("bob", Note("hello")),
+            Ask("q", u),
+            Perform("job", Task("job")),
+            After("t", u),
+        ),
         "timer t": (Draw("bob"), OpenChild(PuppetRules(), u)),
     }
     stage.seat("ada", plan)

@@ -64,7 +64,13 @@ def timer_after_delivery_at_equal_instant(make: Make) -> None:
 @promise(3, "A timer never fires after the role's finish.")
 def timer_never_after_finish(make: Make) -> None:
     stage = Stage(make)
-    stage.seat("ada", {"start": (SetTimer("t", stage.u), Send("ada", Note("end"))), "heard end": (Finish(Outcome("done")),)})
+    stage.seat(
+        "ada",
+        {
+            "start": (SetTimer("t", stage.u), Send("ada", Note("end"))),
+            "heard end": (Finish(Outcome("done")),),
+        },
+    )
     stage.run(3)
     stage.expect("ada", "start", "heard end")
 
@@ -106,4 +112,6 @@ def timer_can_be_called_off_in_a_pause(make: Make) -> None:
     stage.runtime.pause("ada", stage.u, 4 * stage.u)
     stage.run(10)
     stage.expect("ada", "start", "heard stop", "timer moved")
-    demand(stage.at("ada", "timer moved") >= 8.0, "a timer that was moved during a pause fired at its old time")
+    demand(
+        stage.at("ada", "timer moved") >= 8.0, "a timer that was moved during a pause fired at its old time"
+    )

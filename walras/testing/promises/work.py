@@ -27,7 +27,9 @@ def one_report_per_perform(make: Make) -> None:
     stage = Stage(make)
     stage.agent("ada", costs=Takes(0.5 * stage.u), capacity=4)
     again = (Perform("a", Task("a")),)
-    stage.seat("ada", {"start": (Perform("a", Task("a")), Perform("b", Task("b")), *again), "performed b": again})
+    stage.seat(
+        "ada", {"start": (Perform("a", Task("a")), Perform("b", Task("b")), *again), "performed b": again}
+    )
     stage.run(3)
     heard = sorted(line for line in stage.log("ada") if line.startswith("performed"))
     demand(heard == ["performed a done", "performed b done"], f"two pieces of work were reported as {heard}")
@@ -53,7 +55,10 @@ def stopped_work_is_reported(make: Make) -> None:
     stage.seat("ada", plan)
     stage.run(8)
     ended = sorted(line.rsplit(" ", 1)[0] for line in stage.log("ada") if line.startswith("performed"))
-    demand(ended == [f"performed {key}" for key in "abc"], f"three pieces of work that were stopped were reported as {ended}")
+    demand(
+        ended == [f"performed {key}" for key in "abc"],
+        f"three pieces of work that were stopped were reported as {ended}",
+    )
 
 
 @promise(8, "An agent works on as many tasks at once as it has capacity, first come first served.")
@@ -65,7 +70,9 @@ def work_waits_for_capacity(make: Make) -> None:
     stage.expect("ada", *(f"performed {key} done" for key in "abc"), about="performed")
     for k, key in enumerate("abc", 1):
         when = stage.at("ada", f"performed {key} done")
-        demand(when >= k, f"piece {k} was done at {when:g}, though each takes 1 and one is worked on at a time")
+        demand(
+            when >= k, f"piece {k} was done at {when:g}, though each takes 1 and one is worked on at a time"
+        )
 
 
 @promise(8, "A role ends after its work: an earlier `finish` is refused.")
