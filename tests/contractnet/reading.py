@@ -17,7 +17,7 @@ from contractnet import (
     RejectProposal,
 )
 from walras.results import Result
-from walras.trace_rows import Row, each_message
+from walras.trace.rows import Row, each_message
 
 ACTS = (
     AcceptProposal

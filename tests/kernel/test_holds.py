@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from walras.accounts import AccountBook, Ledger
 from walras.agents import Agent
 from walras.allocation import Award
-from walras.books import Exact
+from walras.accounts.books import Exact
 from walras.errors import LocalProtocolError
 from walras.questions import Commitment
 

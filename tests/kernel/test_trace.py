@@ -15,8 +15,8 @@ from walras.allocation import Award, Outcome, Report
 from walras.errors import WalrasError
 from walras.messages import Message
 from walras.trace import Trace, UnknownConversationError
-from walras.trace_file import from_json, to_json
-from walras.trace_rows import DETAILS, decode, encode, encode_as_is
+from walras.trace.file import from_json, to_json
+from walras.trace.rows import DETAILS, decode, encode, encode_as_is
 
 
 class Call(Message, frozen=True):

@@ -18,6 +18,7 @@ from walras.mechanism import Mechanism
 from walras.simulation.network import Constant, Network
 from walras.simulation.simulation import Simulation
 from walras.study import Conditions, InterruptedStudyError, Row, Study, compare
+from walras.study.summary import Line
 
 MECHANISMS: dict[str, Mechanism] = {"greedy": Greedy(), "random": RandomAssignment(), "bob": BobFirst()}
 
@@ -114,13 +115,13 @@ def test_means_and_differences_are_those_of_the_table(study: Study) -> None:
     """A summary holds what scipy says of the same columns, paired by seed."""
     table = study.table[study.table["scenario"] == "errands (worth=10.0)"]
     by_label = {label: group["welfare"].tolist() for label, group in table.groupby("mechanism")}
-    summary = study.summary("welfare").query("scenario == 'errands (worth=10.0)'").set_index("mechanism")
+    lines = {line.mechanism: line for line in study.lines("welfare") if line.scenario.endswith("10.0)")}
     test = stats.ttest_rel(by_label["bob"], by_label["greedy"])
 
-    assert summary.loc["bob", "mean"] == pytest.approx(math.fsum(by_label["bob"]) / 5)
-    assert summary.loc["bob", "difference_low"] == pytest.approx(test.confidence_interval(0.95).low)
-    assert test.pvalue <= summary.loc["bob", "p"] <= 4 * test.pvalue  # four differences in the whole summary
-    assert math.isnan(summary.loc["greedy", "difference"])
+    assert lines["bob"].mean == pytest.approx(math.fsum(by_label["bob"]) / 5)
+    assert lines["bob"].difference_low == pytest.approx(test.confidence_interval(0.95).low)
+    assert test.pvalue <= lines["bob"].p <= 4 * test.pvalue  # four differences in the whole summary
+    assert math.isnan(lines["greedy"].difference)
 
 
 def test_only_differences_that_chance_does_not_make_are_called_real(study: Study) -> None:
@@ -130,6 +131,7 @@ def test_only_differences_that_chance_does_not_make_are_called_real(study: Study
 
     assert found["again"] is False
     assert found["bob"] is True
+    assert study.summary("cost", reference="bob").columns.tolist() == list(Line.__struct_fields__)
     assert study.summary("cost", reference="bob")["real"].isna().tolist() == [False, False, True] * 2
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from walras.errors import WalrasError
-from walras.result_file import HEAD
+from walras.results.file import HEAD
 from walras.results import Result
-from walras.study.report import file_name
+from walras.study.page import file_name
 
 
 def prepared(folder: str | None) -> Path | None:

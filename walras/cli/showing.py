@@ -13,7 +13,7 @@ from rich.text import Text
 
 from walras.errors import WalrasError
 from walras.mechanism import Mechanism
-from walras.metrics import Metrics
+from walras.results.metrics import Metrics
 from walras.results import Result
 from walras.scenario import Scenario
 from walras.study import catalogue

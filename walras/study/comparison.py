@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from walras.errors import LocalProtocolError
-from walras.metrics import Metrics
+from walras.results.metrics import Metrics
 
 NOTE = "* best; cost, quality, latency, messages and fairness: among those that completed most"
 _TOLERANCE = 1e-9

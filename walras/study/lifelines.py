@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from walras.trace_rows import Row, type_name
-from walras.transcript import Transcript, headline
+from walras.trace.rows import Row, type_name
+from walras.trace.transcript import Transcript, headline
 
 _MESSAGES = {"message", "broadcast", "lost"}
 _NOTES = {"award", "performed", "settle", "crash", "ignored"}

@@ -4,15 +4,12 @@ import base64
 import io
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from walras.study.comparison import NOTE, Comparison
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 _DPI = 110
 
@@ -43,24 +40,28 @@ class Section(msgspec.Struct, kw_only=True):
     transcript: str = ""
 
 
+def render(title: str, sections: Sequence[Section]) -> str:
+    """The page."""
+    room = Environment(
+        loader=PackageLoader("walras.study"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return room.get_template("report.html.j2").render(title=title, sections=sections, note=NOTE)
+
+
+def picture(name: str, shows: str, draw: Callable[[], object]) -> Picture:
+    """What a function draws; it returns its axes, or those of all panels."""
+    from matplotlib import pyplot
+    from matplotlib.figure import Figure
+
+    drawn: Any = draw()
+    figure = (drawn[0] if isinstance(drawn, list) else drawn).figure
+    assert isinstance(figure, Figure), "a picture is drawn on a figure of its own"
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=_DPI)
+    pyplot.close(figure)
+    return Picture(file_name(name), shows, content.getvalue())
+
+
 def file_name(label: str) -> str:
     """A label as the name of a file or folder: letters, digits, dots and hyphens."""
     return re.sub(r"[^\w.=-]+", "-", label).strip("-.") or "unnamed"
-
-
-def render(title: str, sections: Sequence[Section]) -> str:
-    """The page."""
-    loader = PackageLoader("walras.study")
-    return Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    ).get_template("report.html.j2")
-
-
-def _picture(name: str, shows: str, draw: "Callable[[], Axes]") -> Picture:
-    from matplotlib import pyplot
-
-    figure = draw().figure
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=_DPI)
-    pyplot.close(figure)  # type: ignore[arg-type]  # a Figure, for all that our pictures are
-    return Picture(name, shows, content.getvalue())

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from walras.errors import WalrasError
-from walras.metrics import Metrics
+from walras.results.metrics import Metrics
 from walras.results import Result
 from walras.study.intervals import Work, lanes, work_of
 from walras.study.lifelines import Arrow, Fan, Note, Story, tell

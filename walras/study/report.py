@@ -1,27 +1,21 @@
 """A report: one HTML file that needs no other, for results of runs or for a study, and its pictures as PNG beside it."""
 
-import base64
-import io
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from walras.errors import WalrasError
+from walras.metrics import Metrics
 from walras.results import Result
 from walras.study import plots
-from walras.study.comparison import NOTE, YES_OR_NO, Comparison, side_by_side
+from walras.study.comparison import side_by_side
+from walras.study.page import Section, picture, render
 from walras.study.study import HEADLINE, Study
 from walras.trace_file import as_text
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 PAGE = "report.html"
-_DPI = 110
 _PANELS = {
     "Completion, efficiency, cost and quality": ("completion_rate", "efficiency", "cost", "quality"),
     "Latency, messages and fairness": ("latency_p50_s", "latency_p95_s", "messages_per_task", "jain"),
@@ -49,11 +43,11 @@ def write_report(found: Result | Iterable[Result] | Study, folder: str | Path) -
         if not results:
             raise WalrasError("there is nothing to report; expected at least one result")
         title, sections = _title(results), _of_results(results)
-    page = _template().render(title=title, sections=sections, note=NOTE)
+    page = render(title, sections)
     try:
         place.mkdir(parents=True, exist_ok=True)
-        for picture in (p for section in sections for p in (*section.pictures, *section.folded)):
-            (place / f"{picture.name}.png").write_bytes(picture.png)
+        for drawn in (p for section in sections for p in (*section.pictures, *section.folded)):
+            (place / f"{drawn.name}.png").write_bytes(drawn.png)
         (place / PAGE).write_text(page, encoding="utf-8")
     except OSError as error:
         raise WalrasError(f"{place} cannot be written: {error.strerror}; expected a folder") from None
@@ -72,12 +66,11 @@ def _title(results: Sequence[Result]) -> str:
 def _of_results(results: Sequence[Result]) -> list[Section]:
     scenarios = dict.fromkeys(result.scenario for result in results)
     groups = [[result for result in results if result.scenario == scenario] for scenario in scenarios]
-    sections = [section for group in groups for section in _side_by_side(group)]
     first: dict[tuple[str, str], Result] = {}
     for result in results:
         first.setdefault((result.scenario, result.mechanism), result)
     kept = [result for result in first.values() if result.trace.keep]
-    return [*sections, *_work(kept), *_conversation(kept), _runs(results)]
+    return [*map(_side_by_side, groups), *_work(kept), *_conversation(kept), _runs(results)]
 
 
 def _by_mechanism(results: Iterable[Result]) -> dict[str, list[Result]]:
@@ -87,39 +80,41 @@ def _by_mechanism(results: Iterable[Result]) -> dict[str, list[Result]]:
     return groups
 
 
-def _side_by_side(results: Sequence[Result]) -> list[Section]:
-    groups = _by_mechanism(results)
+def _side_by_side(results: Sequence[Result]) -> Section:
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(result.mechanism or "no mechanism", []).append(result)
     scenario = results[0].scenario or "bare run"
-    table = side_by_side({label: [result.metrics for result in found] for label, found in groups.items()})
     several = max(map(len, groups.values())) > 1
-    pictures = [
-        _picture(
-            f"{file_name(scenario)}-metrics-{k}", shows, lambda names=names: plots.bars(groups, names)[0]
-        )
-        for k, (shows, names) in enumerate(_PANELS.items(), 1)
-    ]
-    text = (
-        "Means over seeds; `walras compare` says which differences are more than chance." if several else ""
+    return Section(
+        title=f"Mechanisms on {scenario}",
+        text="Means over seeds; `walras compare` says which differences are more than chance."
+        if several
+        else "",
+        comparison=side_by_side(
+            {label: [result.metrics for result in found] for label, found in groups.items()}
+        ),
+        pictures=[
+            picture(f"{scenario}-metrics-{k}", shows, partial(plots.bars, groups, names))
+            for k, (shows, names) in enumerate(_PANELS.items(), 1)
+        ],
     )
-    return [Section(title=f"Mechanisms on {scenario}", text=text, comparison=table, pictures=pictures)]
 
 
 def _work(results: Sequence[Result]) -> list[Section]:
     pictures = [
-        _picture(
-            f"gantt-{file_name(result.mechanism)}",
+        picture(
+            f"gantt-{result.mechanism}",
             f"{result.mechanism}, seed {result.seed}",
-            lambda result=result: plots.gantt(result),
+            partial(plots.gantt, result),
         )
         for result in results
         if any(agent.busy_s > 0 for agent in result.agents)
     ]
+    if not pictures:
+        return []
     text = "A bar is a piece of work; the thin line below one leads to it from when it was handed over."
-    return (
-        [Section(title="Who worked when", text=text, pictures=pictures[:1], folded=pictures[1:])]
-        if pictures
-        else []
-    )
+    return [Section(title="Who worked when", text=text, pictures=pictures[:1], folded=pictures[1:])]
 
 
 def _conversation(results: Sequence[Result]) -> list[Section]:
@@ -129,78 +124,79 @@ def _conversation(results: Sequence[Result]) -> list[Section]:
         return []
     result = talkative[0]
     shown = next((r for r in result.records if r.done), result.records[0]).conversation
-    if not any(shown == known for known in result.trace.conversations()):
-        return []
-    picture = _picture("sequence", f"Conversation {shown}", lambda: plots.sequence(result.trace, shown))
-    title = f"One conversation: {shown} with {result.mechanism or 'no mechanism'}"
-    return [Section(title=title, pictures=[picture], transcript=str(result.trace.conversation(shown)))]
+    return [
+        Section(
+            title=f"One conversation: {shown} with {result.mechanism or 'no mechanism'}",
+            pictures=[
+                picture("sequence", f"Conversation {shown}", partial(plots.sequence, result.trace, shown))
+            ],
+            transcript=str(result.trace.conversation(shown)),
+        )
+    ]
 
 
 def _runs(results: Sequence[Result]) -> Section:
-    rows = [
-        (
-            r.mechanism,
-            str(r.seed),
-            f"{r.ended_s:.4g} s",
-            r.stopped_because,
-            r.digest,
-            as_text(_as_json(r.settings)),
-        )
-        for r in results
-    ]
     return Section(
         title="The runs",
         text="Same settings, same seed, same digest: `walras replay` shows it.",
         head=("mechanism", "seed", "ended", "because", "digest", "settings"),
-        rows=rows,
+        rows=[
+            (
+                result.mechanism,
+                str(result.seed),
+                f"{result.ended_s:.4g} s",
+                result.stopped_because,
+                result.digest,
+                as_text(msgspec.to_builtins(result.settings)) if result.settings else "",
+            )
+            for result in results
+        ],
     )
-
-
-def _as_json(value: Any) -> Any:
-    plain = msgspec.to_builtins(value)
-    return plain if plain else ""
 
 
 # ------------------------------------------------------------------------------------------------------------- studies
 
 
 def _of_study(study: Study) -> list[Section]:
-    sections = []
-    for scenario in study.scenarios:
-        rows = [row for row in study.rows if row.scenario == scenario and not row.error]
-        groups: dict[str, list[Any]] = {}
-        for row in rows:
-            groups.setdefault(row.mechanism, []).append(row.metrics)
-        if groups:
-            seeds = len({row.seed for row in rows})
-            text = f"Means over {seeds} seed{'s' if seeds > 1 else ''}."
-            sections.append(
-                Section(title=f"Mechanisms on {scenario}", text=text, comparison=side_by_side(groups))
-            )
     known = {name for row in study.rows for name in row.metrics}
     pictures = [
-        _picture(
-            file_name(metric), plots.UNITS.get(metric, metric), lambda metric=metric: study.plot(metric)[0]
-        )
+        picture(metric, plots.UNITS.get(metric, metric), partial(study.plot, metric))
         for metric in HEADLINE
         if metric in known
     ]
-    sections.append(Section(title="Means and intervals", pictures=pictures[:2], folded=pictures[2:]))
-    return [*sections, *([_differences(study)] if known else []), *_failures(study)]
+    intervals = Section(title="Means and intervals", pictures=pictures[:2], folded=pictures[2:])
+    means = [_means(study, scenario) for scenario in study.scenarios]
+    return [*filter(None, means), intervals, *([_differences(study)] if known else []), *_failures(study)]
+
+
+def _means(study: Study, scenario: str) -> Section | None:
+    groups: dict[str, list[Metrics]] = {}
+    for row in study.rows:
+        if row.scenario == scenario and not row.error:
+            groups.setdefault(row.mechanism, []).append(row.metrics)
+    if not groups:
+        return None
+    seeds = max(map(len, groups.values()))
+    text = f"Means over {seeds} seed{'s' if seeds > 1 else ''}."
+    return Section(title=f"Mechanisms on {scenario}", text=text, comparison=side_by_side(groups))
 
 
 def _differences(study: Study) -> Section:
-    table = study.summary()
     reference = study.mechanisms[0]
-    found = table[table["mechanism"] != reference]
     rows = [
         (
-            line.scenario, line.metric, line.mechanism, str(line.n), _interval(line.mean, line.low, line.high),
-            _interval(line.difference, line.difference_low, line.difference_high), f"{line.p:.2g}",
-            YES_OR_NO[str(line.real)],
+            line.scenario,
+            line.metric,
+            line.mechanism,
+            str(line.n),
+            _interval(line.mean, line.low, line.high),
+            _interval(line.difference, line.difference_low, line.difference_high),
+            f"{line.p:.2g}",
+            "-" if line.real is None else "yes" if line.real else "no",
         )
-        for line in found.itertuples()
-    ]  # fmt: skip
+        for line in study.lines()
+        if line.mechanism != reference
+    ]
     return Section(
         title=f"Differences to {reference}",
         text="Paired by seed, 95 % intervals of Student's t; p is adjusted by Holm's method for all differences here "

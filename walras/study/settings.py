@@ -187,7 +187,8 @@ def _explained(
     missing = re.search(r"missing required field `(\w+)`", text)
     if missing:
         path = (*path, missing[1])
-    value, type_ = given, wanted
+    value: Any = given
+    type_: Any = wanted
     for step in path:
         type_ = _into(_branch(type_, value), step)
         value = _at(value, step)

@@ -10,7 +10,7 @@ import msgspec
 from walras.errors import WalrasError
 from walras.study import catalogue
 from walras.study.summary import Line, counts_a_type, draw, summarise
-from walras.trace_file import from_json, to_json
+from walras.trace.file import from_json, to_json
 
 if TYPE_CHECKING:
     import pandas

@@ -46,9 +46,7 @@ def summarise(study: "Study", metrics: Sequence[str], reference: str, level: flo
     ]
 
 
-def _line(
-    study: "Study", scenario: str, metric: str, mechanism: str, reference: str, level: float
-) -> Line:
+def _line(study: "Study", scenario: str, metric: str, mechanism: str, reference: str, level: float) -> Line:
     ours, theirs = (values(study, scenario, name, metric) for name in (mechanism, reference))
     mean = mean_interval(list(ours.values()), level)
     both = [seed for seed in ours if seed in theirs]

@@ -7,8 +7,10 @@ role saw; both are state, so they survive whatever the state of a role survives.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, ClassVar
+
+from msgspec import field
 
 from walras.allocation import Outcome, Report
 from walras.effects import (
@@ -219,7 +221,7 @@ VERBS: dict[type, Callable[[Any, Any], object]] = {
 
 # --------------------------------------------------------------------------------------------------- the puppet
 
-Plan = dict[str, tuple[Effect, ...]]
+Plan = Mapping[str, tuple[Effect, ...]]
 
 _thread = threading.local()
 
@@ -227,11 +229,11 @@ _thread = threading.local()
 class Puppet(Protocol):
     """Follows its plan: ``{"start": (...), "heard hello": (...), "timer t": (...)}``, and logs every input."""
 
-    plan: Plan = {}
-    log: list[tuple[str, float]] = []
-    senders: list[AgentId] = []
-    children: list[ConversationId] = []
-    nested: list[str] = []
+    plan: Plan = field(default_factory=dict)
+    log: list[tuple[str, float]] = field(default_factory=list)
+    senders: list[AgentId] = field(default_factory=list)
+    children: list[ConversationId] = field(default_factory=list)
+    nested: list[str] = field(default_factory=list)
 
     def take(self, key: str, detail: str = "") -> None:
         """An input: log it, and do what the plan says, by the whole line or by its first words.
@@ -304,9 +306,9 @@ class PuppetRules(Mechanism, frozen=True):
 
     protocol: ClassVar[str] = "x-puppets"
 
-    opening: Plan = {}
-    joining: Plan = {}
-    made: list[Puppet] = []
+    opening: Plan = field(default_factory=dict)
+    joining: Plan = field(default_factory=dict)
+    made: list[Puppet] = field(default_factory=list)
 
     def opener(self, me: AgentId, items: tuple[Item, ...], participants: tuple[AgentId, ...]) -> Protocol:
         return self._make(self.opening)

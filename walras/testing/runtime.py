@@ -137,10 +137,11 @@ class Promise(typing.NamedTuple):
 CHECKS: dict[str, Promise] = {}
 
 
-def promise(number: int | str, says: str, *needs: str) -> Callable[[Check], Check]:
-    """Enter a check into the suite, under its own name."""
+def promise(number: int | str, *needs: str) -> Callable[[Check], Check]:
+    """Enter a check into the suite, under its own name; its docstring's first line says what it demands."""
 
     def enter(check: Check) -> Check:
+        says = (check.__doc__ or "").partition("\n")[0]
         CHECKS[check.__name__] = Promise(str(number), says, frozenset(needs), check)
         return check
 

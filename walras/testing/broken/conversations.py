@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from walras.accounts import Ledger
+from walras.accounts.books import AccountBook
 from walras.allocation import Outcome
-from walras.books import AccountBook
 from walras.errors import LocalProtocolError
-from walras.simulation import book, world as world_module
+from walras.simulation import book
+from walras.simulation import world as world_module
 from walras.simulation.book import Conversation
 from walras.simulation.hosts import Worker
 from walras.simulation.port import Port

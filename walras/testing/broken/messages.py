@@ -6,7 +6,8 @@ from heapq import heappush
 from typing import Any
 
 from walras.protocol import HandlerTable
-from walras.simulation import book, port as port_module
+from walras.simulation import book
+from walras.simulation import port as port_module
 from walras.simulation.disk import Disk
 from walras.simulation.guarded import GuardedWorld
 from walras.simulation.guarded_port import GuardedPort

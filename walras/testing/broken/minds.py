@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from walras.books import AccountBook
+from walras.accounts.books import AccountBook
 from walras.questions import Question
 from walras.simulation.guarded_port import GuardedPort
 from walras.simulation.hosts import Mind as Pondering

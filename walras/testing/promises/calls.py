@@ -10,9 +10,12 @@ from walras.testing.runtime import ROOM, Make, Stage, promise
 OTHER = "test/2"
 
 
-@promise(1, "No handler is entered from inside a verb, nor while another handler of the agent runs.")
+@promise(1)
 def one_call_at_a_time(make: Make) -> None:
-    """A handler calls every verb that comes back at once; none may come back before it has ended."""
+    """No handler is entered from inside a verb, nor while another handler of the agent runs.
+
+    A handler calls every verb that comes back at once; none may come back before it has ended.
+    """
     stage = Stage(make)
     stage.agent("ada", Mind(now=Offer(1.0)), costs={"job": 0.0})
     child = PuppetRules({"start": (Finish(Outcome("done")),)})

@@ -10,8 +10,9 @@ from walras.testing.runtime import GRACE, ROOM, Make, Stage, promise
 DONE = (Finish(Outcome("done")),)
 
 
-@promise(8, "Every open gets exactly one outcome: that with which the child's opener finished.")
+@promise(8)
 def one_outcome_per_open(make: Make) -> None:
+    """Every open gets exactly one outcome: that with which the child's opener finished."""
     stage = Stage(make)
     quick = PuppetRules({"start": DONE})
     slow = PuppetRules({"start": (After("end", stage.u),), "timer end": (Finish(Outcome("failed")),)})
@@ -20,8 +21,9 @@ def one_outcome_per_open(make: Make) -> None:
     stage.expect("ada", "start", f"outcome {ROOM}/ada/1 done", f"outcome {ROOM}/ada/2 failed")
 
 
-@promise(8, "A child that does not end is overdue at its `finish_by`.")
+@promise(8)
 def overdue(make: Make) -> None:
+    """A child that does not end is overdue at its `finish_by`."""
     stage = Stage(make)
     stage.seat("ada", {"start": (OpenChild(PuppetRules(), 2 * stage.u),)})
     stage.run(6)
@@ -31,8 +33,9 @@ def overdue(make: Make) -> None:
     demand(2.0 - 1e-9 <= took <= 2.0 + GRACE, f"a child with 2 to live was overdue after {took:g}")
 
 
-@promise(8, "A conversation that the world opens is overdue at its `finish_by`, too.")
+@promise(8)
 def top_level_overdue(make: Make) -> None:
+    """A conversation that the world opens is overdue at its `finish_by`, too."""
     stage = Stage(make)
     stage.agent("ada")
     stage.open(PuppetRules(), "ada", finish_by=2.0)
@@ -40,8 +43,9 @@ def top_level_overdue(make: Make) -> None:
     demand(stage.runtime.outcomes.get("ada/1") == "overdue", f"it ended as {stage.runtime.outcomes}")
 
 
-@promise(8, "`cancel` calls the child's `on_cancel`, and its outcome still comes, once.")
+@promise(8)
 def cancel_reaches_the_child(make: Make) -> None:
+    """`cancel` calls the child's `on_cancel`, and its outcome still comes, once."""
     stage = Stage(make)
     rules = PuppetRules()
     stage.seat(
@@ -56,8 +60,9 @@ def cancel_reaches_the_child(make: Make) -> None:
     )
 
 
-@promise(8, "An opener that is overdue takes its children with it: they are cancelled.")
+@promise(8)
 def overdue_cancels_children(make: Make) -> None:
+    """An opener that is overdue takes its children with it: they are cancelled."""
     stage = Stage(make)
     inner = PuppetRules()
     outer = PuppetRules({"start": (OpenChild(inner, 9 * stage.u),)})
@@ -66,8 +71,9 @@ def overdue_cancels_children(make: Make) -> None:
     demand("cancelled" in [line for line, _ in inner.made[0].log], "a child outlived its overdue opener")
 
 
-@promise(8, "A child's id is its parent's id plus /initiator/k, k counting that role's own opens.")
+@promise(8)
 def child_ids_are_deterministic(make: Make) -> None:
+    """A child's id is its parent's id plus /initiator/k, k counting that role's own opens."""
     stage = Stage(make)
     inner = PuppetRules({"start": DONE})
     outer = PuppetRules({"start": (OpenChild(inner, stage.u),), "outcome": DONE})
@@ -83,8 +89,9 @@ def child_ids_are_deterministic(make: Make) -> None:
     )
 
 
-@promise(8, "A role ends after its children: an earlier `finish` is refused.")
+@promise(8)
 def finish_waits_for_children(make: Make) -> None:
+    """A role ends after its children: an earlier `finish` is refused."""
     stage = Stage(make)
     plan = {"start": (OpenChild(PuppetRules(), stage.u), *DONE), "outcome": DONE}
     stage.seat("ada", plan)
@@ -92,16 +99,18 @@ def finish_waits_for_children(make: Make) -> None:
     stage.expect("ada", "start", "refused Finish", f"outcome {ROOM}/ada/1 overdue")
 
 
-@promise(8, "A role finishes once; a second `finish` is refused.")
+@promise(8)
 def second_finish_is_refused(make: Make) -> None:
+    """A role finishes once; a second `finish` is refused."""
     stage = Stage(make)
     stage.seat("ada", {"start": (*DONE, *DONE)})
     stage.run(1)
     stage.expect("ada", "start", "refused Finish")
 
 
-@promise(8, "After `finish` a role may talk, but neither bind nor wait for anything.")
+@promise(8)
 def nothing_binds_after_finish(make: Make) -> None:
+    """After `finish` a role may talk, but neither bind nor wait for anything."""
     stage = Stage(make)
     stage.agent("bob")
     line = Award("lot", "bob", 1.0)
@@ -116,8 +125,9 @@ def nothing_binds_after_finish(make: Make) -> None:
     demand([line for line, _ in rules.made[1].log] == ["start", "heard bye"], "its last message was lost")
 
 
-@promise(8, "Roles that still wait after `finish_by` are ended, when nothing can reach them any more.")
+@promise(8)
 def waiting_roles_are_expired(make: Make) -> None:
+    """Roles that still wait after `finish_by` are ended, when nothing can reach them any more."""
     stage = Stage(make, lifetime=1.0)
     rules = PuppetRules({"start": (Send("bob", Note("come")),), "timer never": ()})
     stage.agent("ada")
@@ -128,10 +138,9 @@ def waiting_roles_are_expired(make: Make) -> None:
     demand(not left, f"long after the end these roles still wait: {left}")
 
 
-@promise(
-    8, "Who joins a conversation after its end is ended, too, when nothing can reach it any more.", "delay"
-)
+@promise(8, "delay")
 def latecomers_are_expired(make: Make) -> None:
+    """Who joins a conversation after its end is ended, too, when nothing can reach it any more."""
     stage = Stage(make, latency=2.0, lifetime=4.0)
     rules = PuppetRules({"start": (Send("bob", Note("come")), *DONE)})
     stage.agent("ada")

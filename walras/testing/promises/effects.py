@@ -6,8 +6,9 @@ from walras.testing.puppets import After, Ask, Mind, Note, Offer
 from walras.testing.runtime import GRACE, Make, Stage, promise
 
 
-@promise(2, "Effects take place in the order of the calls, within a handler and across handlers.")
+@promise(2)
 def effects_in_order(make: Make) -> None:
+    """Effects take place in the order of the calls, within a handler and across handlers."""
     stage = Stage(make)
     stage.seat("ada", {
         "start": (Send("bob", Note("1")), Broadcast(("bob",), Note("2")), Send("bob", Note("3")), After("on", 0.0)),
@@ -18,10 +19,9 @@ def effects_in_order(make: Make) -> None:
     stage.expect("bob", *(f"heard {n}" for n in range(1, 6)), about="heard")
 
 
-@promise(
-    2, "After persist, every outward effect of the handler waits until the write is durable.", "slow disk"
-)
+@promise(2, "slow disk")
 def effects_wait_for_persist(make: Make) -> None:
+    """After persist, every outward effect of the handler waits until the write is durable."""
     stage = Stage(make, fsync=1.0)
     stage.seat(
         "ada",
@@ -36,8 +36,9 @@ def effects_wait_for_persist(make: Make) -> None:
         )
 
 
-@promise(2, "After persist, every outward effect of later handlers waits, too.", "slow disk")
+@promise(2, "slow disk")
 def effects_of_later_handlers_wait(make: Make) -> None:
+    """After persist, every outward effect of later handlers waits, too."""
     stage = Stage(make, fsync=1.0)
     plan = {
         "start": (Persist(Note("r")), After("soon", 0.2 * stage.u)),
@@ -50,12 +51,9 @@ def effects_of_later_handlers_wait(make: Make) -> None:
     demand(came >= 1.0, f"a later handler's message came at {came:g}, the write took until 1")
 
 
-@promise(
-    2,
-    "What was done before persist leaves at once: the order of the calls is the durability rule.",
-    "slow disk",
-)
+@promise(2, "slow disk")
 def effects_before_persist_leave(make: Make) -> None:
+    """What was done before persist leaves at once: the order of the calls is the durability rule."""
     stage = Stage(make, fsync=2.0)
     stage.seat("ada", {"start": (Send("bob", Note("before")), Persist(Note("r")))}, records=True)
     stage.seat("bob", {})
@@ -66,8 +64,9 @@ def effects_before_persist_leave(make: Make) -> None:
     )
 
 
-@promise(2, "Timers do not wait for writes.", "slow disk")
+@promise(2, "slow disk")
 def timers_do_not_wait(make: Make) -> None:
+    """Timers do not wait for writes."""
     stage = Stage(make, fsync=2.0)
     stage.seat("ada", {"start": (Persist(Note("r")), After("soon", 0.5 * stage.u))}, records=True)
     stage.run(4)
@@ -75,15 +74,15 @@ def timers_do_not_wait(make: Make) -> None:
     demand(fired < 2.0 - GRACE, f"a timer for 0.5 fired at {fired:g}: it waited for a write")
 
 
-@promise(2, "Withdrawals do not wait for writes.", "slow disk")
+@promise(2, "slow disk")
 def withdrawals_do_not_wait(make: Make) -> None:
+    """Withdrawals do not wait for writes."""
     stage = Stage(make, fsync=2.0)
     stage.agent("ada", Mind(slow=Offer(1.0)), thinks=1.0)
     plan = {
-        "start": (Ask("slow", 5 * stage.u), Persist(Note("r")), Withdraw("q")),
+        "start": (Ask("slow", 5 * stage.u), Persist(Note("r")), Withdraw("q"), After("soon", 0.2 * stage.u)),
         "timer soon": (Ask("slow", 5 * stage.u, "p"), Withdraw("p")),
     }
-    plan["start"] = (*plan["start"], After("soon", 0.2 * stage.u))
     stage.seat("ada", plan, records=True)
     stage.run(8)
     answers = [line for line in stage.log("ada") if line.startswith("decided")]

@@ -6,8 +6,9 @@ from walras.testing.puppets import After, Ask, Look, Mind, Note, Offer, Skip
 from walras.testing.runtime import Make, Stage, promise
 
 
-@promise(4, "An answer that cannot be held is replaced by `otherwise`, and holds nothing.")
+@promise(4)
 def unfunded_answer_is_otherwise(make: Make) -> None:
+    """An answer that cannot be held is replaced by `otherwise`, and holds nothing."""
     stage = Stage(make)
     mind = Mind(much=Offer(7.0), more=Offer(7.0), rest=Offer(3.0))
     stage.agent("ada", mind, money=10.0)
@@ -24,8 +25,9 @@ def unfunded_answer_is_otherwise(make: Make) -> None:
     stage.expect("ada", "free 0", about="free")
 
 
-@promise(4, "Slots are held as money is.")
+@promise(4)
 def slots_are_held(make: Make) -> None:
+    """Slots are held as money is."""
     stage = Stage(make)
     stage.agent("ada", Mind(one=Offer(1.0, slots=1), two=Offer(1.0, slots=2)), capacity=2)
     plan = {
@@ -38,8 +40,9 @@ def slots_are_held(make: Make) -> None:
     stage.expect("ada", "decided a 1", "decided b pass", "decided c 1", about="decided")
 
 
-@promise(4, "An answer that would bind a nonsensical amount is replaced by `otherwise`.")
+@promise(4)
 def nonsensical_commitment_is_otherwise(make: Make) -> None:
+    """An answer that would bind a nonsensical amount is replaced by `otherwise`."""
     stage = Stage(make)
     mind = Mind(nan=Offer(float("nan")), less=Offer(-5.0), all=Offer(float("inf")))
     stage.agent("ada", mind, money=10.0)
@@ -53,8 +56,9 @@ def nonsensical_commitment_is_otherwise(make: Make) -> None:
     stage.expect("ada", "free 10", about="free")
 
 
-@promise(4, "What an answer binds is held before the answer is delivered.")
+@promise(4)
 def answer_is_held_before_delivery(make: Make) -> None:
+    """What an answer binds is held before the answer is delivered."""
     stage = Stage(make)
     mind = Mind(q=Offer(4.0))
     stage.agent("ada", mind, money=10.0)
@@ -63,8 +67,9 @@ def answer_is_held_before_delivery(make: Make) -> None:
     stage.expect("ada", "free 6", about="free")
 
 
-@promise(4, "An answer that binds nothing does not free what an earlier one holds.")
+@promise(4)
 def pass_does_not_free_a_hold(make: Make) -> None:
+    """An answer that binds nothing does not free what an earlier one holds."""
     stage = Stage(make)
     mind = Mind(bid=Offer(4.0), no=Skip())
     stage.agent("ada", mind, money=10.0)
@@ -78,8 +83,9 @@ def pass_does_not_free_a_hold(make: Make) -> None:
     stage.expect("ada", "free 6", about="free")
 
 
-@promise(4, "Answers only raise a hold.")
+@promise(4)
 def answers_only_raise_a_hold(make: Make) -> None:
+    """Answers only raise a hold."""
     stage = Stage(make)
     mind = Mind(five=Offer(5.0), three=Offer(3.0), seven=Offer(7.0))
     stage.agent("ada", mind, money=10.0)
@@ -95,8 +101,9 @@ def answers_only_raise_a_hold(make: Make) -> None:
     stage.expect("ada", "free 5", "free 5", "free 3", about="free")
 
 
-@promise(4, "`withdraw` ends the hold of this name, and no other.")
+@promise(4)
 def withdraw_ends_the_hold(make: Make) -> None:
+    """`withdraw` ends the hold of this name, and no other."""
     stage = Stage(make)
     mind = Mind(a=Offer(4.0), b=Offer(1.0))
     stage.agent("ada", mind, money=10.0)
@@ -111,8 +118,9 @@ def withdraw_ends_the_hold(make: Make) -> None:
     stage.expect("ada", "free 5", "free 9", about="free")
 
 
-@promise(4, "After its `until` a hold counts as free without anybody having to say so.")
+@promise(4)
 def hold_ends_at_its_until(make: Make) -> None:
+    """After its `until` a hold counts as free without anybody having to say so."""
     stage = Stage(make)
     mind = Mind(q=Offer(4.0, until=stage.u))
     stage.agent("ada", mind, money=10.0)
@@ -126,8 +134,9 @@ def hold_ends_at_its_until(make: Make) -> None:
     stage.expect("ada", "free 6", "free 10", about="free")
 
 
-@promise(4, "`finish` releases the role's holds, and only the role's.")
+@promise(4)
 def finish_releases_holds(make: Make) -> None:
+    """`finish` releases the role's holds, and only the role's."""
     stage = Stage(make)
     mind = Mind(a=Offer(4.0), b=Offer(1.0))
     stage.agent("ada", mind, money=10.0)

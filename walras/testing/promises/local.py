@@ -9,8 +9,9 @@ from walras.testing.runtime import ROOM, Make, Stage, promise
 OTHER = "test/2"
 
 
-@promise(6, "Tells arrive once and in order, at our own agent's role in that conversation and nowhere else.")
+@promise(6)
 def tell_is_local_and_ordered(make: Make) -> None:
+    """Tells arrive once and in order, at our own agent's role in that conversation and nowhere else."""
     stage = Stage(make)
     stage.seat("ada", {"start": tuple(Tell(OTHER, Note(str(n))) for n in range(5))})
     stage.seat("ada", {}, OTHER)
@@ -20,8 +21,9 @@ def tell_is_local_and_ordered(make: Make) -> None:
     stage.expect("bob", "start", room=OTHER)
 
 
-@promise(6, "Tells are not lost where messages are.", "lose")
+@promise(6, "lose")
 def tell_is_never_lost(make: Make) -> None:
+    """Tells are not lost where messages are."""
     stage = Stage(make, loss=1.0)
     stage.seat("ada", {"start": (Tell(OTHER, Note("aside")), Send("bob", Note("lost")))})
     stage.seat("ada", {}, OTHER)
@@ -31,8 +33,9 @@ def tell_is_never_lost(make: Make) -> None:
     stage.expect("bob", "start")
 
 
-@promise(6, "Messages to oneself arrive in order, and are not lost where messages are.", "lose")
+@promise(6, "lose")
 def self_message_is_never_lost(make: Make) -> None:
+    """Messages to oneself arrive in order, and are not lost where messages are."""
     stage = Stage(make, loss=1.0)
     stage.seat(
         "ada",
@@ -43,8 +46,9 @@ def self_message_is_never_lost(make: Make) -> None:
     stage.expect("ada", "start", "heard 1", "heard 2", "heard 3")
 
 
-@promise(6, "Messages to oneself are not doubled where messages are.", "double")
+@promise(6, "double")
 def self_message_is_never_doubled(make: Make) -> None:
+    """Messages to oneself are not doubled where messages are."""
     stage = Stage(make, duplication=1.0)
     stage.seat("ada", {"start": (Send("ada", Note("self")), Send("bob", Note("other")))})
     stage.seat("bob", {})
@@ -68,15 +72,17 @@ def _killed_after(make: Make, effects: tuple[Effect, ...]) -> Stage:
     return stage
 
 
-@promise(6, "What was local and under way when the machine stopped is heard after the restart.", "kill")
+@promise(6, "kill")
 def local_messages_survive_a_crash(make: Make) -> None:
+    """What was local and under way when the machine stopped is heard after the restart."""
     stage = _killed_after(make, (Tell(OTHER, Note("aside")), Send("ada", Note("self"))))
     demand("heard self" in stage.log("ada"), "a message to oneself was lost in a crash")
     demand("told aside" in stage.log("ada", OTHER), "a tell between roles that replay was lost in a crash")
 
 
-@promise(6, "What was local and under way when the machine stopped is not heard twice.", "kill")
+@promise(6, "kill")
 def local_messages_are_not_doubled_by_a_crash(make: Make) -> None:
+    """What was local and under way when the machine stopped is not heard twice."""
     stage = _killed_after(
         make, (Tell(OTHER, Note("aside")), Send("ada", Note("self")), Broadcast(("ada",), Note("all")))
     )
@@ -85,8 +91,9 @@ def local_messages_are_not_doubled_by_a_crash(make: Make) -> None:
     demand(not doubled, f"heard twice after a crash: {sorted(doubled)}")
 
 
-@promise(6, "A tell to a records role dies with the agent, as its memory does.", "kill")
+@promise(6, "kill")
 def tell_to_a_records_role_dies_with_it(make: Make) -> None:
+    """A tell to a records role dies with the agent, as its memory does."""
     stage = Stage(make)
     stage.seat("bob", {})
     stage.seat(
@@ -101,8 +108,9 @@ def tell_to_a_records_role_dies_with_it(make: Make) -> None:
     stage.expect("bob", "start", "heard recovered", room=OTHER)
 
 
-@promise(6, "A tell from a records role does not outlive its agent's crash.", "kill")
+@promise(6, "kill")
 def tell_from_a_records_role_dies_with_it(make: Make) -> None:
+    """A tell from a records role does not outlive its agent's crash."""
     stage = Stage(make)
     stage.seat("ada", {}, OTHER)
     plan = {
@@ -116,12 +124,9 @@ def tell_from_a_records_role_dies_with_it(make: Make) -> None:
     stage.expect("ada", "start", room=OTHER)
 
 
-@promise(
-    6,
-    "Local messages wait for the writes before them, and so tell a role that they are durable.",
-    "slow disk",
-)
+@promise(6, "slow disk")
 def local_messages_wait_for_writes(make: Make) -> None:
+    """Local messages wait for the writes before them, and so tell a role that they are durable."""
     stage = Stage(make, fsync=1.0)
     stage.seat("ada", {"start": (Persist(Note("r")), Tell(OTHER, Note("aside")))}, records=True)
     stage.seat("ada", {"told aside": (Finish(Outcome("done")),)}, OTHER)

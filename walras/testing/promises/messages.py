@@ -9,8 +9,9 @@ from walras.testing.runtime import Make, Stage, promise
 END = (Finish(Outcome("done")),)
 
 
-@promise(5, "The sender's name is true.")
+@promise(5)
 def true_names(make: Make) -> None:
+    """The sender's name is true."""
     stage = Stage(make)
     stage.seat("ada", {})
     stage.seat("bob", {"start": (Send("ada", Note("from bob")),)})
@@ -24,8 +25,9 @@ def true_names(make: Make) -> None:
     )
 
 
-@promise(5, "Every signature is verified before delivery, however deep; true ones pass.")
+@promise(5)
 def quoted_signatures_verified(make: Make) -> None:
+    """Every signature is verified before delivery, however deep; true ones pass."""
     stage = Stage(make)
     stage.seat("ada", {})
     stage.seat("bob", {
@@ -43,8 +45,9 @@ def quoted_signatures_verified(make: Make) -> None:
     )
 
 
-@promise(5, "Signatures are verified for roles that have finished, too.")
+@promise(5)
 def signatures_verified_for_late_messages(make: Make) -> None:
+    """Signatures are verified for roles that have finished, too."""
     stage = Stage(make)
     stage.seat("ada", {"start": END})
     say = (Testify("ada", "true"), Testify("ada", "false", by="cyd"))
@@ -54,8 +57,9 @@ def signatures_verified_for_late_messages(make: Make) -> None:
     stage.expect("ada", "start", "late true")
 
 
-@promise(5, "A finished role lingers: what comes late it hears in `on_late`, and may still answer.")
+@promise(5)
 def late_messages_are_heard_in_on_late(make: Make) -> None:
+    """A finished role lingers: what comes late it hears in `on_late`, and may still answer."""
     stage = Stage(make, latency=0.1)
     stage.seat("ada", {"start": END, "late hello": (Send("bob", Note("gone")),)})
     stage.seat("bob", {"start": (Send("ada", Note("hello")),)})
@@ -64,8 +68,9 @@ def late_messages_are_heard_in_on_late(make: Make) -> None:
     stage.expect("bob", "start", "heard gone")
 
 
-@promise(5, "A finished role is never reborn.")
+@promise(5)
 def finished_role_is_never_reborn(make: Make) -> None:
+    """A finished role is never reborn."""
     stage = Stage(make)
     rules = PuppetRules(
         opening={
@@ -84,10 +89,9 @@ def finished_role_is_never_reborn(make: Make) -> None:
     demand("late again" in joined[0], f"the finished role did not hear what came late: {joined[0]}")
 
 
-@promise(
-    5, "The memory of a conversation is given back, once all have finished and nothing can still arrive."
-)
+@promise(5)
 def memory_is_given_back(make: Make) -> None:
+    """The memory of a conversation is given back, once all have finished and nothing can still arrive."""
     stage = Stage(make, lifetime=1.0)
     rules = PuppetRules(
         opening={"start": (Send("bob", Note("come")), After("end", stage.u)), "timer end": END},
@@ -101,8 +105,9 @@ def memory_is_given_back(make: Make) -> None:
     demand(not left, "a conversation that has ended still takes memory")
 
 
-@promise(5, "A message that is older than its lifetime is dropped on arrival.", "delay")
+@promise(5, "delay")
 def old_messages_are_dropped(make: Make) -> None:
+    """A message that is older than its lifetime is dropped on arrival."""
     stage = Stage(make, latency=3.0, lifetime=1.0)
     stage.seat("ada", {})
     stage.seat("bob", {"start": (Send("ada", Note("old")),)})
@@ -110,8 +115,9 @@ def old_messages_are_dropped(make: Make) -> None:
     stage.expect("ada", "start")
 
 
-@promise(5, "One role per agent and conversation, however many messages invite it.")
+@promise(5)
 def one_role_per_agent_and_conversation(make: Make) -> None:
+    """One role per agent and conversation, however many messages invite it."""
     stage = Stage(make)
     rules = PuppetRules(
         opening={
@@ -127,8 +133,9 @@ def one_role_per_agent_and_conversation(make: Make) -> None:
     demand(logs == [["heard 1", "heard 2", "start"]], f"two messages to one newcomer made the roles {logs}")
 
 
-@promise(5, "Doubled messages arrive at the same role.", "double")
+@promise(5, "double")
 def doubles_reach_the_same_role(make: Make) -> None:
+    """Doubled messages arrive at the same role."""
     stage = Stage(make, duplication=1.0)
     rules = PuppetRules(
         opening={"start": (Send("bob", Note("come")), After("end", stage.u)), "timer end": END}

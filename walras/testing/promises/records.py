@@ -12,8 +12,9 @@ def _recovered(stage: Stage) -> list[str]:
     return [line for line in stage.log("ada") if line.startswith("recovered")]
 
 
-@promise("records", "After a restart `on_recover` gets what was durable, all of it, in order.", "crash")
+@promise("records", "crash")
 def records_are_recovered(make: Make) -> None:
+    """After a restart `on_recover` gets what was durable, all of it, in order."""
     stage = Stage(make)
     plan: Plan = {
         "start": (Persist(Note("a")), Persist(Note("b")), After("more", 0.3 * stage.u)),
@@ -28,8 +29,9 @@ def records_are_recovered(make: Make) -> None:
     )
 
 
-@promise("records", "A handler's records are one atomic batch: all of them or none.", "kill")
+@promise("records", "kill")
 def records_are_atomic(make: Make) -> None:
+    """A handler's records are one atomic batch: all of them or none."""
     stage = Stage(make)
     plan: Plan = {"start": (After("go", stage.u),), "timer go": (Persist(Note("a")), Persist(Note("b")))}
     stage.seat("ada", plan, records=True)
@@ -41,13 +43,9 @@ def records_are_atomic(make: Make) -> None:
     )
 
 
-@promise(
-    "records",
-    "What was not durable when the machine stopped is lost, and so is what waited for it.",
-    "crash",
-    "slow disk",
-)
+@promise("records", "crash", "slow disk")
 def unfinished_writes_do_not_count(make: Make) -> None:
+    """What was not durable when the machine stopped is lost, and so is what waited for it."""
     stage = Stage(make, fsync=2.0)
     plan: Plan = {
         "start": (After("t", 0.1 * stage.u), Persist(Note("a")), Broadcast(("bob",), Note("durable"))),
@@ -60,8 +58,9 @@ def unfinished_writes_do_not_count(make: Make) -> None:
     demand(heard <= known, "a message that had to wait for a write left, but the write was lost")
 
 
-@promise("records", "A checkpoint replaces everything before it, once it is durable.", "crash")
+@promise("records", "crash")
 def checkpoint_replaces_records(make: Make) -> None:
+    """A checkpoint replaces everything before it, once it is durable."""
     stage = Stage(make)
     plan: Plan = {
         "start": (Persist(Note("a")), After("check", 0.3 * stage.u)),
@@ -74,8 +73,9 @@ def checkpoint_replaces_records(make: Make) -> None:
     demand(_recovered(stage) == ["recovered all b"], f"on_recover was told {_recovered(stage)}, not all b")
 
 
-@promise("records", "`on_recover` comes in place of `on_start`, even if nothing was durable.", "crash")
+@promise("records", "crash")
 def on_recover_replaces_on_start(make: Make) -> None:
+    """`on_recover` comes in place of `on_start`, even if nothing was durable."""
     stage = Stage(make)
     stage.seat("ada", {"start": (Send("bob", Note("started")),)}, records=True)
     stage.seat("bob", {})
@@ -85,8 +85,9 @@ def on_recover_replaces_on_start(make: Make) -> None:
     demand(stage.log("ada")[0] == "recovered", f"a new life began with {stage.log('ada')}")
 
 
-@promise("records", "Each life has an incarnation of its own, counted from 0.", "crash")
+@promise("records", "crash")
 def incarnation_counts_lives(make: Make) -> None:
+    """Each life has an incarnation of its own, counted from 0."""
     stage = Stage(make)
     stage.seat("ada", {f"life {n}": (Send("bob", Note(str(n))),) for n in (1, 2)}, records=True)
     stage.seat("bob", {})
@@ -96,8 +97,9 @@ def incarnation_counts_lives(make: Make) -> None:
     stage.expect("bob", "start", "heard 1", "heard 2")
 
 
-@promise("records", "Timers, questions and work die with a records role.", "crash")
+@promise("records", "crash")
 def amnesia_is_complete(make: Make) -> None:
+    """Timers, questions and work die with a records role."""
     stage = Stage(make)
     stage.agent("ada", Mind(q=Offer(4.0)), thinks=1.5, money=10.0, costs=Takes(1.5 * stage.u))
     start = (After("now", 0.0), After("t", 1.5 * stage.u), Ask("q", 9 * stage.u), Perform("job", Task("job")))

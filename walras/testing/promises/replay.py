@@ -12,10 +12,9 @@ from walras.testing.runtime import ROOM, Make, Stage, promise
 DONE = (Finish(Outcome("done")),)
 
 
-@promise(
-    "recovery", "After a crash a role is what its inputs made it: none is lost, none is there twice.", "crash"
-)
+@promise("recovery", "crash")
 def inputs_are_replayed(make: Make) -> None:
+    """After a crash a role is what its inputs made it: none is lost, none is there twice."""
     stage = Stage(make)
     stage.seat("ada", {"start": (After("t", 0.5 * stage.u), Send("ada", Note("self")))})
     stage.seat(
@@ -31,12 +30,9 @@ def inputs_are_replayed(make: Make) -> None:
     stage.expect("ada", "start", "heard self", "heard before", "timer t", "heard after")
 
 
-@promise(
-    "recovery",
-    "A role that never ends recovers from a copy and what came after: its whole past need not be fed again.",
-    "crash",
-)
+@promise("recovery", "crash")
 def endless_roles_recover(make: Make) -> None:
+    """A role that never ends recovers from a copy and what came after: its whole past need not be fed again."""
     stage = Stage(make)
     stage.seat("ada", {"timer late": (Send("bob", Note("on")),)})
     said = tuple(Send("ada", Note(str(n))) for n in range(150))
@@ -48,10 +44,9 @@ def endless_roles_recover(make: Make) -> None:
     stage.expect("ada", "start", *(f"heard {n}" for n in range(150)), "heard more")
 
 
-@promise(
-    "recovery", "The last input's effects are issued again: the machine may have stopped before them.", "kill"
-)
+@promise("recovery", "kill")
 def last_effects_are_issued_again(make: Make) -> None:
+    """The last input's effects are issued again: the machine may have stopped before them."""
     stage = Stage(make)
     say = (Send("bob", Note("1")), Send("bob", Note("2")))
     stage.seat("ada", {"start": (After("go", stage.u),), "timer go": say})
@@ -61,8 +56,9 @@ def last_effects_are_issued_again(make: Make) -> None:
     demand("heard 2" in stage.log("bob"), "what the machine had no time for was not done after the restart")
 
 
-@promise("recovery", "The effects of earlier inputs are not issued again.", "crash")
+@promise("recovery", "crash")
 def earlier_effects_are_not_issued_again(make: Make) -> None:
+    """The effects of earlier inputs are not issued again."""
     stage = Stage(make)
     plan = {
         "start": (Send("bob", Note("1")), After("on", 0.3 * stage.u)),
@@ -75,12 +71,9 @@ def earlier_effects_are_not_issued_again(make: Make) -> None:
     stage.expect("bob", "start", "heard 1")
 
 
-@promise(
-    "recovery",
-    "Nothing that happens while a replay runs makes the same handler do something else: its draws are the same.",
-    "crash",
-)
+@promise("recovery", "crash")
 def draws_survive_a_replay(make: Make) -> None:
+    """Nothing that happens while a replay runs makes the same handler do something else: its draws are the same."""
     logs = []
     for crash in (False, True):
         stage = Stage(make, seed=5)
@@ -92,8 +85,9 @@ def draws_survive_a_replay(make: Make) -> None:
     demand(logs[0] == logs[1] and len(set(logs[0])) == 2, f"a crash changed what a role drew: {logs}")
 
 
-@promise("recovery", "Questions that were open are asked again, and answered once.", "crash")
+@promise("recovery", "crash")
 def open_questions_are_asked_again(make: Make) -> None:
+    """Questions that were open are asked again, and answered once."""
     stage = Stage(make)
     stage.agent("ada", Mind(q=Offer(1.0)), thinks=1.0)
     stage.seat("ada", {"start": (Ask("q", 9 * stage.u),)})
@@ -102,12 +96,9 @@ def open_questions_are_asked_again(make: Make) -> None:
     stage.expect("ada", "start", "decided q 1")
 
 
-@promise(
-    "recovery",
-    "A question whose deadline passes while the machine is down is answered after the restart.",
-    "crash",
-)
+@promise("recovery", "crash")
 def questions_do_not_wait_for_ever(make: Make) -> None:
+    """A question whose deadline passes while the machine is down is answered after the restart."""
     stage = Stage(make)
     stage.agent("ada", Mind(q=Offer(1.0)), thinks=1.0)
     stage.seat("ada", {"start": (Ask("q", 1.5 * stage.u),)})
@@ -116,8 +107,9 @@ def questions_do_not_wait_for_ever(make: Make) -> None:
     stage.expect("ada", "start", "decided q pass")
 
 
-@promise("recovery", "Work is taken up again by its key, and reported once.", "crash")
+@promise("recovery", "crash")
 def work_is_taken_up_again(make: Make) -> None:
+    """Work is taken up again by its key, and reported once."""
     stage = Stage(make)
     stage.agent("ada", costs=Takes(stage.u), capacity=1)
     stage.seat("ada", {"start": (Perform("a", Task("a")), Perform("b", Task("b")))})
@@ -129,8 +121,9 @@ def work_is_taken_up_again(make: Make) -> None:
         demand(when >= 1.5 + k, f"work that a crash broke off at 0.5 and that takes 1 was done at {when:g}")
 
 
-@promise("recovery", "Work that was asked to stop is not taken up again in full.", "kill")
+@promise("recovery", "kill")
 def stopped_work_stays_stopped(make: Make) -> None:
+    """Work that was asked to stop is not taken up again in full."""
     stage = Stage(make)
     stage.agent("ada", costs=Takes(4 * stage.u))
     plan = {
@@ -145,10 +138,9 @@ def stopped_work_stays_stopped(make: Make) -> None:
     demand(when < 4.0, f"stopped work was reported at {when:g}, as if it had been done")
 
 
-@promise(
-    "recovery", "A child's outcome that comes while the machine is down is told after the restart.", "crash"
-)
+@promise("recovery", "crash")
 def outcomes_wait_for_a_restart(make: Make) -> None:
+    """A child's outcome that comes while the machine is down is told after the restart."""
     stage = Stage(make)
     stage.seat("ada", {"start": (OpenChild(PuppetRules(), stage.u),)})
     stage.crash("ada", at=0.5, down=2.0)
@@ -156,12 +148,9 @@ def outcomes_wait_for_a_restart(make: Make) -> None:
     stage.expect("ada", "start", f"outcome {ROOM}/ada/1 overdue")
 
 
-@promise(
-    "recovery",
-    "A conversation that was overdue while its opener was down is over: a restart does not revive it.",
-    "kill",
-)
+@promise("recovery", "kill")
 def overdue_is_final(make: Make) -> None:
+    """A conversation that was overdue while its opener was down is over: a restart does not revive it."""
     stage = Stage(make)
     rules = PuppetRules({
         "start": (After("go", 0.5 * stage.u), After("then", stage.u)),
@@ -226,12 +215,9 @@ def _complaint(stage: Stage) -> str | None:
     return None
 
 
-@promise(
-    "recovery",
-    "Killed between any two effects, a market has one outcome, awards nothing twice and conserves money.",
-    "kill",
-)
+@promise("recovery", "kill")
 def award_once_after_crash_anywhere(make: Make) -> None:
+    """Killed between any two effects, a market has one outcome, awards nothing twice and conserves money."""
     undisturbed = _market(make)
     demand(
         undisturbed.runtime.outcomes == {"ada/1": "done"},
@@ -248,8 +234,9 @@ def award_once_after_crash_anywhere(make: Make) -> None:
                 )
 
 
-@promise("recovery", "A role that replays persists nothing: no role has two owners of its durability.")
+@promise("recovery")
 def replayed_roles_do_not_persist(make: Make) -> None:
+    """A role that replays persists nothing: no role has two owners of its durability."""
     stage = Stage(make)
     stage.seat("ada", {"start": (Persist(Note("r")),)})
     stage.run(1)

@@ -35,14 +35,16 @@ def make_can(make: Make) -> frozenset[str]:
     return make(Conditions()).can
 
 
-@promise(9, "The same seed gives the same trace digest.", "digest")
+@promise(9, "digest")
 def same_seed_same_digest(make: Make) -> None:
+    """The same seed gives the same trace digest."""
     digests = [_scene(make, 7).runtime.digest for _ in range(3)]
     demand(len(set(digests)) == 1, f"one seed gave the digests {[digest[:8] for digest in digests]}")
 
 
-@promise(9, "Different seeds give different runs.", "digest")
+@promise(9, "digest")
 def other_seed_other_digest(make: Make) -> None:
+    """Different seeds give different runs."""
     digests = {_scene(make, seed).runtime.digest for seed in range(4)}
     demand(len(digests) == 4, f"four seeds gave only {len(digests)} different runs")
 
@@ -56,14 +58,16 @@ def _draws(make: Make, who: tuple[str, ...], seed: int = 3) -> dict[str, list[st
     return {agent: [line for line in stage.log(agent) if line.startswith("drew")] for agent in who}
 
 
-@promise(9, "A role's random stream is its own: what others draw changes nothing.")
+@promise(9)
 def streams_are_the_roles_own(make: Make) -> None:
+    """A role's random stream is its own: what others draw changes nothing."""
     both, alone = _draws(make, ("ada", "bob")), _draws(make, ("bob",))
     demand(both["bob"] == alone["bob"], "what one role drew depended on another role's draws")
     demand(len({*both["ada"], *both["bob"]}) == 4, f"two roles drew the same numbers: {both}")
 
 
-@promise(9, "A role's random stream depends on the seed.")
+@promise(9)
 def streams_depend_on_the_seed(make: Make) -> None:
+    """A role's random stream depends on the seed."""
     first, second = (_draws(make, ("ada",), seed)["ada"] for seed in (1, 2))
     demand(first != second, f"two seeds gave the same draws: {first}")

@@ -7,8 +7,9 @@ from walras.testing.puppets import After, Note
 from walras.testing.runtime import ROOM, Make, Stage, promise
 
 
-@promise(3, "A timer fires once, and never early.")
+@promise(3)
 def timer_never_early(make: Make) -> None:
+    """A timer fires once, and never early."""
     stage = Stage(make)
     names = {f"t{k}": 0.1 * k + 0.07 * k * k for k in range(1, 8)}
     stage.seat("ada", {"start": tuple(SetTimer(name, at * stage.u) for name, at in names.items())})
@@ -19,8 +20,9 @@ def timer_never_early(make: Make) -> None:
     stage.expect("ada", *(f"timer {name}" for name in names), about="timer")
 
 
-@promise(3, "Setting a timer again moves it: it fires once per setting that stood.")
+@promise(3)
 def setting_again_moves_a_timer(make: Make) -> None:
+    """Setting a timer again moves it: it fires once per setting that stood."""
     stage = Stage(make)
     stage.seat("ada", {
         "start": (SetTimer("t", stage.u), SetTimer("u", 3 * stage.u), After("nudge", 0.5 * stage.u)),
@@ -31,8 +33,9 @@ def setting_again_moves_a_timer(make: Make) -> None:
     demand(stage.at("ada", "timer t") >= 2.0, "a timer that was moved back fired at its old time")
 
 
-@promise(3, "A timer never fires after it was cancelled; to cancel one that is not set does no harm.")
+@promise(3)
 def cancelled_timer_is_silent(make: Make) -> None:
+    """A timer never fires after it was cancelled; to cancel one that is not set does no harm."""
     stage = Stage(make)
     stage.seat("ada", {
         "start": (SetTimer("t", stage.u), CancelTimer("never set"), After("off", 0.5 * stage.u)),
@@ -42,8 +45,9 @@ def cancelled_timer_is_silent(make: Make) -> None:
     stage.expect("ada", "timer off", about="timer")
 
 
-@promise(3, "At equal instants timers come last: what is local and due at the same time is heard before.")
+@promise(3)
 def timer_after_local_input_at_equal_instant(make: Make) -> None:
+    """At equal instants timers come last: what is local and due at the same time is heard before."""
     stage = Stage(make)
     stage.seat("ada", {"start": (SetTimer("due", 0.0), Send("ada", Note("self")), Tell(ROOM, Note("aside")))})
     stage.run(2)
@@ -52,8 +56,9 @@ def timer_after_local_input_at_equal_instant(make: Make) -> None:
     demand(log[-1] == "timer due", f"a timer that was due at once came before local messages: {log}")
 
 
-@promise(3, "A message that arrives exactly when the timer is due is in time.", "exact time")
+@promise(3, "exact time")
 def timer_after_delivery_at_equal_instant(make: Make) -> None:
+    """A message that arrives exactly when the timer is due is in time."""
     stage = Stage(make, latency=0.5)
     stage.seat("ada", {"start": (SetTimer("reply by", 0.5 * stage.u),)})
     stage.seat("bob", {"start": (Send("ada", Note("in time")),)})
@@ -61,8 +66,9 @@ def timer_after_delivery_at_equal_instant(make: Make) -> None:
     stage.expect("ada", "start", "heard in time", "timer reply by")
 
 
-@promise(3, "A timer never fires after the role's finish.")
+@promise(3)
 def timer_never_after_finish(make: Make) -> None:
+    """A timer never fires after the role's finish."""
     stage = Stage(make)
     stage.seat(
         "ada",
@@ -75,8 +81,9 @@ def timer_never_after_finish(make: Make) -> None:
     stage.expect("ada", "start", "heard end")
 
 
-@promise(3, "A timer survives a restart: it fires late if it must, once, and never early.", "crash")
+@promise(3, "crash")
 def timer_survives_restart(make: Make) -> None:
+    """A timer survives a restart: it fires late if it must, once, and never early."""
     stage = Stage(make)
     stage.seat("ada", {"start": tuple(SetTimer(f"t{at}", at * stage.u) for at in (1, 2, 5))})
     stage.crash("ada", at=1.5, down=2.0)
@@ -86,8 +93,9 @@ def timer_survives_restart(make: Make) -> None:
     demand(stage.at("ada", "timer t5") >= 5.0, "a timer fired early after a restart")
 
 
-@promise(3, "A timer that was cancelled or moved stays so through a restart.", "crash")
+@promise(3, "crash")
 def called_off_timer_stays_off_after_restart(make: Make) -> None:
+    """A timer that was cancelled or moved stays so through a restart."""
     stage = Stage(make)
     plan = {
         "start": (SetTimer("off", 3 * stage.u), SetTimer("moved", 3 * stage.u), After("now", 0.5 * stage.u)),
@@ -100,8 +108,9 @@ def called_off_timer_stays_off_after_restart(make: Make) -> None:
     demand(stage.at("ada", "timer moved") >= 4.0, "a timer that was moved fired at its old time")
 
 
-@promise(3, "A timer that falls due while the agent hears nothing can still be called off.", "pause")
+@promise(3, "pause")
 def timer_can_be_called_off_in_a_pause(make: Make) -> None:
+    """A timer that falls due while the agent hears nothing can still be called off."""
     stage = Stage(make)
     plan = {
         "start": (SetTimer("off", 2 * stage.u), SetTimer("moved", 2 * stage.u)),

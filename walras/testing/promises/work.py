@@ -1,5 +1,6 @@
 """Promise 8, second half: work."""
 
+from walras.agents import Estimate
 from walras.allocation import Outcome
 from walras.effects import Finish, Perform, Send, Stop
 from walras.items import Task
@@ -16,14 +17,13 @@ class Takes:
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
-    def __call__(self, task: Task) -> object:
-        from walras.agents import Estimate
-
+    def __call__(self, task: Task) -> Estimate:
         return Estimate(cost=1.0, seconds=self.seconds)
 
 
-@promise(8, "Every `perform` gets exactly one report, and its key makes it idempotent.")
+@promise(8)
 def one_report_per_perform(make: Make) -> None:
+    """Every `perform` gets exactly one report, and its key makes it idempotent."""
     stage = Stage(make)
     stage.agent("ada", costs=Takes(0.5 * stage.u), capacity=4)
     again = (Perform("a", Task("a")),)
@@ -35,8 +35,9 @@ def one_report_per_perform(make: Make) -> None:
     demand(heard == ["performed a done", "performed b done"], f"two pieces of work were reported as {heard}")
 
 
-@promise(8, "Work that nobody can do is reported, too.")
+@promise(8)
 def impossible_work_is_reported(make: Make) -> None:
+    """Work that nobody can do is reported, too."""
     stage = Stage(make)
     stage.agent("ada", costs=Takes(0.5 * stage.u), capacity=0)
     stage.seat("ada", {"start": (Perform("a", Task("a")),)})
@@ -44,8 +45,9 @@ def impossible_work_is_reported(make: Make) -> None:
     stage.expect("ada", "start", "performed a failed")
 
 
-@promise(8, "Work that is asked to stop is reported once, as stopped or as done.")
+@promise(8)
 def stopped_work_is_reported(make: Make) -> None:
+    """Work that is asked to stop is reported once, as stopped or as done."""
     stage = Stage(make)
     stage.agent("ada", costs=Takes(2 * stage.u), capacity=1)
     plan = {
@@ -61,8 +63,9 @@ def stopped_work_is_reported(make: Make) -> None:
     )
 
 
-@promise(8, "An agent works on as many tasks at once as it has capacity, first come first served.")
+@promise(8)
 def work_waits_for_capacity(make: Make) -> None:
+    """An agent works on as many tasks at once as it has capacity, first come first served."""
     stage = Stage(make)
     stage.agent("ada", costs=Takes(stage.u), capacity=1)
     stage.seat("ada", {"start": tuple(Perform(key, Task(key)) for key in "abc")})
@@ -75,8 +78,9 @@ def work_waits_for_capacity(make: Make) -> None:
         )
 
 
-@promise(8, "A role ends after its work: an earlier `finish` is refused.")
+@promise(8)
 def finish_waits_for_work(make: Make) -> None:
+    """A role ends after its work: an earlier `finish` is refused."""
     stage = Stage(make)
     stage.agent("ada", costs=Takes(0.5 * stage.u))
     stage.seat("ada", {"start": (Perform("a", Task("a")), *DONE), "performed a": DONE})
@@ -84,8 +88,9 @@ def finish_waits_for_work(make: Make) -> None:
     stage.expect("ada", "start", "refused Finish", "performed a done")
 
 
-@promise(8, "A participant's work is awaited, beyond the end of its conversation.")
+@promise(8)
 def work_is_awaited_beyond_the_end(make: Make) -> None:
+    """A participant's work is awaited, beyond the end of its conversation."""
     stage = Stage(make, lifetime=0.5)
     rules = PuppetRules(
         {"start": (Send("bob", Note("work")),)},

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from walras.records import AgentRecord, TaskRecord
+from walras.results.records import AgentRecord, TaskRecord
 from walras.scenario import Optimum
 from walras.welfare import efficiency, gini, jain, quantile, social_welfare
 

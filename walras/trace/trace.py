@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from walras.errors import WalrasError
-from walras.trace_file import as_cell, as_text, check_end, message_fields, read_lines, write_lines
-from walras.trace_rows import (
+from walras.trace.file import as_cell, as_text, check_end, message_fields, read_lines, write_lines
+from walras.trace.rows import (
     MessageCount,
     Raw,
     Row,
@@ -29,7 +29,7 @@ from walras.trace_rows import (
     read_row,
     type_name,
 )
-from walras.transcript import Transcript, one_line
+from walras.trace.transcript import Transcript, one_line
 
 if TYPE_CHECKING:
     import pandas

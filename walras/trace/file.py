@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from walras.errors import WalrasError
-from walras.trace_rows import MESSAGE, Raw, decode, encode_as_is
+from walras.trace.rows import MESSAGE, Raw, decode, encode_as_is
 
 SCHEMA = 1
 """The version of the file's layout; readers read all versions up to theirs."""

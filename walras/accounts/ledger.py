@@ -9,9 +9,9 @@ import math
 from collections.abc import Callable, Hashable, Mapping
 
 from walras.allocation import Award
-from walras.books import AccountBook, Exact
+from walras.accounts.books import AccountBook, Exact
 from walras.errors import LocalProtocolError, ScenarioError
-from walras.escrow import Escrow, Stake
+from walras.accounts.escrow import Escrow, Stake
 from walras.messages import AgentId, ConversationId, Frozen
 from walras.questions import Commitment
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from walras.books import AccountBook, Exact
+from walras.accounts.books import AccountBook, Exact
 from walras.errors import LocalProtocolError
 from walras.messages import AgentId, ConversationId
 

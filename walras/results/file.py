@@ -9,11 +9,11 @@ import msgspec
 
 from walras.allocation import Allocation, Award, Outcome
 from walras.errors import WalrasError
-from walras.records import AgentRecord, TaskRecord
+from walras.results.records import AgentRecord, TaskRecord
 from walras.scenario import Optimum
 from walras.trace import Trace
-from walras.trace_file import from_json, to_json
-from walras.trace_rows import decode, encode_as_is
+from walras.trace.file import from_json, to_json
+from walras.trace.rows import decode, encode_as_is
 
 if TYPE_CHECKING:
     from walras.results import Result

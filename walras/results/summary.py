@@ -4,7 +4,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from walras.metrics import Metrics
+    from walras.results.metrics import Metrics
     from walras.results import Result
 
 Line = tuple[str, str, str]

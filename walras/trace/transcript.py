@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import Any
 
-from walras.trace_rows import DETAILS, Row
+from walras.trace.rows import DETAILS, Row
 
 _BACKSTAGE = {"timer", "untimer", "ask", "told", "persist", "durable", "checkpoint"}
 _SHOWN_ITEMS = 4
