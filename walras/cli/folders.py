@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from walras.errors import WalrasError
-from walras.results.file import HEAD
 from walras.results import Result
+from walras.results.file import HEAD
 from walras.study.page import file_name
 
 

@@ -13,8 +13,8 @@ from rich.text import Text
 
 from walras.errors import WalrasError
 from walras.mechanism import Mechanism
-from walras.results.metrics import Metrics
 from walras.results import Result
+from walras.results.metrics import Metrics
 from walras.scenario import Scenario
 from walras.study import catalogue
 from walras.study.comparison import NOTE, side_by_side

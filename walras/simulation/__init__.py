@@ -62,7 +62,11 @@ if TYPE_CHECKING:
     from walras.simulation.simulation import Simulation as Simulation
     from walras.simulation.swarm import (
         Swarm as Swarm,
+    )
+    from walras.simulation.swarm import (
         minimal as minimal,
+    )
+    from walras.simulation.swarm import (
         random_faults as random_faults,
     )
     from walras.simulation.world import World as World

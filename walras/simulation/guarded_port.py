@@ -22,6 +22,7 @@ from walras.protocol import Protocol
 from walras.questions import Question
 from walras.simulation.clock import DELIVERY
 from walras.simulation.disk import Disk
+from walras.simulation.memory import Replayed, Snapshot
 from walras.simulation.port import Asked, Port
 
 if TYPE_CHECKING:
@@ -41,20 +42,6 @@ class Killed(BaseException):
 
     def __init__(self, down_s: float) -> None:
         self.down_s = down_s
-
-
-class Snapshot:
-    """A role between two inputs, with all that its port keeps for it."""
-
-    def __init__(self, port: GuardedPort) -> None:
-        role = port.role
-        self.role = copy.deepcopy(role)
-        self.rng = copy.deepcopy(port.stream)
-        self.opens, self.awards = port.opens, port.awards
-        self.timers = {name: timer.at for name, timer in (port.timers or {}).items()}
-        self.questions = {asked.name: asked.question for asked in port.open_questions()}
-        self.jobs = {key: job.task if job is not None else None for key, job in (port.jobs or {}).items()}
-        self.children = dict(port.children or {})
 
 
 class GuardedPort(Port, eq=False):
@@ -487,27 +474,3 @@ class GuardedPort(Port, eq=False):
         self._live_or_die(self.effect)
         self.note("checkpoint" if replace else "persist", record)
         self.disk.write(record, replace=replace)
-
-
-class Replayed:
-    """What a replay has found out about timers, questions, work and children, while nothing goes out."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.muted = True
-        self.timers: dict[Hashable, float] = dict(snapshot.timers)
-        self.questions: dict[Hashable, Question] = dict(snapshot.questions)
-        self.jobs: dict[str, Task | None] = dict(snapshot.jobs)
-        self.children: dict[ConversationId, bool] = dict(snapshot.children)
-        self.stopped: set[str] = set()
-        self.outcome: Outcome | None = None
-
-    def take(self, handler: str, arguments: tuple[Any, ...]) -> None:
-        """An input ends what it answers."""
-        if handler == "on_timer":
-            self.timers.pop(arguments[0], None)
-        elif handler == "on_decision":
-            self.questions.pop(arguments[0], None)
-        elif handler == "on_performed":
-            self.jobs[arguments[0]] = None
-        elif handler == "on_outcome":
-            self.children[arguments[0]] = False

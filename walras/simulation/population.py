@@ -114,7 +114,7 @@ class Population(mesa.Model):  # type: ignore[misc]  # Mesa is untyped
 
     def to_pandas(self) -> pandas.DataFrame:
         """What was collected, tidy: one row per time and agent; `time_s` is in seconds of simulated time."""
-        frame = self.datacollector.get_agent_vars_dataframe().reset_index()
+        frame: pandas.DataFrame = self.datacollector.get_agent_vars_dataframe().reset_index()
         label = frame.columns[0]
         frame.insert(0, "time_s", [self._at[int(step) - 1] for step in frame[label]])
         return frame.drop(columns=[label, "AgentID"])

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from walras.mechanism import Mechanism
     from walras.simulation.book import Conversation
     from walras.simulation.hosts import Host
-    from walras.simulation.network import Routes
     from walras.simulation.world import World
 
 
@@ -133,7 +132,7 @@ class Port(msgspec.Struct, eq=False):
     clock: Clock
     rows: list[tuple[Any, ...]]
     host: Host
-    routes: Routes[Any]
+    routes: Any  # `Routes`, or `FaultyRoutes` in a guarded world
     me: AgentId
     talk: Conversation
     conversation: ConversationId

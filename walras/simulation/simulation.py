@@ -158,9 +158,10 @@ class Simulation:
     def role(self, conversation: ConversationId, agent: AgentId) -> Protocol:
         """A role's present state, while its conversation is in the book."""
         try:
-            return self.world.seats_of[conversation][agent].role
+            role: Protocol = self.world.seats_of[conversation][agent].role
         except KeyError:
             raise ScenarioError("role", f"{agent} in {conversation}", "a role that is seated now") from None
+        return role
 
     # ------------------------------------------------------------------ running
     def replay(self, recorded: Trace) -> Difference | None:

@@ -257,7 +257,7 @@ class World:
         self.answer_all()
 
     def answer(self, asked: Asked, pondered: bool = False) -> None:
-        """Ask the strategy, now, or let its mind ponder first; what is illegal, or cannot be afforded, is answered by `otherwise`."""
+        """Ask the strategy, now, or once its mind has pondered; an illegal or unaffordable answer is `otherwise`."""
         port, question = asked.port, asked.question
         host = port.host
         if host.mind is not None and not pondered:

@@ -141,7 +141,7 @@ class _File:
             )
         given: dict[str, Any] = {}
         for key, value in found.items():
-            name: str = _SINGULAR.get(key, key)
+            name = str(_SINGULAR.get(key, key))
             wrong = ""
             if name not in KEYS:
                 wrong = f"{key} is no section; expected {catalogue.one_of(key, KEYS)}"

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from walras.errors import WalrasError
-from walras.results.metrics import Metrics
 from walras.results import Result
+from walras.results.metrics import Metrics
 from walras.study.intervals import Work, lanes, work_of
 from walras.study.lifelines import Arrow, Fan, Note, Story, tell
 from walras.trace import Trace

@@ -7,13 +7,13 @@ from pathlib import Path
 import msgspec
 
 from walras.errors import WalrasError
-from walras.metrics import Metrics
 from walras.results import Result
+from walras.results.metrics import Metrics
 from walras.study import plots
 from walras.study.comparison import side_by_side
 from walras.study.page import Section, picture, render
 from walras.study.study import HEADLINE, Study
-from walras.trace_file import as_text
+from walras.trace.file import as_text
 
 PAGE = "report.html"
 _PANELS = {

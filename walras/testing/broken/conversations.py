@@ -32,7 +32,7 @@ def one_outcome_per_open(patch: Patch) -> None:
 
 @bug
 def overdue(patch: Patch) -> None:
-    """Children are given another second, seen from here."""
+    """A child of a role that was seated by hand is given another second, if it has two."""
     late = book.overdue
 
     def patient(talk: Any) -> None:
@@ -46,11 +46,11 @@ def overdue(patch: Patch) -> None:
 
 @bug
 def top_level_overdue(patch: Patch) -> None:
-    """Only children can be overdue."""
+    """A conversation that was opened for nobody has no deadline."""
     late = book.overdue
 
     def lenient(talk: Any) -> None:
-        if talk.parent is not None or talk.id.count("/") != 1 or len(talk.seats) > 1:
+        if talk.parent is not None or talk.participants:
             late(talk)
 
     patch(world_module, "overdue", lenient)
@@ -82,13 +82,11 @@ def overdue_cancels_children(patch: Patch) -> None:
 
 @bug
 def child_ids_are_deterministic(patch: Patch) -> None:
-    """Children are counted from the start of the run, by all roles together."""
+    """Children are counted by all roles together."""
     open_ = Port.open
-    counts: dict[int, int] = {}
 
     def counted(self: Any, *arguments: Any) -> Any:
-        before = counts.setdefault(id(self.world), self.world.trace.rows.count(None))
-        self.opens = before + len([room for room in self.world.book if room.count("/") > 1])
+        self.opens = sum(room.count("/") > 1 for room in self.world.book)
         return open_(self, *arguments)
 
     patch(Port, "open", counted)

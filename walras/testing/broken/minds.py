@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 from walras.accounts.books import AccountBook
 from walras.questions import Question
 from walras.simulation.guarded_port import GuardedPort
-from walras.simulation.hosts import Mind as Pondering
+from walras.simulation.hosts import Mind
 from walras.simulation.port import Asked, Port
 from walras.simulation.world import World
 from walras.testing.broken import Patch, bug
-from walras.testing.puppets import Mind, Skip
+from walras.testing.puppets import Choose, Skip
 
 
 def _strategy_of(world: Any, asked: Asked) -> Any:
@@ -51,20 +52,20 @@ def raising_mind_is_otherwise(patch: Patch) -> None:
 
 @bug
 def silent_mind_is_otherwise(patch: Patch) -> None:
-    """The deadline of a question is an hour late, if nothing else happens."""
-    give_up = Pondering.give_up
+    """If nothing else has happened since it was asked, a mind is not told that its time is over."""
+    give_up = Mind.give_up
 
     def patient(self: Any, asked: Asked) -> None:
-        if self.deliberation_s < 1e9 or len(self.world.clock) > 2 or self.world.trace.rows[-1][1] != "ask":
+        if self.world.trace.rows[-1][1] != "ask" or self.world.trace.rows[-2][1] == "timer":
             give_up(self, asked)
 
-    patch(Pondering, "give_up", patient)
+    patch(Mind, "give_up", patient)
 
 
 @bug
 def late_answer_is_never_delivered(patch: Patch) -> None:
     """A thought that is complete after its question's deadline is delivered all the same."""
-    done = Pondering.done
+    done = Mind.done
 
     def late(self: Any, thought: Any) -> None:
         asked = thought[0]
@@ -74,7 +75,7 @@ def late_answer_is_never_delivered(patch: Patch) -> None:
             answer = _strategy_of(self.world, asked)(asked.question, asked.port.host.agent)
             asked.port.role.on_decision(asked.name, answer)
 
-    patch(Pondering, "done", late)
+    patch(Mind, "done", late)
 
 
 @bug
@@ -124,13 +125,13 @@ def finish_withdraws_questions(patch: Patch) -> None:
 @bug
 def attention_bounds_a_mind(patch: Patch) -> None:
     """A mind ponders any number of questions at once."""
-    made = Pondering.__init__
+    made = Mind.__init__
 
     def boundless(self: Any, *arguments: Any) -> None:
         made(self, *arguments)
         self.attention = None
 
-    patch(Pondering, "__init__", boundless)
+    patch(Mind, "__init__", boundless)
 
 
 @bug
@@ -200,11 +201,8 @@ def answer_is_held_before_delivery(patch: Patch) -> None:
             later.append((book, room, name, wanted))
             return True
 
-        AccountBook.hold = affordable  # type: ignore[method-assign]
-        try:
+        with mock.patch.object(AccountBook, "hold", affordable):
             answer(self, asked, **more)
-        finally:
-            AccountBook.hold = hold  # type: ignore[method-assign]
         for book, room, name, wanted in later:
             if not asked.port.ended:
                 hold(book, room, name, wanted)
@@ -218,8 +216,9 @@ def pass_does_not_free_a_hold(patch: Patch) -> None:
     answer = World.answer
 
     def freeing(self: Any, asked: Asked, **more: Any) -> None:
-        port, minds = asked.port, asked.port.host.strategy
-        if isinstance(minds, Mind) and isinstance(minds.answers.get(asked.question.label), Skip):
+        port, question = asked.port, asked.question
+        mind: Any = port.host.strategy
+        if isinstance(question, Choose) and isinstance(mind.answers.get(question.label), Skip):
             port.host.account.release(port.conversation, asked.name)
         answer(self, asked, **more)
 

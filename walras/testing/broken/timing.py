@@ -140,16 +140,8 @@ def timer_can_be_called_off_in_a_pause(patch: Patch) -> None:
 
 @bug
 def now_begins_at_the_epoch(patch: Patch) -> None:
-    """A role's clock begins a little before the run does."""
-    now = Port.now
-    starts: dict[str, float] = {}
-
-    def early(self: Any) -> float:
-        read: float = now.fget(self)  # type: ignore[attr-defined]
-        started = starts.setdefault(f"{id(self)}", read)
-        return read - 1e-6 if read == started == 0.0 and self.timers is None and self.asked is None else read
-
-    patch(Port, "now", property(early))
+    """At the very start, a role's clock shows the moment before."""
+    patch(Port, "now", property(lambda self: self.clock._now or -1e-6))
 
 
 @bug
@@ -257,19 +249,20 @@ def same_seed_same_digest(patch: Patch) -> None:
 
 @bug
 def other_seed_other_digest(patch: Patch) -> None:
-    """The seed reaches roles, but neither the network nor what they say."""
-    routes = GuardedWorld.routes
-    draw = Port.rng
+    """A lossy network is the same for every seed, and so is what roles draw there."""
+    routes, rng = GuardedWorld.routes, Port.rng
 
     def seedless(self: Any, agent: str) -> Any:
         seed, self.seed = self.seed, 0
-        try:
-            return routes(self, agent)
-        finally:
-            self.seed = seed
+        found = routes(self, agent)
+        self.seed = seed
+        return found
+
+    def same(self: Any) -> Random:
+        return Random(1) if self.world.network.loss else rng.fget(self)  # type: ignore[attr-defined, no-any-return]
 
     patch(GuardedWorld, "routes", seedless)
-    patch(Port, "rng", property(lambda self: Random(1) if self.world.network.loss else draw.fget(self)))  # type: ignore[attr-defined]
+    patch(Port, "rng", property(same))
 
 
 @bug
