@@ -41,7 +41,7 @@ format: $(DEV) ## lay out the code and mend what lint can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-demo: $(RUNTIME) ## 500 tasks, Contract Net beside seven baselines, one report
+demo: $(RUNTIME) ## 200 tasks, Contract Net beside seven baselines, one report
 	@echo "== llm-router: contract net and seven baselines, the same world for each"
 	@$(BIN)/walras run llm-router $(foreach name,$(MECHANISMS),--mechanism $(name)) --seed 7 --out $(REPORT)
 	@echo "== the report is in $(REPORT):"

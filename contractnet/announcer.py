@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 class Announcer(Protocol):
     """Opens a conversation for every task, waits for all of them, and ends with what they came to::
 
-    Announcer ── open(task 1) ──▶ Manager …  ── outcome ──┐
-              ── open(task 2) ──▶ Manager …  ── outcome ──┼──▶ done, partial, failed, unassigned or cancelled
+        Announcer ── open(task 1) ──▶ Manager …  ── outcome ──┐
+                  ── open(task 2) ──▶ Manager …  ── outcome ──┼──▶ done, partial, failed, unassigned or cancelled
+
+    Tasks that ended differently, none of them cancelled, are partial if anything was awarded.
     """
 
     rules: "ContractNet"

@@ -7,7 +7,7 @@ rule that studies send to other processes has to pickle: a module-level function
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from math import inf
+from math import inf, isnan
 
 import msgspec
 
@@ -159,14 +159,15 @@ def best(
         As `leaders`: who wins outright, and who ties for the places that are left.
 
     Raises:
-        LocalProtocolError: if the rule scores somebody who has made no acceptable proposal.
+        LocalProtocolError: if the rule prefers somebody who has made no acceptable proposal.
     """
     limit = inf if task.reserve is None else task.reserve
     acceptable = {agent: p for agent, p in proposals.items() if p.valid_until >= at and p.price <= limit}
-    scores = rule(task, acceptable)
-    if not scores.keys() <= acceptable.keys():
-        raise LocalProtocolError(f"{rule} scores {[*scores]}; expected some of {[*acceptable]}")
-    return leaders(scores, places)
+    winners, tied = leaders(rule(task, acceptable), places)
+    for agent in (*winners, *tied):
+        if agent not in acceptable:
+            raise LocalProtocolError(f"{rule} awards to {agent}; expected one of {', '.join(acceptable)}")
+    return winners, tied
 
 
 def rejections(task: Task, proposals: Mapping[AgentId, Propose], at: float) -> dict[Reason, list[AgentId]]:
@@ -202,14 +203,18 @@ def leaders(scores: Mapping[AgentId, float], places: int) -> tuple[list[AgentId]
         >>> leaders({"cyd": 2.0, "bob": 5.0, "ada": 2.0}, places=3)
         (['bob', 'ada', 'cyd'], [])
     """
-    scores = {agent: score for agent, score in scores.items() if score > -inf}
     winners: list[AgentId] = []
-    while scores and len(winners) < places:
-        best_score = max(scores.values())
-        level = sorted([agent for agent, score in scores.items() if score == best_score])
+    while len(winners) < places:
+        top = max(scores.values(), default=-inf)
+        if isnan(top):  # max goes wrong over a NaN only where that comes first, and then returns it
+            scores = {agent: score for agent, score in scores.items() if not isnan(score)}
+            continue
+        if top == -inf:
+            break
+        level = sorted([agent for agent, score in scores.items() if score == top])
         if len(level) > places - len(winners):
             return winners, level
         winners += level
         if len(winners) < places:
-            scores = {agent: score for agent, score in scores.items() if score < best_score}
+            scores = {agent: score for agent, score in scores.items() if score < top}
     return winners, []

@@ -78,7 +78,6 @@ class Contractor(Protocol):
             ProposalWanted(
                 task=call.task,
                 manager=sender,
-                reply_by=reply_by,
                 valid_until=self.valid_until,
                 eager=rules.reserve == "eager",
                 decide_by=reply_by - rules.margin_s,

@@ -64,7 +64,7 @@ class Manager(Protocol):
     awaited: int = 0
     """How many have yet to answer: the call while bidding, the cancel while cancelling."""
     proposals: dict[AgentId, Propose] = field(default_factory=dict)
-    """Sound proposals that we have not answered."""
+    """All sound proposals that we have heard, answered or not, unless taken back."""
     contracts: dict[AgentId, Award] = field(default_factory=dict)
     """What is accepted, and neither delivered nor given up."""
     kept: list[Award] = field(default_factory=list)
@@ -120,13 +120,14 @@ class Manager(Protocol):
     def turn_away(self, sender: AgentId, proposal: Propose) -> None:
         """A proposal that nobody waits for: rejected if its sender was silent until now, else a double."""
         standing = self.standing.get(sender)
-        if standing == "silent":
+        if sender in self.proposals or standing not in ("silent", "cancelling", "unanswered"):
+            self.ignore(proposal, "from a stranger" if standing is None else "a second answer")
+        elif standing == "silent":
             self.standing[sender] = "late"
             self.send(sender, RejectProposal("late" if self.now > self.reply_by else "closed"))
-        elif standing in ("cancelling", "unanswered"):
-            self.send(sender, RejectProposal("cancelled"))
         else:
-            self.ignore(proposal, "from a stranger" if standing is None else "a second answer")
+            self.proposals[sender] = proposal
+            self.send(sender, RejectProposal("cancelled"))
 
     def close_bidding(self) -> None:
         """Who has not answered by now is silent."""
@@ -136,28 +137,34 @@ class Manager(Protocol):
             self.standing.update(dict.fromkeys(silent, "silent"))
             self.awaited = 0
         self.state = "working"
-        self.award_best()
+        self.award_best(dict(self.proposals))
 
     # ------------------------------------------------------------------ awarding
-    def award_best(self) -> None:
+    def award_best(self, pending: dict[AgentId, Propose]) -> None:
         """Accept the best for what nobody does yet; reject the others, or hold them; if nobody works, conclude."""
         places = self.task.copies - len(self.kept) - len(self.contracts)
         result_by, margin_s = self.rules.result_by(self.now, self.finish_by), self.rules.margin_s
-        if places and self.proposals and result_by is not None:
-            for winner in self.choose(places):
+        if places and pending and result_by is not None:
+            for winner in self.choose(pending, places):
                 self.accept(winner, result_by)
-        if self.proposals and not (self.contracts and self.rules.hold_losers):
-            self.standing.update(dict.fromkeys(self.proposals, "rejected"))
-            for reason, losers in rejections(self.task, self.proposals, self.now + margin_s).items():
+                del pending[winner]
+        if pending and not (self.contracts and self.rules.hold_losers):
+            self.standing.update(dict.fromkeys(pending, "rejected"))
+            for reason, losers in rejections(self.task, pending, self.now + margin_s).items():
                 self.broadcast(losers, RejectProposal(reason))
-            self.proposals.clear()
         if not self.contracts:
             self.conclude()
 
-    def choose(self, places: int) -> list[AgentId]:
+    def held(self) -> dict[AgentId, Propose]:
+        """The proposals that are still unanswered: none, unless losers are held."""
+        if not self.rules.hold_losers:
+            return {}
+        return {agent: p for agent, p in self.proposals.items() if self.standing[agent] == "proposed"}
+
+    def choose(self, pending: dict[AgentId, Propose], places: int) -> list[AgentId]:
         """The best by the rules' score; between equals our own dice decide, whoever came first."""
         arrives = self.now + self.rules.margin_s
-        winners, tied = best(self.rules.award_rule, self.task, self.proposals, arrives, places)
+        winners, tied = best(self.rules.award_rule, self.task, pending, arrives, places)
         if tied:
             places -= len(winners)
             self.publish(TieDecided(self.task.id, tuple(tied), places))
@@ -166,7 +173,7 @@ class Manager(Protocol):
 
     def accept(self, winner: AgentId, result_by: float) -> None:
         """Award to one proposer."""
-        line = Award(self.task.id, winner, self.proposals.pop(winner).price)
+        line = Award(self.task.id, winner, self.proposals[winner].price)
         self.standing[winner] = "accepted"
         self.contracts[winner] = line
         self.award(line)
@@ -216,7 +223,7 @@ class Manager(Protocol):
             else:
                 self.broken += 1
         if self.state == "working":
-            self.award_best()
+            self.award_best(self.held())
         elif not self.awaited and not self.contracts:
             self.end("cancelled")
 
@@ -246,7 +253,6 @@ class Manager(Protocol):
             self.cancel(self.again)
         elif self.state in ("bidding", "working") and live:
             self.cancel_timer("reply")
-            self.proposals.clear()
             self.state, self.awaited = "cancelling", len(live)
             self.call_off(live, "cancel")
         elif self.state != "cancelling":
@@ -299,7 +305,8 @@ class Manager(Protocol):
         standings = Counter(self.standing.values())
         assert len(self.contracts) + len(self.kept) <= self.task.copies
         assert all(self.standing[a] in ("accepted", "cancelling", "uncancellable") for a in self.contracts)
-        assert all(self.standing[agent] == "proposed" for agent in self.proposals)
+        assert self.proposals.keys() >= self.contracts.keys()
+        assert standings["proposed"] <= len(self.proposals)
         if self.state == "bidding":
             assert self.awaited == standings["invited"] > 0 == len(self.contracts)
         elif self.state == "cancelling":

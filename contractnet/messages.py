@@ -12,6 +12,9 @@ from walras.items import Task
 from walras.messages import AgentId, Fact, Message
 from walras.questions import Commitment, Question
 
+MOST = 1e300
+"""More than anybody can mean by a price or by seconds; sums of such numbers are still finite."""
+
 Reason = Literal[
     "late",  # it came after its deadline
     "closed",  # it came before the deadline, but bidding had been closed early
@@ -108,16 +111,13 @@ class TieDecided(Fact, frozen=True):
 
 
 def is_sound(proposal: Propose) -> bool:
-    """Whether the numbers of a proposal make sense: finite, not negative, quality at most 1, no NaN."""
-    try:
-        return (
-            0.0 <= proposal.price < inf
-            and 0.0 <= proposal.eta_s < inf
-            and 0.0 <= proposal.quality <= 1.0
-            and proposal.valid_until >= 0.0
-        )
-    except TypeError:  # no numbers at all
+    """Whether the numbers of a proposal make sense: plain ones, not negative, at most `MOST`, quality at most 1, no NaN."""
+    price, eta_s, quality, until = proposal.price, proposal.eta_s, proposal.quality, proposal.valid_until
+    if not price.__class__ is eta_s.__class__ is quality.__class__ is until.__class__ is float and not all(
+        isinstance(number, int | float) for number in (price, eta_s, quality, until)
+    ):
         return False
+    return 0.0 <= price <= MOST and 0.0 <= eta_s <= MOST and 0.0 <= quality <= 1.0 and until >= 0.0
 
 
 _NO_ANSWER = Refuse("no-answer")
@@ -132,7 +132,6 @@ class ProposalWanted(Question, frozen=True, kw_only=True):
 
     task: Task
     manager: AgentId
-    reply_by: float
     valid_until: float
     eager: bool = False
     """Whether a proposal holds one of the agent's slots for as long as it binds."""
@@ -146,7 +145,7 @@ class ProposalWanted(Question, frozen=True, kw_only=True):
     def accepts(self, answer: Any) -> bool:
         if type(answer) is Propose:
             return is_sound(answer)
-        return isinstance(answer, Refuse | NotUnderstood)
+        return isinstance(answer, Refuse | NotUnderstood) and type(answer.reason) is type(answer.why) is str
 
     def commits(self, answer: Any) -> Commitment | None:
         if self.eager and type(answer) is Propose:

@@ -1,15 +1,33 @@
 """How Sphinx builds the documentation: MyST pages, docstrings through autodoc, nothing fetched."""
 
-from importlib.metadata import version as installed_version
+import sys
+from pathlib import Path
+
+# The packages beside these pages, whether they are installed or not.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from sphinx.ext.napoleon import GoogleDocstring
+
+import contractnet
+from contractnet import announcer, contractor, manager
+from walras import __version__
+
+# Roles know their rules for type checkers only; autodoc looks the name up where they are.
+for module in (announcer, contractor, manager):
+    module.ContractNet = contractnet.ContractNet
+
+# What is said of an attribute is prose: a colon in it ends no type.
+GoogleDocstring._parse_attribute_docstring = GoogleDocstring._consume_to_end
 
 project = "Walras"
 author = "The Walras developers"
 project_copyright = "The Walras developers, Apache-2.0"
-release = version = installed_version("walras")
+release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
+default_role = "py:obj"  # `Protocol` in a docstring is a link where there is such a thing
 html_theme = "furo"
 html_title = f"Walras {release}"
 
@@ -19,4 +37,4 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"  # in reading order
 autodoc_typehints = "description"
 autodoc_default_options = {"members": True, "show-inheritance": True}
-napoleon_google_docstring = False  # scipy's style of docstrings throughout
+# Rules have scipy's style of docstrings, everything else has Google's: napoleon reads both, which is its default.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from math import fsum
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeGuard
 
 import numpy as np
 
@@ -74,10 +74,12 @@ class LLMRouter(Scenario, frozen=True, kw_only=True):
             _number(field, getattr(self, field), positive=True)
         for field in ("value_of_quality", "price_of_waiting", "overstate"):
             _number(field, getattr(self, field), positive=False)
-        if self.models is not None and not self.models:
-            raise ScenarioError("models", self.models, "at least one model, or None for all")
-        if isinstance(self.liars, int) and self.liars < 0:
-            raise ScenarioError("liars", self.liars, "0 or more, or names of models")
+        if self.models is not None and not (self.models and _are_names(self.models)):
+            raise ScenarioError("models", self.models, "names of models, at least one, or None for all")
+        if not _are_names(self.liars) and not (_is_whole(self.liars) and self.liars >= 0):
+            raise ScenarioError("liars", self.liars, "a whole number of 0 or more, or names of models")
+        if self.raw is not None and not isinstance(self.raw, str | Path):
+            raise ScenarioError("raw", self.raw, "the path of a folder, or None for the shipped tables")
 
     def draw(self, seed: int) -> "RouterInstance":
         return RouterInstance(self, seed)
@@ -104,7 +106,7 @@ class RouterInstance(Instance):
         self.settings = settings
         raw = Path(settings.raw) if settings.raw is not None else None
         self.runs = Runs.load(raw)
-        models = settings.models or self.runs.models
+        models = tuple(settings.models or self.runs.models)
         for model in models:
             if model not in self.runs.models:
                 raise ScenarioError("models", model, f"names among {', '.join(self.runs.models)}")
@@ -215,6 +217,7 @@ class RouterInstance(Instance):
                 ]
             ),
             wait_price=self.settings.price_of_waiting,
+            within_s=self.settings.within_s,
         )
         return exact(problem) if len(self.arrivals) <= EXACT_TASKS else bound(problem)
 
@@ -227,8 +230,16 @@ def _estimate(run: Run) -> Estimate:
     return Estimate(cost=run.cost_usd, quality=run.score, seconds=run.seconds)
 
 
+def _are_names(value: object) -> bool:
+    return isinstance(value, tuple | list) and all(isinstance(name, str) for name in value)
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _whole(field: str, value: object, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+    if not _is_whole(value) or value < least:
         raise ScenarioError(field, value, f"a whole number of {least} or more")
 
 

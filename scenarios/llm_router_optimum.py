@@ -41,6 +41,9 @@ class Problem(msgspec.Struct, frozen=True):
         Worth of the result minus true cost if the agent does the task; -inf where it cannot.
     wait_price : float
         What each second from arrival to finish costs, >= 0.
+    within_s : float
+        How long after its arrival a task has to be finished to be worth anything, > 0. `bound` leaves it out of
+        its relaxation, which makes the bound higher, not wrong.
     """
 
     arrival_s: Floats
@@ -48,6 +51,7 @@ class Problem(msgspec.Struct, frozen=True):
     service_s: Floats
     value: Floats
     wait_price: float
+    within_s: float = math.inf
 
     def __post_init__(self) -> None:
         if not len(self.slots):
@@ -62,20 +66,23 @@ class Problem(msgspec.Struct, frozen=True):
             ("service_s", np.isfinite(self.service_s) & (self.service_s > 0), "positive, finite seconds"),
             ("value", self.value < np.inf, "numbers, or -inf where an agent cannot do a task"),
             ("wait_price", np.array(0 <= self.wait_price < np.inf), "a finite number >= 0"),
+            ("within_s", np.array(self.within_s > 0), "seconds, > 0"),
         ):
             if not right.all():
                 raise ScenarioError(field, np.asarray(getattr(self, field))[~right].tolist()[:3], expected)
 
     def net(self, starts_s: Floats) -> Floats:
-        """Welfare of each task at each agent if started then; `starts_s` has shape (n, m) or (m,)."""
-        return self.value - self.wait_price * (starts_s + self.service_s - self.arrival_s[:, None])
+        """Welfare of each task at each agent if started then, -inf if too late; `starts_s` is (n, m), (n, 1) or (m,)."""
+        latency = starts_s + self.service_s - self.arrival_s[:, None]
+        return np.where(latency <= self.within_s, self.value - self.wait_price * latency, -np.inf)
 
 
 def exact(problem: Problem, most_nodes: int = 100_000) -> Optimum:
     """The optimum of a small problem.
 
     Maximise, over the tasks that are done, the sum of value[i, j] - wait_price * (finish_i - arrival_i),
-    where agent j does task i without a break, not before it arrives, and at most slots[j] tasks at once.
+    where agent j does task i without a break, not before it arrives and within `within_s` of that, and at most
+    slots[j] tasks at once.
 
     Parameters
     ----------
@@ -283,7 +290,8 @@ def schedule(problem: Problem, order_by: Floats, grid: Floats, ledger: Floats) -
     for i in np.lexsort((problem.arrival_s, order_by)).tolist():
         start = np.maximum(first_free, problem.arrival_s[i])
         finish = start + problem.service_s[i]
-        net = problem.value[i] - problem.wait_price * (finish - problem.arrival_s[i])
+        latency = finish - problem.arrival_s[i]
+        net = np.where(latency <= problem.within_s, problem.value[i] - problem.wait_price * latency, -np.inf)
         period, into = position(grid, np.stack([start, finish]))
         spent = (1 - into) * ledger[agents, period] + into * ledger[agents, period + 1]
         gain = net - (spent[1] - spent[0])

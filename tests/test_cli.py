@@ -356,10 +356,13 @@ def test_ctrl_c_in_a_terminal_ends_at_once(command: str, tmp_path: Path) -> None
     options = {"run": (), "compare": ("--seeds", "0:50", "--workers", "2")}[command]
     process = subprocess.Popen(
         [sys.executable, "-c", "from walras.cli import main; raise SystemExit(main())", command,
-         "llm-router:tasks=20000", "-m", "greedy", *options, "--out", tmp_path],
+         "llm-router:tasks=20000", "-m", "greedy", *options, "--out", tmp_path / "out"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
-    time.sleep(6.0)
+    begun_by = time.monotonic() + 60.0
+    while not (tmp_path / "out").exists() and time.monotonic() < begun_by:
+        time.sleep(0.05)
+    time.sleep(2.0)  # into the work; whether workers have started or not makes no difference
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
 

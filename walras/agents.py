@@ -4,6 +4,7 @@ import copy
 import math
 import typing
 from collections.abc import Awaitable, Callable, Hashable, Mapping
+from numbers import Real
 from random import Random
 from typing import Any
 
@@ -151,9 +152,18 @@ class Agent(msgspec.Struct):
             raise ScenarioError("agent id", self.id, "a non-empty string without '/'")
         if not _is_whole(self.capacity, 0):
             raise ScenarioError(f"capacity of {self.id}", self.capacity, "a whole number of 0 or more")
-        if not self.money >= 0:
+        if not _is_amount(self.money):
             raise ScenarioError(
                 f"money of {self.id}", self.money, "a number of 0 or more (inf: unlimited credit)"
+            )
+        if self.strategy is not None and not callable(self.strategy):
+            raise ScenarioError(
+                f"strategy of {self.id}", self.strategy, "a function of a question and an agent, or None"
+            )
+        pondered = self.deliberation_s
+        if not callable(pondered) and not (_is_amount(pondered) and pondered < math.inf):
+            raise ScenarioError(
+                f"deliberation_s of {self.id}", pondered, "seconds, finite and 0 or more, or a draw from a stream"
             )
         if self.attention is not None and not _is_whole(self.attention, 1):
             raise ScenarioError(f"attention of {self.id}", self.attention, "1 or more, or None for no limit")
@@ -233,6 +243,10 @@ def _as_estimate(found: Estimate | float) -> Estimate:
 
 def _is_id(value: object) -> bool:
     return isinstance(value, str) and value != "" and "/" not in value
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, Real) and value >= 0
 
 
 def _is_whole(value: object, least: int) -> bool:

@@ -1,6 +1,6 @@
 """Reading a trace: the Contract Net conversations of a run, with their messages as structs again."""
 
-from math import inf
+from math import inf, isnan
 from typing import Any, NamedTuple
 
 import msgspec
@@ -33,6 +33,8 @@ ACTS = (
 
 
 class Said(NamedTuple):
+    """One message of the trace; the arrival of a lost one is never, infinity."""
+
     sent: float
     arrival: float
     sender: str
@@ -54,9 +56,11 @@ class Talk:
         self.unheard: set[str] = set()
 
     def hear(self, said: Said, perfect: bool) -> None:
-        again = not perfect and any((s.sender, s.to, s.message) == said[2:] for s in self.said)
-        if not again:
-            self.said.append(said)
+        for k, s in enumerate(() if perfect else self.said):
+            if (s.sender, s.to, s.message) == said[2:]:
+                self.said[k] = s._replace(arrival=min(s.arrival, said.arrival))
+                return
+        self.said.append(said)
 
     def lose(self, at: float, to: str, message: Any) -> None:
         for k, s in enumerate(self.said):
@@ -83,8 +87,8 @@ class Talk:
 def read(result: Result, copies: int = 1, perfect: bool = True) -> dict[str, Talk]:
     """The Contract Net conversations of a run; messages are structs again.
 
-    In an imperfect world, what a restart sends once more, word by word, counts once; and what reached a machine that
-    was down counts as lost.
+    In an imperfect world, what a restart or the network sends once more, word by word, counts once; and what reached
+    a machine that was down counts as lost.
     """
     talks: dict[str, Talk] = {}
     rows = iter(result.trace)
@@ -98,7 +102,9 @@ def read(result: Result, copies: int = 1, perfect: bool = True) -> dict[str, Tal
         if talk_of is not None:
             talk_of.rows.append(row)
             for sent, arrival, _, sender, to, message in each_message(raw):
-                talk_of.hear(Said(sent, arrival, sender, to, _struct(message)), perfect)
+                talk_of.hear(
+                    Said(sent, inf if isnan(arrival) else arrival, sender, to, _struct(message)), perfect
+                )
             if row.kind == "lost" and row.details["to"] == row.agent:
                 talk_of.lose(row.at, row.agent, _struct(row.details["message"]))
             elif row.kind == "ignored" and row.details.get("why") in ("over", "too old"):

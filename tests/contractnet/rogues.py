@@ -168,35 +168,37 @@ class NeverRejects(Manager):
     """Lets losers wait for ever."""
 
     def part_with(self, sender: AgentId, how: str, report: Report | None = None) -> None:
-        self.proposals.clear()
         super().part_with(sender, how, report)
+
+    def held(self) -> dict[AgentId, Propose]:
+        return {}
 
 
 class RefusesLosers(Manager):
     """Sends losers a refusal, as some packages do."""
 
-    def award_best(self) -> None:
-        for loser in list(self.proposals)[1:]:
-            del self.proposals[loser]
+    def award_best(self, pending: dict[AgentId, Propose]) -> None:
+        for loser in list(pending)[1:]:
+            del pending[loser]
             self.send(loser, Refuse())
-        super().award_best()
+        super().award_best(pending)
 
 
 class DoubleAwarder(Manager):
     """Accepts everybody for a task that is wanted once."""
 
-    def choose(self, places: int) -> list[AgentId]:
-        return list(self.proposals)
+    def choose(self, pending: dict[AgentId, Propose], places: int) -> list[AgentId]:
+        return list(pending)
 
 
 class Inventor(Manager):
     """Awards to somebody who has never proposed."""
 
-    def award_best(self) -> None:
+    def award_best(self, pending: dict[AgentId, Propose]) -> None:
         if not self.contracts and not self.kept and not self.broken:
-            self.proposals["ghost"] = Propose(0.0)
+            pending["ghost"] = self.proposals["ghost"] = Propose(0.0)
             self.standing["ghost"] = "proposed"
-        super().award_best()
+        super().award_best(pending)
 
 
 class OverPayer(Manager):

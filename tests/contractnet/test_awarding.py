@@ -126,9 +126,10 @@ def test_losers_are_told_why() -> None:
         "dear": Propose(9.0),
         "old": Propose(1.0, valid_until=1.0),
         "old and dear": Propose(9.0, valid_until=1.0),
+        "just": Propose(5.0, valid_until=2.0),
     }
     assert rejections(Task("t", reserve=5.0), bids, 2.0) == {
-        "lost": ["lost"],
+        "lost": ["lost", "just"],
         "over-budget": ["dear"],
         "expired": ["old", "old and dear"],
     }

@@ -70,6 +70,8 @@ def test_a_proposal_that_crosses_the_cancel_is_rejected_as_cancelled() -> None:
     """Race: the cancel's own answer is still awaited."""
     stage = bidding()
     assert stage.hear("c", Propose(0.5)) == [Send("c", RejectProposal("cancelled"))]
+    assert [type(e) for e in stage.hear("c", Propose(0.5))] == [Ignore], "a double"
+    assert [type(e) for e in stage.hear("a", Propose(1.0))] == [Ignore], "the cancel was its answer"
     stage.hear("a", Inform("cancelled"))
     assert stage.outcome is None
     stage.hear("c", Inform("cancelled"))

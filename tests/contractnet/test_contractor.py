@@ -34,7 +34,7 @@ def test_the_faultless_contractor_has_these_effects_in_this_order() -> None:
     assert stage.at(0.5).hear("m", CALL) == [
         Decide(
             "bid",
-            ProposalWanted(task=TASK, manager="m", reply_by=2.0, valid_until=12.0, decide_by=1.75),
+            ProposalWanted(task=TASK, manager="m", valid_until=12.0, decide_by=1.75),
         )
     ]
     assert stage.decided(Propose(3.0, 4.0, 0.9, 8.0)) == [Send("m", Propose(3.0, 4.0, 0.9, 8.0))]
@@ -91,6 +91,9 @@ def test_an_eager_proposal_holds_a_slot_until_it_ceases_to_bind_and_work_takes_i
     held = asked.question.commits(Propose(1.0))
     assert held is not None
     assert (held.slots, held.until) == (1, 12.0)
+    shorter = asked.question.commits(Propose(1.0, valid_until=5.0))
+    assert shorter is not None
+    assert shorter.until == 5.0
     assert asked.question.commits(Refuse()) is None
 
     stage.decided(Propose(1.0))
@@ -176,6 +179,14 @@ def test_only_the_manager_is_obeyed(message: Message) -> None:
         before = repr(stage.role)
         assert [type(e) for e in stage.hear("eve", message)] == [Ignore]
         assert repr(stage.role) == before
+
+
+def test_after_the_end_strangers_get_no_answer() -> None:
+    """The last word is for the manager."""
+    stage = working()
+    stage.performed(DONE)
+    for message in (AcceptProposal(50.0), Cancel()):
+        assert [type(e) for e in stage.hear("eve", message)] == [Ignore]
 
 
 def test_an_acceptance_before_the_proposal_is_out_of_sequence() -> None:

@@ -122,6 +122,16 @@ def test_a_silent_winner_is_cancelled_at_its_deadline_and_not_paid() -> None:
     assert [type(e) for e in stage.hear("a", Inform("done", DONE))] == [Ignore], "too late to be paid"
 
 
+def test_a_double_of_an_accepted_proposal_is_not_a_new_one() -> None:
+    """I2, I15: also while its sender is being cancelled, and after that: it had its answer, and gets no other."""
+    stage = manager("a", result_within_s=10.0, announcements=1, hold_losers=True)
+    stage.hear("a", Propose(1.0))
+    stage.at(10.0).timer(("result", "a"))
+    assert [type(e) for e in stage.hear("a", Propose(1.0))] == [Ignore]
+    stage.at(11.0).timer(("cancel", "a"))
+    assert [type(e) for e in stage.hear("a", Propose(1.0))] == [Ignore]
+
+
 def test_losers_that_are_held_step_in_while_they_bind_and_are_rejected_at_the_end() -> None:
     """A5 and E, staged mode: accept the best; on failure the next best; on success reject the rest."""
     stage = manager("a", "b", "c", "d", hold_losers=True)

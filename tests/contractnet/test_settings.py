@@ -128,10 +128,21 @@ def test_every_deadline_lies_before_the_next_and_all_before_the_end(finish_by: f
     assert cancel_by <= finish_by - rules.margin_s
 
 
+@pytest.mark.parametrize(
+    ("now", "result_by", "cancel_by"),
+    [(0.0, 5.0, 1.0), (13.0, 18.0, 14.0), (15.0, 18.75, 16.0), (18.6, None, 19.6), (19.5, None, 19.75)],
+)
+def test_deadlines_are_cut_to_the_end(now: float, result_by: float | None, cancel_by: float) -> None:
+    """A conversation until 20: the last result by 18.75, the last answer to a cancel by 19.75."""
+    rules = ContractNet(result_within_s=5.0, cancel_within_s=1.0, margin_s=0.25)
+    assert rules.result_by(now, 20.0) == result_by
+    assert rules.cancel_by(now, 20.0) == cancel_by
+
+
 def test_the_question_is_data_that_explains_itself() -> None:
     """A live mind gets it as JSON, with a docstring for instruction; its answers have a schema."""
     question = ProposalWanted(
-        task=Task("t", description="translate"), manager="m", reply_by=2.0, valid_until=12.0, decide_by=1.75
+        task=Task("t", description="translate"), manager="m", valid_until=12.0, decide_by=1.75
     )
     assert json.loads(msgspec.json.encode(question))["task"]["description"] == "translate"
     assert "binds you" in str(ProposalWanted.__doc__)
@@ -155,7 +166,7 @@ def test_the_question_is_data_that_explains_itself() -> None:
     ],
 )
 def test_only_sound_proposals_and_refusals_are_legal_answers(answer: Any, legal: bool) -> None:
-    question = ProposalWanted(task=Task("t"), manager="m", reply_by=2.0, valid_until=12.0, decide_by=1.75)
+    question = ProposalWanted(task=Task("t"), manager="m", valid_until=12.0, decide_by=1.75)
     assert question.accepts(answer) == legal
     assert question.accepts(question.otherwise)
 

@@ -24,7 +24,7 @@ class Slots:
 
 
 def wanted(task: Task) -> ProposalWanted:
-    return ProposalWanted(task=task, manager="m", reply_by=2.0, valid_until=12.0, decide_by=1.75)
+    return ProposalWanted(task=task, manager="m", valid_until=12.0, decide_by=1.75)
 
 
 def bidder(free_slots: int = 2, capacity: int = 2, **settings: Any) -> Agent:

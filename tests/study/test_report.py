@@ -154,7 +154,7 @@ def test_the_best_of_a_column_is_marked() -> None:
 
 def test_who_does_nothing_is_not_cheapest() -> None:
     """Cost, latency and messages are compared among those that completed most."""
-    idle = metrics(completion_rate=0.0, cost=0.0, latency_p50_s=None, messages_per_task=0.0, jain=1.0)
+    idle = metrics(completion_rate=0.0, cost=0.0, latency_p50_s=None, jain=1.0)
 
     for column in ("cost", "latency p50, s", "messages / task", "Jain"):
         assert best(column, idle=idle, busy=metrics()) == ["busy"]

@@ -109,5 +109,6 @@ class MayClaim(Question, frozen=True):
 
 
 def is_price(price: float, task: Task) -> bool:
-    """Whether this can be paid for the task: finite, not negative, not above its reserve."""
-    return 0.0 <= price < inf and (task.reserve is None or price <= task.reserve)
+    """Whether this can be paid for the task: a plain number, not negative, not above its reserve, and below 1e300."""
+    plain = isinstance(price, int | float) and 0.0 <= price < 1e300
+    return plain and (task.reserve is None or price <= task.reserve)

@@ -25,6 +25,7 @@ class Conversation:
 
     __slots__ = (
         "drop_at",
+        "dropped",
         "expired",
         "finish_by",
         "id",
@@ -60,6 +61,7 @@ class Conversation:
         self.live = 0
         self.outcome: Outcome | None = None
         self.expired = False
+        self.dropped = False
         self.drop_at = 0.0
 
     def role_ended(self, port: Port, outcome: Outcome) -> None:
@@ -102,7 +104,10 @@ class Conversation:
 
 def overdue(talk: Conversation) -> None:
     """The deadline entry of a conversation."""
-    talk.overdue()
+    if talk.dropped:
+        talk.world.dead_entries -= 1
+    else:
+        talk.overdue()
 
 
 def _expire(talk: Conversation) -> None:
@@ -118,4 +123,8 @@ def _drop(talk: Conversation) -> None:
     del world.book[talk.id], world.seats_of[talk.id]
     for port in talk.seats.values():
         del port.role  # cut the cycle, so that memory goes at once
+    talk.seats.clear()
+    talk.dropped = True
+    if world.clock._now < talk.finish_by < float("inf"):
+        world.bury()  # its deadline waits in the heap, perhaps for long
     world.conversation_dropped(talk)

@@ -12,18 +12,20 @@ length   entry                                                               pro
 ======== =================================================================== ==========================================
 
 All take their id from SimPy's counter, so ties fall in the order of scheduling and no comparison reaches past the id.
-Priorities at one instant: deliveries 1 (SimPy's NORMAL), answers of minds 2, timers 3, deadlines of conversations 4.
+Priorities at one instant: deliveries 1 (SimPy's NORMAL), answers of minds 2, timers 3, deadlines of conversations 4,
+looks of who only watches 5.
 """
 
 from collections import deque
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
+from itertools import count
 from typing import Any
 
 from simpy.core import BoundClass, EmptySchedule, Environment, Infinity, StopSimulation
 from simpy.events import URGENT, Event, EventPriority
 
-DELIVERY, ANSWER, TIMER, DEADLINE = 1, 2, 3, 4
+DELIVERY, ANSWER, TIMER, DEADLINE, LOOK = 1, 2, 3, 4, 5
 
 _FAN_RATIO = 4
 """A broadcast joins the sorted run unless the run is this many times longer: then the heap is cheaper than sorting."""
@@ -43,6 +45,7 @@ class Clock(Environment):
         for name, value in vars(Environment).items():  # early binding, which SimPy gives its own class only
             if type(value) is BoundClass:
                 setattr(self, name, getattr(self, name))
+        self._watches = count(-(2**62))
         self._run: list[tuple[Any, ...]] = []  # broadcast entries in descending order, beside the heap
         self._seats_of: dict[str, dict[str, Any]] = {}
         self._admit: Callable[[tuple[Any, ...]], Any] = _nobody_home
@@ -67,6 +70,10 @@ class Clock(Environment):
         if time < self._now:
             time = self._now
         heappush(self._queue, (time, priority, next(self._eid), function, argument))  # type: ignore[misc]
+
+    def watch_at(self, time: float, priority: int, function: Callable[[Any], None], argument: Any) -> None:
+        """As `call_at`, for who only looks: its id is not SimPy's, so a run leaves the same trace with it or without."""
+        heappush(self._queue, (time, priority, next(self._watches), function, argument))  # type: ignore[misc]
 
     def push(self, entry: tuple[Any, ...]) -> None:
         """Schedule a ready entry, whose id the caller has drawn."""
@@ -95,6 +102,11 @@ class Clock(Environment):
         queue: list[Any] = self._queue
         queue[:] = [entry for entry in queue if len(entry) != 5 or not dead(entry)]
         heapify(queue)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether anything is scheduled beside the looks of who only watches."""
+        return bool(self._run) or any(entry[1] < LOOK for entry in self._queue)
 
     def __len__(self) -> int:
         """How many entries are scheduled."""
@@ -125,7 +137,8 @@ class Clock(Environment):
         if len(entry) == 8:
             port = self._seats_of.get(entry[3], _NOBODY).get(entry[5]) or self._admit(entry)
             if port is not None:
-                port.handlers[entry[6].__class__](port.role, entry[4], entry[6])
+                handler = port.handlers.get(entry[6].__class__) or port.learn(entry[6].__class__)
+                handler(port.role, entry[4], entry[6])
         elif len(entry) == 5:
             entry[3](entry[4])
         else:
@@ -202,8 +215,10 @@ class Clock(Environment):
                 self._now, _, _, conversation, sender, to, message, _ = entry
                 port = seats_of(conversation, _NOBODY).get(to) or admit(entry)
                 if port is not None:
-                    handlers = port.handlers  # `get` first: subscripts of a dict subclass are slow
-                    handler = handlers.get(message.__class__) or handlers[message.__class__]
+                    try:
+                        handler = port.handlers[message.__class__]
+                    except KeyError:
+                        handler = port.learn(message.__class__)
                     handler(port.role, sender, message)
             else:
                 self._now = entry[0]

@@ -142,10 +142,15 @@ class GuardedWorld(World):
 
     def after_input(self, port: GuardedPort) -> None:
         """Every input has been handled to its end: look at the world."""
-        if self.check:
-            port.role.check()
-        for monitor in self.monitors:
-            monitor(self)
+        try:
+            if self.check:
+                port.role.check()
+            for monitor in self.monitors:
+                monitor(self)
+        except AssertionError as broken:
+            where = f"input {port.input} of {port.me} in {port.conversation}, at {self.clock._now:g} s"
+            broken.add_note(f"after {where}: {port.role!r}")
+            raise
 
     # ------------------------------------------------------------------ faults
     def _strike(self, fault: Crash | Pause) -> None:

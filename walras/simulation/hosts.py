@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from math import inf
+from numbers import Real
 from random import Random
 from typing import TYPE_CHECKING
 
 from walras.agents import Agent
 from walras.allocation import Report
+from walras.errors import ScenarioError
 from walras.items import Task
 from walras.randomness import stream
 from walras.simulation.clock import ANSWER, DELIVERY
@@ -44,6 +47,7 @@ class Mind:
 
     def __init__(self, world: World, agent: Agent) -> None:
         self.world = world
+        self.id = agent.id
         self.attention = agent.attention
         self.rng: Random = stream(world.seed, "mind", agent.id)
         self.deliberation_s = agent.deliberation_s
@@ -65,11 +69,16 @@ class Mind:
             asked = self.waiting.popleft()
             if asked.open:
                 self.pondering += 1
-                think_s = self.deliberation_s
-                seconds = think_s(self.rng) if callable(think_s) else think_s
-                self.world.clock.call_at(
-                    self.world.clock._now + max(0.0, seconds), ANSWER, self.done, (asked, self.life)
-                )
+                until = self.world.clock._now + self.thinking_s()
+                self.world.clock.call_at(until, ANSWER, self.done, (asked, self.life))
+
+    def thinking_s(self) -> float:
+        """How long the next question takes, seconds; a draw below 0 counts as 0."""
+        think_s = self.deliberation_s
+        seconds = think_s(self.rng) if callable(think_s) else think_s
+        if not isinstance(seconds, Real) or not seconds < inf:
+            raise ScenarioError(f"deliberation_s of {self.id}", seconds, "a finite number of seconds")
+        return max(0.0, seconds)
 
     def done(self, thought: tuple[Asked, int]) -> None:
         """The thought is complete; if its question is void by now, the answer is accounted for and goes nowhere."""

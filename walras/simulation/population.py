@@ -6,12 +6,13 @@ Mesa 3.3, which Python 3.11 gets, and with later ones, whose event interfaces di
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import mesa
 
 from walras.errors import ScenarioError
+from walras.simulation.clock import LOOK
 from walras.simulation.hosts import Host
 from walras.simulation.simulation import Simulation
 
@@ -105,12 +106,13 @@ class Population(mesa.Model):  # type: ignore[misc]  # Mesa is untyped
         """
         if not 0 < seconds < float("inf"):
             raise ScenarioError("seconds", seconds, "a finite number above 0")
-        self.simulation.process(self._clockwork(seconds))
+        self.simulation.env.watch_at(self.simulation.now, LOOK, self._look, seconds)
 
-    def _clockwork(self, seconds: float) -> Generator[Any, Any, None]:
-        while True:
-            self.collect()
-            yield self.simulation.env.timeout(seconds)
+    def _look(self, seconds: float) -> None:
+        self.collect()
+        clock = self.simulation.env
+        if clock.waiting:  # else nothing will ever happen again
+            clock.watch_at(self.simulation.now + seconds, LOOK, self._look, seconds)
 
     def to_pandas(self) -> pandas.DataFrame:
         """What was collected, tidy: one row per time and agent; `time_s` is in seconds of simulated time."""

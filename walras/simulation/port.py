@@ -34,22 +34,24 @@ def _hear_late(role: Protocol, sender: AgentId, message: Any) -> None:
     role.on_late(sender, message)
 
 
-class VerifiedTable(HandlerTable):
-    """A role class's handlers, with a look at the signatures before a message that can quote others is handled.
+class Handlers:
+    """What a clock finds the handler of a message in: a plain dict, which is the fastest, filled on first use.
 
-    Which messages can is worked out once per class, so the others cost nothing.
+    A message that can quote others has its signatures looked at before it is handled. Which messages can is worked out
+    once per class, so the others cost nothing.
     """
 
-    def __init__(self, handlers: HandlerTable) -> None:
-        super().__init__({}, handlers.fallback)
-        self.handlers = handlers
+    def __init__(self, entered: HandlerTable) -> None:
+        self.entered = entered
+        self.known: dict[type, Handler] = {}
 
-    def __missing__(self, message_type: type) -> Handler:
-        handler = self[message_type] = self._verified(message_type)
+    def learn(self, message_type: type) -> Handler:
+        """Find the handler for messages of a class that has not come before."""
+        handler = self.known[message_type] = self._verified(message_type)
         return handler
 
     def _verified(self, message_type: type) -> Handler:
-        handler = self.handlers[message_type]
+        handler = self.entered[message_type]
         if not can_quote(message_type):
             return handler
 
@@ -63,17 +65,19 @@ class VerifiedTable(HandlerTable):
         return handle
 
 
-class _Tables(dict[type, HandlerTable]):
-    def __missing__(self, role_class: type) -> HandlerTable:
-        table = self[role_class] = VerifiedTable(role_class.message_handlers)  # type: ignore[attr-defined]
-        return table
+_HANDLERS: dict[type, Handlers] = {}
 
-
-TABLES = _Tables()
-"""The handlers of each role class in worlds without faults, where messages go straight from the clock to them."""
-
-LATE = VerifiedTable(HandlerTable({}, _hear_late))
+LATE = Handlers(HandlerTable({}, _hear_late))
 """The handlers of every finished role: all it hears goes to `on_late`."""
+
+
+def handlers_of(role_class: type[Protocol]) -> Handlers:
+    """The handlers of a role class in worlds without faults, where messages go straight from the clock to them."""
+    found = _HANDLERS.get(role_class)
+    if found is None:
+        found = _HANDLERS[role_class] = Handlers(role_class.message_handlers)
+    return found
+
 
 FORGED = "a signature is false"
 
@@ -113,7 +117,7 @@ def fire(timer: Timer) -> None:
     """A timer is due."""
     port = timer.port
     if not timer.live:
-        port.world.dead_timers -= 1
+        port.world.dead_entries -= 1
         return
     if port.guarded and port.postponed(fire, timer):
         return
@@ -137,7 +141,7 @@ class Port(msgspec.Struct, eq=False):
     talk: Conversation
     conversation: ConversationId
     role: Any
-    handlers: HandlerTable
+    handlers: dict[type, Handler]
     asked: Asked | dict[Hashable, Asked] | None = None  # nearly always one question, or none
     timers: dict[Hashable, Timer] | None = None
     jobs: dict[str, Any] | None = None
@@ -181,6 +185,10 @@ class Port(msgspec.Struct, eq=False):
     def postponed(self, act: Callable[[Any], None], argument: Any) -> bool:
         """Whether the agent hears nothing now, and will be called later: never here."""
         return False
+
+    def learn(self, message_type: type) -> Handler:
+        """The handler for messages of a class that has not come before."""
+        return (LATE if self.ended else handlers_of(type(self.role))).learn(message_type)
 
     # ------------------------------------------------------------------ messages
     def send(self, to: AgentId, message: Message) -> None:
@@ -241,7 +249,7 @@ class Port(msgspec.Struct, eq=False):
     def _disarm(self, timer: Timer) -> None:
         timer.live = False
         if timer.at != INFINITY:
-            self.world.bury_timer()
+            self.world.bury()
 
     # ------------------------------------------------------------------ minds
     def decide(self, name: Hashable, question: Question) -> None:
@@ -377,7 +385,7 @@ class Port(msgspec.Struct, eq=False):
         """Close the role: timers, questions and holds go; what it hears from now on is late."""
         self.rows.append((self.clock._now, "finish", self.conversation, self.me, outcome))
         self.ended = True
-        self.handlers = LATE
+        self.handlers = LATE.known
         if self.timers is not None:
             for timer in self.timers.values():
                 self._disarm(timer)

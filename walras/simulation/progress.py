@@ -6,6 +6,7 @@ import sys
 from time import monotonic
 from types import TracebackType
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
@@ -52,7 +53,7 @@ class Progress:
                 MofNCompleteColumn(),
                 TextColumn("{task.fields[now]}"),
             )
-            self._bar = Bar(*columns, TimeRemainingColumn(), transient=True)
+            self._bar = Bar(*columns, TimeRemainingColumn(), transient=True, console=Console(stderr=True))
             self._bar.add_task("conversations", total=self.total, now="")
             self._bar.start()
         self._bar.update(self._bar.task_ids[0], completed=self.ended, now=f"{now:.0f} s simulated")

@@ -35,7 +35,7 @@ def make_result(simulation: Simulation, why: str) -> Result:
         ),
         allocation=Allocation(facts.lines()),
         outcomes=dict(world.outcomes),
-        trace=world.trace,
+        trace=world.trace.so_far(),
         balances=world.ledger.balances(),
         agents=tuple(facts.agents()),
         optimum=simulation.instance.optimum() if simulation.instance is not None else None,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+import gc
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from math import inf
 from typing import Any
 
@@ -17,6 +19,7 @@ from walras.messages import AgentId, ConversationId
 from walras.protocol import Protocol
 from walras.results import Result
 from walras.scenario import Arrival, Instance, Scenario
+from walras.simulation.admission import check_agent, check_arrival, check_arrivals, check_settings
 from walras.simulation.book import Conversation
 from walras.simulation.clock import DELIVERY, Clock
 from walras.simulation.faults import Faults
@@ -31,6 +34,7 @@ Monitor = Callable[[World], None]
 """Sees the global state after every input; raises AssertionError if it does not like it."""
 
 ALL_ENDED = "every conversation has ended"
+FINITE_ENDED = "every conversation with a finish_by has ended"
 NOTHING_LEFT = "nothing is left to happen"
 
 
@@ -64,14 +68,23 @@ class Simulation:
         check: bool = False,
         monitors: Iterable[Monitor] = (),
     ) -> None:
-        _check_settings(scenario, mechanism, seed)
+        watchers = tuple(monitors)
+        check_settings(
+            {
+                "scenario": scenario,
+                "mechanism": mechanism,
+                "seed": seed,
+                "network": network,
+                "faults": faults,
+                "monitors": watchers,
+            }
+        )
         self.scenario, self.mechanism, self.seed = scenario, mechanism, seed
         self.instance: Instance | None = scenario.draw(seed) if scenario is not None else None
         drawn = self.instance
         of_scenario = (drawn.network, drawn.faults) if drawn is not None else (None, None)
         self.network: Network = next((n for n in (network, of_scenario[0]) if n is not None), Network())
         self.faults: Faults = next((f for f in (faults, of_scenario[1]) if f is not None), Faults())
-        watchers = tuple(monitors)
         if check or watchers or self.network.faulty or self.faults:
             self.world: World = GuardedWorld(
                 seed, self.network, drawn, self.faults, check=check, monitors=watchers
@@ -84,11 +97,13 @@ class Simulation:
         self._next: Arrival | None = None
         self._live = 0
         self._started = False
-        self._horizon: float | None = None
         self._progress = Progress(False, 0)
         for agent in drawn.agents if drawn is not None else ():
-            self.world.add(agent)
-        self.network.check(self.world.places)
+            self.add(agent)
+        if drawn is not None:
+            check_arrivals(drawn.arrivals, self.world.hosts)
+            self.network.check(self.world.places)
+            self.faults.check(self.world.hosts)
 
     # ------------------------------------------------------------------ the lower level
     @property
@@ -103,6 +118,7 @@ class Simulation:
 
     def add(self, agent: Agent) -> None:
         """Bring an agent into the world."""
+        check_agent(agent)
         self.world.add(agent)
 
     def process(self, generator: Generator[Any, Any, Any]) -> Process:
@@ -117,6 +133,8 @@ class Simulation:
         A records role starts every new life from the state that it has here.
         """
         world = self.world
+        if agent in world.seats_of.get(conversation, ()):
+            raise ScenarioError("agent", agent, f"one that is not seated in {conversation} yet")
         port = world.seat(world.bare(conversation, finish_by), world.host(agent), role)
         world.clock.call_at(world.clock._now, DELIVERY, start, port)
 
@@ -127,25 +145,22 @@ class Simulation:
         opener: AgentId,
         participants: Iterable[AgentId] | None = None,
         *,
-        at: float = 0.0,
+        at: float | None = None,
         finish_by: float = inf,
     ) -> None:
-        """Open a conversation at a time; its id is ``opener/k``, k counting this opener's.
+        """Open a conversation at a time (None: now); its id is ``opener/k``, k counting this opener's.
 
-        `participants` None: everybody else.
+        `participants` None: everybody else. One without a `finish_by` is not waited for while others have one.
         """
-        self.world.host(opener)
-        invited = (
-            tuple(participants)
-            if participants is not None
-            else tuple(a for a in self.world.hosts if a != opener)
-        )
-        unknown = set(invited) - self.world.hosts.keys()
-        if unknown:
-            self.world.host(min(unknown))
+        if not isinstance(mechanism, Mechanism):
+            raise ScenarioError("mechanism", mechanism, "a Mechanism, such as contractnet.ContractNet()")
+        if participants is None:
+            participants = (agent for agent in self.world.hosts if agent != opener)
+        start_at = self.now if at is None else at
+        arrival = Arrival(start_at, tuple(items), opener, tuple(participants), finish_by)
+        check_arrival(arrival, self.world.hosts, self.now)
         self._live += 1
-        arrival = Arrival(at, tuple(items), opener, invited, finish_by)
-        self.world.clock.call_at(at, DELIVERY, self._open, (mechanism, arrival))
+        self.world.clock.call_at(start_at, DELIVERY, self._open, (mechanism, arrival))
 
     def join(self, agent: AgentId, conversation: ConversationId) -> None:
         """Let an agent join a conversation by its own wish, now."""
@@ -182,19 +197,22 @@ class Simulation:
         """
         clock = self.world.clock
         if until is not None:
-            if not clock._now < until < inf:
+            if not isinstance(until, int | float) or not clock._now < until < inf:
                 raise ScenarioError("until", until, f"a time in seconds after now, which is {clock._now:g}")
-            clock.call_at(until, 0, self._stop, until)
-        self._horizon = until
+            clock.watch_at(until, 0, self._stop, until)
         self.world.trace.keep = keep_trace
         if not self._started:
-            self._started = True
+            self.network.check(self.world.places)
             self.faults.check(self.world.hosts)
+            self._started = True
             self._schedule_next()
         self._progress = Progress(progress, len(self.instance.arrivals) if self.instance is not None else 0)
-        with self._progress:
-            why = clock.run()
-        self.world.trace.fold()
+        try:
+            with self._progress, _patient_collector():
+                why = clock.run()
+        finally:
+            if until is not None:  # it stopped before its horizon, which means nothing to a later run
+                clock.sweep(lambda entry: entry[3] == self._stop)
         return make_result(self, why or NOTHING_LEFT)
 
     def _schedule_next(self) -> None:
@@ -218,26 +236,26 @@ class Simulation:
             self._live -= 1  # endless ones are not waited for
 
     def _stop(self, horizon: float) -> None:
-        if horizon == self._horizon:  # else it is that of an earlier run, which ended before it
-            raise StopSimulation(f"the horizon of {horizon:g} s was reached")
+        raise StopSimulation(f"the horizon of {horizon:g} s was reached")
 
     def _dropped(self, talk: Conversation) -> None:
         if talk.id in self.conversations and self.conversations[talk.id].finish_by != inf:
             self._live -= 1
             self._progress.advance(self.world.clock._now)
         if self._live == 0 and self._next is None and talk.mechanism is not None:
-            finite = any(t.finish_by != inf and t.mechanism is not None for t in self.world.book.values())
-            if not finite:
+            rest = [other.finish_by for other in self.world.book.values() if other.mechanism is not None]
+            if not rest:
                 raise StopSimulation(ALL_ENDED)
+            if talk.finish_by != inf and all(finish_by == inf for finish_by in rest):
+                raise StopSimulation(FINITE_ENDED)
 
 
-def _check_settings(scenario: object, mechanism: object, seed: object) -> None:
-    if scenario is not None and not isinstance(scenario, Scenario):
-        raise ScenarioError("scenario", scenario, "a Scenario, such as scenarios.llm_router()")
-    if mechanism is not None and not isinstance(mechanism, Mechanism):
-        raise ScenarioError("mechanism", mechanism, "a Mechanism, such as contractnet.ContractNet()")
-    if (scenario is None) != (mechanism is None):
-        missing = "mechanism" if mechanism is None else "scenario"
-        raise ScenarioError(missing, None, f"a {missing}, since the other one is given")
-    if not isinstance(seed, int) or isinstance(seed, bool):
-        raise ScenarioError("seed", seed, "a whole number")
+@contextmanager
+def _patient_collector() -> Iterator[None]:
+    """Collect garbage less often while a run lasts: nearly all of it goes by reference counts."""
+    young, *older = gc.get_threshold()
+    gc.set_threshold(max(young, 50_000), *older)
+    try:
+        yield
+    finally:
+        gc.set_threshold(young, *older)

@@ -24,8 +24,9 @@ from walras.simulation.clock import ANSWER, DEADLINE, DELIVERY, Clock
 from walras.simulation.hosts import Host, Job
 from walras.simulation.market import Market
 from walras.simulation.network import Network
-from walras.simulation.port import TABLES, Asked, Port, fire
+from walras.simulation.port import Asked, Port, fire, handlers_of
 from walras.trace import Trace
+from walras.trace.rows import without_addresses
 
 if TYPE_CHECKING:
     from walras.mechanism import Mechanism
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 FOLD_ROWS = 1024
 """Rows that the trace buffers before it encodes them."""
 
-_SWEEP_TIMERS = 512
+_SWEEP_ENTRIES = 512
 
 
 class Done(NamedTuple):
@@ -74,7 +75,7 @@ class World:
         self.stood: dict[ConversationId, tuple[Award, ...]] = {}
         self.paid: dict[tuple[ConversationId, str], float] = {}
         self.done: list[Done] = []
-        self.dead_timers = 0
+        self.dead_entries = 0
         self.on_drop: Callable[[Conversation], None] = lambda talk: None
         self._answer_due = False
         self.clock.host(self.seats_of, self.admit, self.ready, self.answer_all)
@@ -164,7 +165,7 @@ class World:
             talk,
             talk.id,
             role,
-            TABLES[type(role)],
+            handlers_of(type(role)).known,
         )
         talk.live += 1
         if talk.outcome is not None and talk.over:
@@ -263,23 +264,22 @@ class World:
         if host.mind is not None and not pondered:
             host.mind.ask(asked)
             return
-        account = host.account
+        if (port.now if port.guarded else self.clock._now) > question.decide_by:
+            self.conclude(asked, question.otherwise, "silent")
+            return
+        account, strategy = host.account, host.strategy
         account.asking = port.conversation
         try:
-            if (port.now if port.guarded else self.clock._now) > question.decide_by:
-                self.conclude(asked, question.otherwise, "silent")
-                return
-            strategy = host.strategy
             if strategy is None:
                 strategy = self._default_strategy(port)
             answer = strategy(question, host.agent)
             legal = question.accepts(answer)
             commitment = question.commits(answer) if legal else None
             funded = commitment is None or account.hold(port.conversation, asked.name, commitment)
-        except ScenarioError:
-            raise  # the run was set up wrongly, which no default may hide
         except Exception as error:  # a strategy is not ours: whatever it does must not stop the run
-            port.note("note", f"{type(error).__name__} in the strategy: {error}")
+            if host.strategy is None and isinstance(error, ScenarioError):
+                raise  # the run was set up wrongly, which no default may hide
+            port.note("note", f"{type(error).__name__} in the strategy: {without_addresses(error)}")
             self.conclude(asked, question.otherwise, "error")
             return
         if not legal:
@@ -369,12 +369,16 @@ class World:
         """Whether every signature in a message, however deep, is true."""
         return all(hmac.compare_digest(s.proof, self.proof(s.by, s.body)) for s in signatures(message))
 
-    def bury_timer(self) -> None:
-        """A timer was cancelled: its entry stays in the heap until half of the heap is dead."""
-        self.dead_timers += 1
-        if self.dead_timers > _SWEEP_TIMERS and self.dead_timers * 2 > len(self.clock):
-            self.clock.sweep(lambda entry: entry[3] is fire and not entry[4].live)
-            self.dead_timers = 0
+    def bury(self) -> None:
+        """A timer was cancelled, or a deadline is met: its entry stays in the heap until half of the heap is dead."""
+        self.dead_entries += 1
+        if self.dead_entries > _SWEEP_ENTRIES and self.dead_entries * 2 > len(self.clock):
+            self.clock.sweep(_is_dead)
+            self.dead_entries = 0
+
+
+def _is_dead(entry: tuple[Any, ...]) -> bool:
+    return (entry[3] is fire and not entry[4].live) or (entry[3] is overdue and entry[4].dropped)
 
 
 def _otherwise(question: Any, agent: Agent) -> Any:

@@ -71,8 +71,8 @@ def side_by_side(found: Mapping[str, Sequence[Metrics]]) -> Comparison:
     }
     best = {column.metric: _best(column, means) for column in COLUMNS}
     rows = tuple(
-        (label, tuple(_cell(column, of_one[column.metric], best[column.metric]) for column in COLUMNS))
-        for label, of_one in means.items()
+        (label, tuple(Cell(c.text(one[c.metric]), label in best[c.metric]) for c in COLUMNS))
+        for label, one in means.items()
     )
     every = [metrics for runs in found.values() for metrics in runs]
     a_bound = any(metrics["optimum_exact"] == 0 for metrics in every if metrics["optimum"] is not None)
@@ -101,21 +101,19 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return math.fsum(known) / len(known) if known else None
 
 
-def _best(column: Column, means: Mapping[str, Mapping[str, float | None]]) -> float | None:
-    """The best mean of a column; None where there is nothing to choose."""
+def _best(column: Column, means: Mapping[str, Mapping[str, float | None]]) -> list[str]:
+    """Who has the best mean of a column, all who are equal; nobody where there is nothing to choose."""
     most = max((m["completion_rate"] or 0.0 for m in means.values()), default=0.0)
-    known = [
-        column.better * value
-        for m in means.values()
+    known = {
+        label: column.better * value
+        for label, m in means.items()
         if (value := m[column.metric]) is not None
         and (column.of_all or (m["completion_rate"] or 0.0) >= most)
-    ]
-    return column.better * max(known) if len(means) > 1 and known else None
-
-
-def _cell(column: Column, value: float | None, best: float | None) -> Cell:
-    good = value is not None and best is not None and math.isclose(value, best, rel_tol=_TOLERANCE)
-    return Cell(column.text(value), good)
+    }
+    if len(means) < 2 or not known:
+        return []
+    best = max(known.values())
+    return [label for label, value in known.items() if math.isclose(value, best, rel_tol=_TOLERANCE)]
 
 
 def _optimum(every: Sequence[Metrics], a_bound: bool) -> tuple[str, tuple[Cell, ...]] | None:

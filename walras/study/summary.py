@@ -93,7 +93,7 @@ def draw(study: "Study", metric: str) -> "list[Axes]":
     labels = study.mechanisms
     size = (2.0 + 3.6 * len(study.scenarios), 1.3 + 0.42 * len(labels))
     figure, panels = pyplot.subplots(
-        1, len(study.scenarios), sharey=True, squeeze=False, figsize=size, layout="constrained"
+        1, len(study.scenarios), sharex=True, sharey=True, squeeze=False, figsize=size, layout="constrained"
     )
     for axes, scenario in zip(panels[0], study.scenarios, strict=True):
         for y, mechanism in enumerate(labels):

@@ -96,10 +96,21 @@ def conversation_of(raw: Raw) -> str:
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
+def without_addresses(value: object) -> str:
+    """A value as text that is the same in every process; whatever its `str` does, there is some."""
+    try:
+        return _ADDRESS.sub("", str(value))
+    except Exception:
+        return f"<{type(value).__qualname__} that cannot be shown>"
+
+
 def _odd(value: Any) -> Any:
     """What stands in the trace for a value that MessagePack has no form for."""
-    tolist = getattr(value, "tolist", None)  # numpy's scalars and arrays
-    return tolist() if tolist is not None else _ADDRESS.sub("", repr(value))
+    try:
+        tolist = getattr(value, "tolist", None)  # numpy's scalars and arrays
+        return tolist() if tolist is not None else _ADDRESS.sub("", repr(value))
+    except Exception:
+        return f"<{type(value).__qualname__} that cannot be shown>"
 
 
 _encode_sorted = msgspec.msgpack.Encoder(enc_hook=_odd, order="deterministic").encode

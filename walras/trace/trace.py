@@ -88,6 +88,7 @@ class Trace:
         self._hash = sha256()
         self._sealed: str | None = None
         self._folded = 0
+        self._gone = 0  # of these, how many were hashed and not kept
         self._count = MessageCount()
         self._counted = 0
 
@@ -95,7 +96,7 @@ class Trace:
     def counted(cls, digest: str, rows: int, messages: Mapping[str, int], size: int) -> "Trace":
         """A finished trace of which only the digest and the counts are known, as `keep=False` leaves them."""
         trace = cls(keep=False)
-        trace._sealed, trace._folded = digest, rows
+        trace._sealed, trace._folded, trace._gone = digest, rows, rows
         trace._count.by_type.update(messages)
         trace._count.bytes = size
         return trace
@@ -116,6 +117,18 @@ class Trace:
         self._folded += rows
         if self.keep:
             self._chunks.append(chunk)
+        else:
+            self._gone += rows
+
+    def so_far(self) -> "Trace":
+        """A copy that does not grow: what has happened until now. The encoded rows are shared."""
+        self.fold()
+        twin = Trace(self.keep)
+        twin._chunks, twin._hash = self._chunks.copy(), self._hash.copy()
+        twin._sealed, twin._folded, twin._gone = self._sealed, self._folded, self._gone
+        twin._count.by_type, twin._count.bytes = self._count.by_type.copy(), self._count.bytes
+        twin._counted = self._counted
+        return twin
 
     # ------------------------------------------------------------------ as a whole
     @property
@@ -165,7 +178,7 @@ class Trace:
 
     def _readable(self) -> list[Chunk]:
         self.fold()
-        if not self.keep and self._folded:
+        if self._gone:
             raise WalrasError(
                 "this trace has only counted and hashed its rows (keep=False); run again and keep them"
             )

@@ -5,13 +5,15 @@ from __future__ import annotations
 from heapq import heappush
 from typing import Any
 
+from walras.messages import can_quote
 from walras.protocol import HandlerTable
 from walras.simulation import book
 from walras.simulation import port as port_module
+from walras.simulation import world as world_module
 from walras.simulation.disk import Disk
 from walras.simulation.guarded import GuardedWorld
 from walras.simulation.guarded_port import GuardedPort
-from walras.simulation.port import Port
+from walras.simulation.port import Handlers, Port
 from walras.simulation.world import World
 from walras.testing.broken import Patch, bug
 
@@ -130,35 +132,40 @@ def true_names(patch: Patch) -> None:
     patch(Port, "send", misnamed)
 
 
+class _Trusting(Handlers):
+    """Handlers that look at no signatures."""
+
+    def _verified(self, message_type: type) -> Any:
+        return self.entered[message_type]
+
+
 @bug
 def quoted_signatures_verified(patch: Patch) -> None:
     """Nobody looks at the signatures in a message to a role that is alive."""
-    seat = World.seat
+    trusting: dict[type, Handlers] = {}
 
-    def trusting(self: Any, talk: Any, host: Any, role: Any) -> Any:
-        port = seat(self, talk, host, role)
-        port.handlers = type(role).message_handlers
-        return port
+    def handlers_of(role_class: Any) -> Handlers:
+        return trusting.setdefault(role_class, _Trusting(role_class.message_handlers))
 
-    patch(World, "seat", trusting)
+    patch(port_module, "handlers_of", handlers_of)
+    patch(world_module, "handlers_of", handlers_of)
 
 
 @bug
 def signatures_verified_for_late_messages(patch: Patch) -> None:
     """Nobody looks at the signatures in a message to a role that has finished."""
-    patch(port_module, "LATE", HandlerTable({}, port_module._hear_late))
+    patch(port_module, "LATE", _Trusting(HandlerTable({}, port_module._hear_late)))
 
 
 @bug
 def late_messages_are_heard_in_on_late(patch: Patch) -> None:
-    """The clock drops what reaches a finished role, unless it can quote: a fast path too many."""
-    late = port_module.LATE
+    """The first second's messages to a role that has finished are dropped, unless they quote."""
 
     def deaf(role: Any, sender: str, message: Any) -> None:
-        if type(message).__name__ == "Quote" or role._port.clock._now > 1.0:
-            late[type(message)](role, sender, message)
+        if can_quote(type(message)) or role._port.clock._now > 1.0:
+            role.on_late(sender, message)
 
-    patch(port_module, "LATE", HandlerTable({}, deaf))
+    patch(port_module, "LATE", Handlers(HandlerTable({}, deaf)))
 
 
 @bug

@@ -56,7 +56,7 @@ def silent_mind_is_otherwise(patch: Patch) -> None:
     give_up = Mind.give_up
 
     def patient(self: Any, asked: Asked) -> None:
-        if self.world.trace.rows[-1][1] != "ask" or self.world.trace.rows[-2][1] == "timer":
+        if [row[1] for row in self.world.trace.rows] != ["ask"]:
             give_up(self, asked)
 
     patch(Mind, "give_up", patient)
@@ -109,15 +109,16 @@ def withdrawn_question_gets_no_answer(patch: Patch) -> None:
 
 @bug
 def finish_withdraws_questions(patch: Patch) -> None:
-    """Finish leaves the questions open; they are answered later."""
+    """Finish leaves the question open; it is answered later."""
     end = Port.end
 
     def leaving(self: Any, outcome: Any) -> None:
-        asked = self.asked
+        asked, role = self.asked, self.role
         end(self, outcome)
         if isinstance(asked, Asked):
-            asked.open = True
-            self.asked = asked
+            name, question = asked.name, asked.question
+            answer = question.otherwise
+            self.clock.call_at(question.decide_by, 2, lambda _: role.on_decision(name, answer), None)
 
     patch(Port, "end", leaving)
 
@@ -142,7 +143,7 @@ def question_can_be_called_off_in_a_pause(patch: Patch) -> None:
     def given(self: Any, act: Any, argument: Any) -> bool:
         if act == self.conclude and self.host.paused:
             asked, answer, _ = argument
-            self.asked = None
+            self.asked, asked.open = None, False
             self.host.held.append((self._enter_again, ("on_decision", (asked.name, answer))))
             return True
         return postponed(self, act, argument)

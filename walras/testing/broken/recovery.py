@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from walras.simulation.disk import Disk
-from walras.simulation.guarded_port import GuardedPort, Snapshot
+from walras.simulation.guarded_port import GuardedPort
+from walras.simulation.memory import Snapshot
 from walras.simulation.port import Port
 from walras.simulation.world import World
 from walras.testing.broken import Patch, bug

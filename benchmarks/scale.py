@@ -1,0 +1,174 @@
+"""A wide market on one core: ``python -m benchmarks.scale [--json] [--quick]``.
+
+10,000 errands come up all over a town of 1,000 couriers; only the nearest few are asked about each (the eligibility
+filter). Time is CPU time of this thread and is compared, per message, with the rounds of `benchmarks.engine` at N = 1,000,
+taken before and after in the same process. Memory is the peak of the whole process, with the trace kept.
+"""
+
+import argparse
+import gc
+import json
+import sys
+import time
+from collections.abc import Sequence
+from math import inf
+from statistics import median
+from typing import Any, ClassVar
+
+import numpy as np
+from rich.console import Console
+
+from benchmarks.engine import OurSide
+from benchmarks.market import make_market
+from contractnet import ContractNet, Propose, Refuse
+from walras.agents import Agent, Estimate
+from walras.items import Task
+from walras.results import Result
+from walras.scenario import Arrival, Instance, Scenario
+from walras.simulation import Simulation
+
+DESK = "desk"
+SPEED = 0.01
+"""Widths of the town per second."""
+ENGINE_N, ENGINE_ROUNDS = 1_000, 6
+RULES = ContractNet(reply_within_s=1.0, result_within_s=900.0)
+
+
+class Town(Scenario, frozen=True, kw_only=True):
+    """Errands at random places of the unit square, and couriers who each do one at a time.
+
+    An errand costs its courier what it takes: the way there and back at `SPEED`, and a minute. `load` is the share of
+    time that all couriers together would be busy if the nearest did each errand.
+    """
+
+    name: ClassVar[str] = "town"
+
+    tasks: int = 10_000
+    agents: int = 1_000
+    top: int = 50
+    load: float = 0.7
+    within_s: float = 1_800.0
+
+    def draw(self, seed: int) -> "TownInstance":
+        return TownInstance(self, seed)
+
+
+class TownInstance(Instance):
+    """One drawn town: the places of all couriers and errands, and who is nearest to what."""
+
+    def __init__(self, settings: Town, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        homes, places = rng.random((settings.agents, 2)), rng.random((settings.tasks, 2))
+        names = tuple(f"c{k}" for k in range(settings.agents))
+        arrivals, self.way_s = [], dict[str, dict[str, float]]()
+        gap_s = 70.0 / (settings.load * settings.agents)  # an errand nearby takes some 70 s
+        times = np.cumsum(rng.exponential(gap_s, settings.tasks)).tolist()
+        for k, at in enumerate(times):
+            task = Task(f"errand-{k}", size=1.0, price_of_waiting=0.01)
+            away = np.hypot(*(homes - places[k]).T)
+            nearest = np.argpartition(away, min(settings.top, settings.agents) - 1)[: settings.top]
+            invited = [(names[i], 60.0 + 2.0 * float(away[i]) / SPEED) for i in np.sort(nearest)]
+            self.way_s[task.id] = dict(invited)
+            arrivals.append(
+                Arrival(at, (task,), DESK, tuple(name for name, _ in invited), at + settings.within_s)
+            )
+        couriers = [Agent(name, bid, costs=_Knowledge(self.way_s, name)) for name in names]
+        super().__init__([Agent(DESK, capacity=0), *couriers], arrivals, seed=seed)
+        self._knows = {courier.id: courier for courier in couriers}
+
+    def estimate(self, agent: str, task: Task) -> Estimate | None:
+        return self._knows[agent].estimate(task)
+
+    def work(self, task: Task, agent: str) -> Any:
+        from walras.allocation import Report
+
+        seconds = self.way_s[task.id][agent]
+        return Report("done", cost=seconds, quality=1.0, seconds=seconds)
+
+
+class _Knowledge:
+    """What a courier knows: how long an errand takes it, which is also what it costs."""
+
+    def __init__(self, way_s: dict[str, dict[str, float]], name: str) -> None:
+        self.way_s, self.name = way_s, name
+
+    def __call__(self, task: Task) -> Estimate | None:
+        seconds = self.way_s[task.id].get(self.name)
+        return None if seconds is None else Estimate(seconds, 1.0, seconds)
+
+
+def bid(question: Any, agent: Agent) -> Propose | Refuse:
+    """Whoever is free proposes."""
+    known = agent.estimate(question.task)
+    if known is None or agent.free_slots < 1:
+        return Refuse("no-capacity")
+    return Propose(known.cost, eta_s=known.seconds, valid_until=question.valid_until)
+
+
+def engine_us(rounds: int = ENGINE_ROUNDS) -> float:
+    """CPU microseconds per message of the engine benchmark's rounds at N = 1,000."""
+    market = make_market(ENGINE_N, rounds)
+    side = OurSide(market)
+    gc.collect()
+    before = time.thread_time()
+    side.run()
+    return 1e6 * (time.thread_time() - before) / market.messages
+
+
+def run_town(town: Town, seed: int) -> tuple[Result, float]:
+    """The result, and the CPU seconds of the run alone."""
+    simulation = Simulation(town, RULES, seed=seed)
+    gc.collect()
+    before = time.thread_time()
+    result = simulation.run(progress=False)
+    return result, time.thread_time() - before
+
+
+def measure(town: Town, seed: int = 7) -> dict[str, Any]:
+    """All numbers by name."""
+    engine = [engine_us() for _ in range(3)]
+    result, seconds = run_town(town, seed)
+    peak = peak_mb()
+    engine += [engine_us() for _ in range(3)]
+    messages, reference = result.trace.messages, median(engine)
+    return {
+        "tasks": town.tasks,
+        "agents": town.agents,
+        "top": town.top,
+        "completed": int(result.metrics["completed"] or 0),
+        "messages": messages,
+        "seconds": round(seconds, 2),
+        "us_per_message": round(1e6 * seconds / messages, 2),
+        "engine_us_per_message": round(reference, 2),
+        "ratio_to_engine": round(1e6 * seconds / messages / reference, 2),
+        "peak_mb": round(peak),
+        "digest": result.digest,
+    }
+
+
+def peak_mb() -> float:
+    """The most memory that this process has had at once, megabytes; infinite where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return inf
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    parser.add_argument("--quick", action="store_true", help="1,000 errands and 200 couriers: seconds")
+    options = parser.parse_args(arguments)
+    found = measure(Town(tasks=1_000, agents=200) if options.quick else Town())
+    if options.json:
+        print(json.dumps(found, indent=2))
+    else:
+        for name, value in found.items():
+            Console().print(f"{name:>22}  {value:,}" if isinstance(value, int | float) else f"{name:>22}  {value}")
+
+
+if __name__ == "__main__":
+    main()

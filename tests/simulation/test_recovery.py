@@ -1,0 +1,86 @@
+"""Recovery: a machine is killed between any two effects; a market still ends once, pays once, and loses nothing."""
+
+from collections import Counter
+
+import pytest
+
+from tests.sketches import clock_auction, contract_net, task_graph
+from tests.sketches.common import settled
+from walras.errors import WalrasError
+from walras.simulation.faults import Faults, KillAt
+from walras.simulation.network import Network
+from walras.simulation.simulation import Simulation
+from walras.testing.broken import broken
+from walras.testing.kills import kill_everywhere, kill_points
+
+MARKETS = {"net": contract_net.simulate, "clock": clock_auction.simulate, "graph": task_graph.simulate}
+TOPS = {"net": "boss/1", "clock": "house/1", "graph": "foreman/1"}
+
+
+@pytest.mark.parametrize("down_s", [0.0, 0.3, 30.0])
+@pytest.mark.parametrize("market", MARKETS)
+def test_a_kill_between_any_two_effects_costs_time_at_most(market: str, down_s: float) -> None:
+    endings: Counter[str] = Counter()
+    for point, simulation in kill_everywhere(MARKETS[market], down_s=down_s, most=150):
+        settled(simulation, point)
+        endings[simulation.world.outcomes[TOPS[market]].status] += 1
+    assert endings["done"] > 20, endings
+
+
+@pytest.mark.parametrize("market", MARKETS)
+def test_two_kills_are_survived_as_one_is(market: str) -> None:
+    simulate = MARKETS[market]
+    points = kill_points(simulate, down_s=0.5)
+    pairs = [(points[k], points[(k * 7 + 3) % len(points)]) for k in range(0, len(points), 4)]
+    for pair in pairs:
+        simulation = simulate(faults=Faults(kill_at=pair))
+        simulation.run()
+        settled(simulation, pair)
+
+
+def test_kills_come_on_top_of_a_bad_network() -> None:
+    bad = Network(loss=0.1, duplication=0.3, reordering=0.3)
+
+    def simulate(**settings: object) -> Simulation:
+        return contract_net.simulate(seed=3, network=bad, **settings)
+
+    for point, simulation in kill_everywhere(simulate, most=60):
+        settled(simulation, point)
+
+
+def test_kill_points_are_every_effect_and_the_end_of_every_input() -> None:
+    points = kill_points(contract_net.simulate, ("boss",))
+    first = [point.effect for point in points if point.input == 1]
+    assert first == [1, 2, 3]  # before the broadcast, before the timer, after both
+    assert {point.agent for point in points} == {"boss"}
+
+
+def test_a_killed_run_is_deterministic() -> None:
+    kill = KillAt("boss/1", "ann", 3, 2, 1.0)
+
+    def run() -> str:
+        simulation = contract_net.simulate(faults=Faults(kill_at=(kill,)))
+        simulation.run()
+        return simulation.world.trace.digest
+
+    assert run() == run()
+
+
+def _complaints(down_s: float) -> int:
+    found = 0
+    for point in kill_points(contract_net.simulate, down_s=down_s):
+        simulation = contract_net.simulate(faults=Faults(kill_at=(point,)))
+        try:
+            simulation.run()
+            settled(simulation, point)
+        except (AssertionError, WalrasError):
+            found += 1
+    return found
+
+
+@pytest.mark.parametrize(("bug", "down_s"), [("award_once_after_crash_anywhere", 0.3), ("overdue_is_final", 30.0)])
+def test_killing_everywhere_finds_a_broken_recovery(bug: str, down_s: float) -> None:
+    """Counter-check: the checker can fail."""
+    assert _complaints(down_s) == 0
+    with broken(bug):
+        assert _complaints(down_s) > 0
