@@ -11,17 +11,18 @@ import json
 import sys
 import time
 from collections.abc import Sequence
-from math import inf
+from math import hypot, inf
 from statistics import median
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from rich.console import Console
 
 from benchmarks.engine import OurSide
 from benchmarks.market import make_market
-from contractnet import ContractNet, Propose, Refuse
-from walras.agents import Agent, Estimate
+from contractnet import ContractNet, Propose
+from walras.agents import Agent
+from walras.allocation import Report
 from walras.items import Task
 from walras.results import Result
 from walras.scenario import Arrival, Instance, Scenario
@@ -53,56 +54,52 @@ class Town(Scenario, frozen=True, kw_only=True):
         return TownInstance(self, seed)
 
 
+class Errand(Task, frozen=True):
+    """Something to be done at a place."""
+
+    x: float = 0.0
+    y: float = 0.0
+
+
+class Courier(NamedTuple):
+    """Where somebody lives; as a strategy, it proposes its true cost and says when it could be done."""
+
+    x: float
+    y: float
+
+    def seconds(self, errand: Errand) -> float:
+        """How long the errand takes it, which is also what it costs."""
+        return 60.0 + 2.0 * hypot(self.x - errand.x, self.y - errand.y) / SPEED
+
+    def __call__(self, question: Any, agent: Agent) -> Propose:
+        seconds, free = self.seconds(question.task), agent.free_slots
+        return Propose(seconds, seconds if free > 0 else seconds * (2 - free), 1.0, question.valid_until)
+
+
 class TownInstance(Instance):
-    """One drawn town: the places of all couriers and errands, and who is nearest to what."""
+    """One drawn town: who lives where, and what comes up when and where."""
 
     def __init__(self, settings: Town, seed: int) -> None:
         rng = np.random.default_rng(seed)
         homes, places = rng.random((settings.agents, 2)), rng.random((settings.tasks, 2))
-        names = tuple(f"c{k}" for k in range(settings.agents))
-        arrivals, self.way_s = [], dict[str, dict[str, float]]()
+        names = np.array([f"c{k}" for k in range(settings.agents)])
         gap_s = 70.0 / (settings.load * settings.agents)  # an errand nearby takes some 70 s
         times = np.cumsum(rng.exponential(gap_s, settings.tasks)).tolist()
-        for k, at in enumerate(times):
-            task = Task(f"errand-{k}", size=1.0, price_of_waiting=0.01)
-            away = np.hypot(*(homes - places[k]).T)
-            nearest = np.argpartition(away, min(settings.top, settings.agents) - 1)[: settings.top]
-            invited = [(names[i], 60.0 + 2.0 * float(away[i]) / SPEED) for i in np.sort(nearest)]
-            self.way_s[task.id] = dict(invited)
-            arrivals.append(
-                Arrival(at, (task,), DESK, tuple(name for name, _ in invited), at + settings.within_s)
-            )
-        couriers = [Agent(name, bid, costs=_Knowledge(self.way_s, name)) for name in names]
-        super().__init__([Agent(DESK, capacity=0), *couriers], arrivals, seed=seed)
-        self._knows = {courier.id: courier for courier in couriers}
+        arrivals = []
+        for k, (x, y) in enumerate(places.tolist()):
+            away = np.hypot(homes[:, 0] - x, homes[:, 1] - y)
+            nearest = np.sort(np.argpartition(away, settings.top - 1)[: settings.top])
+            errand = Errand(f"errand-{k}", price_of_waiting=1.0, x=x, y=y)
+            asked = tuple(names[nearest].tolist())
+            arrivals.append(Arrival(times[k], (errand,), DESK, asked, times[k] + settings.within_s))
+        self.couriers = {name: Courier(*home) for name, home in zip(names.tolist(), homes.tolist(), strict=True)}
+        agents = [Agent(name, courier) for name, courier in self.couriers.items()]
+        super().__init__([Agent(DESK, capacity=0), *agents], arrivals, seed=seed)
 
-    def estimate(self, agent: str, task: Task) -> Estimate | None:
-        return self._knows[agent].estimate(task)
-
-    def work(self, task: Task, agent: str) -> Any:
-        from walras.allocation import Report
-
-        seconds = self.way_s[task.id][agent]
+    def work(self, task: Task, agent: str) -> Report:
+        assert isinstance(task, Errand)
+        seconds = self.couriers[agent].seconds(task)
         return Report("done", cost=seconds, quality=1.0, seconds=seconds)
-
-
-class _Knowledge:
-    """What a courier knows: how long an errand takes it, which is also what it costs."""
-
-    def __init__(self, way_s: dict[str, dict[str, float]], name: str) -> None:
-        self.way_s, self.name = way_s, name
-
-    def __call__(self, task: Task) -> Estimate | None:
-        seconds = self.way_s[task.id].get(self.name)
-        return None if seconds is None else Estimate(seconds, 1.0, seconds)
-
-
-def bid(question: Any, agent: Agent) -> Propose | Refuse:
-    """Whoever is free proposes."""
-    known = agent.estimate(question.task)
-    if known is None or agent.free_slots < 1:
-        return Refuse("no-capacity")
-    return Propose(known.cost, eta_s=known.seconds, valid_until=question.valid_until)
 
 
 def engine_us(rounds: int = ENGINE_ROUNDS) -> float:

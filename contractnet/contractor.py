@@ -41,7 +41,7 @@ class Contractor(Protocol):
            │ ── Cancel ────────────────────────────▶ │ any ──▶ releases or stops, Inform("cancelled")
 
     Expiry is lazy: whether the proposal still binds is asked when an acceptance arrives, since nobody can see it
-    before. Its own work and the task's parts that it passes on are awaited in one dict; if one goes wrong, or the
+    before. Its own work and the parts of the task that it passes on are awaited together; if one goes wrong, or the
     manager cancels, the others are stopped, and the last word comes when all have ended. A cancel that comes too late
     for the work is answered by the result and Failure("already-finished").
     """

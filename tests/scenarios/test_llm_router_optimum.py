@@ -148,7 +148,7 @@ def test_the_bound_is_close_on_recorded_tasks(load: float, gap: float) -> None:
 
 
 def test_capacity_makes_the_bound_bite() -> None:
-    crowded = recorded(300, 3.0, 0)
+    crowded = recorded(300, 6.0, 0)
     alone = np.maximum(crowded.net(crowded.arrival_s[:, None]), 0).max(axis=1).sum()
     assert bound(crowded).welfare < 0.85 * alone
 

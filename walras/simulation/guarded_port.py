@@ -69,7 +69,7 @@ class GuardedPort(Port, eq=False):
         world, host = self.world, self.host
         self.skew = host.skew
         self.kills = world.kills.get((self.conversation, self.me), [])
-        if self.role.recovery == "records":
+        if self.role.recovery == "records" and (world.mortal or host.disk is not None):
             self.disk = Disk(self, host)
         if world.mortal:
             self.snapshot = Snapshot(self)
@@ -466,11 +466,8 @@ class GuardedPort(Port, eq=False):
         super().demand_life(verb)
 
     def _write(self, record: Any, *, replace: bool) -> None:
-        if self.disk is None:
-            raise LocalProtocolError(
-                f"{type(self.role).__name__} persists, but its recovery is {self.role.recovery!r}"
-            )
         self.effect += 1
         self._live_or_die(self.effect)
-        self.note("checkpoint" if replace else "persist", record)
-        self.disk.write(record, replace=replace)
+        self.note_record("checkpoint" if replace else "persist", record)
+        if self.disk is not None:
+            self.disk.write(record, replace=replace)

@@ -25,7 +25,7 @@ ARRIVALS_FILE = "AzureLLMInferenceTrace_{}.csv.gz"
 PROMPTS = frozenset(
     {"InJulia", "JuliaExpertAsk", "JuliaExpertCoTTask", "JuliaRecapCoTTask", "JuliaRecapTask"}
 )
-SPLIT_WITHIN = ("task", "model")  # the columns inside which the earlier half of the runs is "train"
+SPLIT_WITHIN = ("task", "model", "prompt")  # inside each, the earlier half of the runs is "train"
 LONGEST_S = 250.0  # the source's one outlier is 22,043 s; no run of a priced model is longer than 107 s
 
 
