@@ -84,6 +84,7 @@ class CancelChild(Effect, frozen=True):
 
 class MakeAward(Effect, frozen=True):
     line: Award
+    key: str = ""
 
 
 class Settle(Effect, frozen=True):
@@ -91,6 +92,7 @@ class Settle(Effect, frozen=True):
     paid: float
     winner: AgentId | None = None
     penalty: float = 0.0
+    key: str = ""
 
 
 class Publish(Effect, frozen=True):
@@ -182,11 +184,11 @@ class Recorder:
     def cancel(self, conversation: ConversationId) -> None:
         self.effects.append(CancelChild(conversation))
 
-    def award(self, line: Award) -> None:
-        self.effects.append(MakeAward(line))
+    def award(self, line: Award, key: str) -> None:
+        self.effects.append(MakeAward(line, key))
 
-    def settle(self, item: str, paid: float, winner: AgentId | None, penalty: float) -> None:
-        self.effects.append(Settle(item, paid, winner, penalty))
+    def settle(self, item: str, paid: float, winner: AgentId | None, penalty: float, key: str) -> None:
+        self.effects.append(Settle(item, paid, winner, penalty, key))
 
     def publish(self, fact: Fact) -> None:
         self.effects.append(Publish(fact))

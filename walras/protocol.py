@@ -34,7 +34,9 @@ def on(*types: type[Message]) -> Callable[[F], F]:
 
     for message_type in types:
         if not message_type.__struct_config__.frozen:
-            raise TypeError(f"{message_type.__name__} is made with frozen=False; what is sent must not change")
+            raise TypeError(
+                f"{message_type.__name__} is made with frozen=False; what is sent must not change"
+            )
 
     def enter(method: F) -> F:
         method.__dict__["handles_messages"] = types
@@ -83,8 +85,8 @@ class Port(typing.Protocol):
         self, mechanism: "Mechanism", items: Iterable[Item], participants: Iterable[AgentId], finish_by: float
     ) -> ConversationId: ...
     def cancel(self, conversation: ConversationId) -> None: ...
-    def award(self, line: Award) -> None: ...
-    def settle(self, item: str, paid: float, winner: AgentId | None, penalty: float) -> None: ...
+    def award(self, line: Award, key: str) -> None: ...
+    def settle(self, item: str, paid: float, winner: AgentId | None, penalty: float, key: str) -> None: ...
     def publish(self, fact: Fact) -> None: ...
     def finish(self, outcome: Outcome) -> None: ...
     def sign(self, body: Any) -> Signed[Any]: ...
@@ -284,16 +286,21 @@ class Protocol(_Seated, msgspec.Struct):
         """Tell a child conversation that it is no longer wanted; its outcome still comes."""
         self._port.cancel(conversation)
 
-    def award(self, line: Award) -> None:
-        """Award an item. It binds at once: a lot is paid, a task's price goes into escrow until `settle`."""
-        self._port.award(line)
+    def award(self, line: Award, key: str = "") -> None:
+        """Award an item. It binds at once: a lot is paid, a task's price goes into escrow until `settle`.
 
-    def settle(self, item: str, paid: float, winner: AgentId | None = None, penalty: float = 0.0) -> None:
+        A `key` is for roles that stand in for each other: of one conversation's awards with the same key, one takes place.
+        """
+        self._port.award(line, key)
+
+    def settle(
+        self, item: str, paid: float, winner: AgentId | None = None, penalty: float = 0.0, key: str = ""
+    ) -> None:
         """Pay `paid` of a task's escrow to its winner and return the rest, less `penalty` from the winner's bond.
 
-        `winner` need only be named where an item has several.
+        `winner` need only be named where an item has several; `key` is as in `award`.
         """
-        self._port.settle(item, paid, winner, penalty)
+        self._port.settle(item, paid, winner, penalty, key)
 
     def publish(self, fact: Fact) -> None:
         """Add a dated observation to the trace."""

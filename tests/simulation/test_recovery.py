@@ -1,6 +1,7 @@
 """Recovery: a machine is killed between any two effects; a market still ends once, pays once, and loses nothing."""
 
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -13,7 +14,11 @@ from walras.simulation.simulation import Simulation
 from walras.testing.broken import broken
 from walras.testing.kills import kill_everywhere, kill_points
 
-MARKETS = {"net": contract_net.simulate, "clock": clock_auction.simulate, "graph": task_graph.simulate}
+MARKETS: dict[str, Callable[..., Simulation]] = {
+    "net": contract_net.simulate,
+    "clock": clock_auction.simulate,
+    "graph": task_graph.simulate,
+}
 TOPS = {"net": "boss/1", "clock": "house/1", "graph": "foreman/1"}
 
 
@@ -78,7 +83,9 @@ def _complaints(down_s: float) -> int:
     return found
 
 
-@pytest.mark.parametrize(("bug", "down_s"), [("award_once_after_crash_anywhere", 0.3), ("overdue_is_final", 30.0)])
+@pytest.mark.parametrize(
+    ("bug", "down_s"), [("award_once_after_crash_anywhere", 0.3), ("overdue_is_final", 30.0)]
+)
 def test_killing_everywhere_finds_a_broken_recovery(bug: str, down_s: float) -> None:
     """Counter-check: the checker can fail."""
     assert _complaints(down_s) == 0

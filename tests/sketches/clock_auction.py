@@ -1,9 +1,9 @@
 """Sketch 2: an English clock for each of three lots; bidders have one purse for all of them.
 
-    House                 Bidder
-      | Price -------------> |   a bid holds its price in the bidder's account
-      | <--------- In or Out |
-      | Gone --------------> |   only now does nothing bind any more
+House                 Bidder
+  | Price -------------> |   a bid holds its price in the bidder's account
+  | <--------- In or Out |
+  | Gone --------------> |   only now does nothing bind any more
 """
 
 from msgspec import field
@@ -80,7 +80,8 @@ class House(Protocol):
     def note(self, sender: str, message: In | Out) -> None:
         lot = message.lot
         if lot in self.sold or message.round != self.round[lot] or sender not in self.active[lot]:
-            return self.ignore(message, "another round's, or nobody's")
+            self.ignore(message, "another round's, or nobody's")
+            return
         self.answers[lot].setdefault(sender, isinstance(message, In))
         if len(self.answers[lot]) == len(self.active[lot]):
             self.close_round(lot)
@@ -121,7 +122,8 @@ class Bidder(Protocol):
     @on(Price)
     def consider(self, sender: str, message: Price) -> None:
         if message.lot in self.over or message.round <= self.round.get(message.lot, 0):
-            return self.ignore(message, "double, or overtaken")
+            self.ignore(message, "double, or overtaken")
+            return
         if not self.round:
             self.set_timer("end", message.end_by)
         self.round[message.lot] = message.round
@@ -134,7 +136,8 @@ class Bidder(Protocol):
     @on(Gone)
     def hammer(self, sender: str, message: Gone) -> None:
         if message.line.item in self.over:
-            return self.ignore(message, "double")
+            self.ignore(message, "double")
+            return
         self.over[message.line.item] = message.line.winner
         self.withdraw(message.line.item)
 
@@ -162,7 +165,9 @@ def thrifty(question: Question, agent: Agent) -> In | Out:
     assert isinstance(question, StillIn)
     call = question.call
     purse = agent.free + agent.held(call.lot)
-    return In(call.lot, call.round) if call.price <= min(agent.value_of(call.lot), purse) else question.otherwise
+    return (
+        In(call.lot, call.round) if call.price <= min(agent.value_of(call.lot), purse) else question.otherwise
+    )
 
 
 def reckless(question: Question, agent: Agent) -> In:

@@ -1,10 +1,10 @@
 """Sketch 1: a Contract Net in which a contractor passes parts of its task on.
 
-    Boss                Hand
-      | Call ------------> |
-      | <------------- Bid |
-      | Accept, Reject --> |    own work and a child conversation for every part
-      | <----------- Ready |
+Boss                Hand
+  | Call ------------> |
+  | <------------- Bid |
+  | Accept, Reject --> |    own work and a child conversation for every part
+  | <----------- Ready |
 """
 
 from msgspec import field
@@ -73,7 +73,8 @@ class Boss(Protocol):
     @on(Bid)
     def note(self, sender: str, message: Bid) -> None:
         if self.closed:
-            return self.on_late(sender, message)
+            self.on_late(sender, message)
+            return
         if self.bids.add(sender, message.price):
             self.close()
 
@@ -82,7 +83,8 @@ class Boss(Protocol):
         self.cancel_timer("close")
         bids = self.bids.given
         if not bids:
-            return self.finish(Outcome("unassigned"))
+            self.finish(Outcome("unassigned"))
+            return
         self.winner = min(bids, key=lambda who: (bids[who], who))
         self.award(Award(self.task.id, self.winner, bids[self.winner]))
         self.send(self.winner, Accept())
@@ -92,7 +94,8 @@ class Boss(Protocol):
     @on(Ready)
     def take(self, sender: str, message: Ready) -> None:
         if sender != self.winner:
-            return self.ignore(message, "not the winner's")
+            self.ignore(message, "not the winner's")
+            return
         well = message.well and not self.verdict
         self.settle(self.task.id, self.bids.given[sender] if well else 0.0)
         self.finish(Outcome("done" if well else self.verdict or "failed"))
@@ -110,7 +113,9 @@ class Boss(Protocol):
         if not self.verdict and self.winner is not None:
             self.verdict = verdict
             self.send(self.winner, Stop())
-            self.set_timer("last", min(self.now + self.rules.margin_s / 2, self.finish_by - self.rules.margin_s / 4))
+            self.set_timer(
+                "last", min(self.now + self.rules.margin_s / 2, self.finish_by - self.rules.margin_s / 4)
+            )
 
     def on_cancel(self) -> None:
         if self.winner is None:
@@ -139,7 +144,8 @@ class Hand(Protocol):
     @on(Call)
     def consider(self, sender: str, message: Call) -> None:
         if self.call is not None:
-            return self.ignore(message, "double")
+            self.ignore(message, "double")
+            return
         self.call = message
         self.set_timer("end", message.result_by)
         self.decide("bid", Price(task=message.task, decide_by=message.reply_by - self.rules.margin_s / 4))
@@ -153,7 +159,8 @@ class Hand(Protocol):
     @on(Accept)
     def work(self, sender: str, message: Accept) -> None:
         if self.accepted or self.call is None:
-            return self.ignore(message, "double or too late")
+            self.ignore(message, "double or too late")
+            return
         self.accepted = True
         self.withdraw("bid")
         task, end = self.call.task, self.call.result_by - self.rules.margin_s
@@ -217,7 +224,11 @@ class Net(Mechanism, frozen=True):
         return Boss(self, task, participants, Tally(needed=len(participants)))
 
     def join(self, me: str, invitation: Envelope | None) -> Protocol | None:
-        return Hand(self, invitation.sender) if invitation is not None and isinstance(invitation.message, Call) else None
+        return (
+            Hand(self, invitation.sender)
+            if invitation is not None and isinstance(invitation.message, Call)
+            else None
+        )
 
     def default_strategy(self, question: Question, agent: Agent) -> Bid | None:
         assert isinstance(question, Price)

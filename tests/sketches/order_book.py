@@ -1,8 +1,8 @@
 """Sketch 3: an order book that never ends. Traders come by their own wish; awards bind with no end in sight.
 
-    Venue                    Trader
-      | <---- Order, Leave ---- |   what a trader may have to pay is held until the book has said that it is free
-      | ---- Released, Top ---> |
+Venue                    Trader
+  | <---- Order, Leave ---- |   what a trader may have to pay is held until the book has said that it is free
+  | ---- Released, Top ---> |
 """
 
 from msgspec import field
@@ -64,7 +64,8 @@ class Venue(Protocol):
     @on(Order)
     def take(self, sender: str, message: Order) -> None:
         if message.number <= self.last.get(sender, 0):
-            return self.ignore(message, "double, or overtaken")
+            self.ignore(message, "double, or overtaken")
+            return
         self.last[sender] = message.number
         self.audience[sender] = True
         self.book.pop(sender, None)
@@ -74,7 +75,9 @@ class Venue(Protocol):
         else:
             self.book[sender] = message
             self.send(sender, Released(message.number - 1))
-        tops = [found[0].price if (found := self.best(side)) is not None else None for side in ("buy", "sell")]
+        tops = [
+            found[0].price if (found := self.best(side)) is not None else None for side in ("buy", "sell")
+        ]
         self.broadcast(self.audience, Top(*tops))
 
     def meets(self, order: Order, resting: Order) -> bool:
@@ -91,7 +94,8 @@ class Venue(Protocol):
     @on(Leave)
     def leave(self, sender: str, message: Leave) -> None:
         if message.number <= self.last.get(sender, 0):
-            return self.ignore(message, "double, or overtaken")
+            self.ignore(message, "double, or overtaken")
+            return
         self.last[sender] = message.number
         self.book.pop(sender, None)
         self.audience.pop(sender, None)
@@ -171,5 +175,3 @@ def simulate(seed: int = 1, traders: int = 5, **settings: object) -> Simulation:
     for k, name in enumerate(names):
         simulation.env.call_at(0.1 + 0.3 * k, 1, come, name)
     return simulation
-
-

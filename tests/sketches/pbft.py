@@ -1,10 +1,10 @@
 """Sketch 5: PBFT's normal case (Castro and Liskov 1999), one view; what others said is quoted, and proves itself.
 
-    Client        primary                others
-      | Request ---> | PrePrepare -------> |
-      |              | <------ Prepare --> |   2f of them and the PrePrepare: prepared
-      |              | <------- Commit --> |   2f + 1 of them: committed, executed in order
-      | <------------------------- Reply   |   f + 1 equal ones
+Client        primary                others
+  | Request ---> | PrePrepare -------> |
+  |              | <------ Prepare --> |   2f of them and the PrePrepare: prepared
+  |              | <------- Commit --> |   2f + 1 of them: committed, executed in order
+  | <------------------------- Reply   |   f + 1 equal ones
 """
 
 from hashlib import sha256
@@ -41,7 +41,7 @@ class Commit(Frozen, frozen=True, tag=True):
 class Said(Message, frozen=True):
     """Somebody's words, under their signature."""
 
-    quote: Signed[PrePrepare] | Signed[Prepare] | Signed[Commit]
+    quote: Signed[PrePrepare | Prepare | Commit]
 
 
 class Certificate(Frozen, frozen=True, tag=True):
@@ -108,12 +108,15 @@ class Replica(Protocol):
     @on(Request)
     def order(self, sender: str, message: Request) -> None:
         if sender != message.client:
-            return self.ignore(message, "not its own")
+            self.ignore(message, "not its own")
+            return
         key = (message.client, message.number)
         if message in self.done:
-            return self.send(sender, Reply(message.number, f"did {message.what}"))
+            self.send(sender, Reply(message.number, f"did {message.what}"))
+            return
         if key in self.ordered or self.me != self.primary:  # asked again: something was lost on the way
-            return self.catch_up()
+            self.catch_up()
+            return
         self.last += 1
         self.ordered[key] = self.last
         self.say(PrePrepare(self.last, message))
@@ -137,7 +140,8 @@ class Replica(Protocol):
     def accept(self, quote: Signed[PrePrepare]) -> None:
         n = quote.body.n
         if quote.by != self.primary or n in self.accepted:
-            return self.ignore(quote, "not acceptable, or a double")
+            self.ignore(quote, "not acceptable, or a double")
+            return
         self.accepted[n] = quote
         self.persist(quote)
         if self.me != self.primary:
@@ -171,19 +175,26 @@ class Replica(Protocol):
         certificate = self.certificates.get(message.n)
         if certificate is not None:
             self.send(sender, Proof(certificate))
-            self.send(sender, Said(self.sign(Commit(message.n, digest(certificate.pre_prepare.body.request)))))
+            self.send(
+                sender, Said(self.sign(Commit(message.n, digest(certificate.pre_prepare.body.request))))
+            )
         elif message.n in self.accepted:
             self.send(sender, Said(self.accepted[message.n]))
             if self.me != self.primary:
-                self.send(sender, Said(self.sign(Prepare(message.n, digest(self.accepted[message.n].body.request)))))
+                self.send(
+                    sender, Said(self.sign(Prepare(message.n, digest(self.accepted[message.n].body.request))))
+                )
 
     @on(Proof)
     def believe(self, sender: str, message: Proof) -> None:
         certificate = message.certificate
         n, d = certificate.pre_prepare.body.n, digest(certificate.pre_prepare.body.request)
-        backing = {q.by for q in certificate.prepares if q.body == Prepare(n, d)} - {certificate.pre_prepare.by}
+        backing = {q.by for q in certificate.prepares if q.body == Prepare(n, d)} - {
+            certificate.pre_prepare.by
+        }
         if certificate.pre_prepare.by != self.primary or len(backing) < 2 * self.f:
-            return self.ignore(message, "proves nothing")
+            self.ignore(message, "proves nothing")
+            return
         if n not in self.accepted:
             self.accept(certificate.pre_prepare)
         for quote in certificate.prepares:
@@ -214,7 +225,9 @@ class Client(Protocol):
 
     @on(Reply)
     def count(self, sender: str, message: Reply) -> None:
-        if message.number == self.number and self.answers.setdefault(message.result, Tally(needed=self.f + 1)).add(sender, True):
+        if message.number == self.number and self.answers.setdefault(
+            message.result, Tally(needed=self.f + 1)
+        ).add(sender, True):
             self.results.append(message.result)
             self.number, self.answers = self.number + 1, {}
             self.ask()
@@ -233,7 +246,8 @@ class TwoTongued(Replica):
             for other in self.everybody:
                 for body in (Prepare(self.last, digest(request)), Commit(self.last, digest(request))):
                     forged: Signed[Any] = Signed(other, body, self.sign(body).proof)
-                    self.send(peer, Said(self.sign(body) if other == self.me else forged))
+                    said = self.sign(body) if other == self.me else forged
+                    self.send(peer, Said(said))
 
     @on(Said, WhatAbout, Proof)
     def smile(self, sender: str, message: Message) -> None:

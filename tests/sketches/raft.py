@@ -15,10 +15,13 @@ from walras.tally import Tally
 LOG, READERS, WRITERS = "log", "readers", "writers"
 
 
+What = str | Frozen
+
+
 class Entry(Frozen, frozen=True):
     term: int
     id: str = ""
-    what: str = ""
+    what: What = ""
 
 
 class RequestVote(Message, frozen=True):
@@ -50,7 +53,7 @@ class Appended(Message, frozen=True):
 
 class Propose(Message, frozen=True):
     id: str
-    what: str
+    what: What
 
 
 class Listen(Message, frozen=True):
@@ -60,7 +63,7 @@ class Listen(Message, frozen=True):
 class Committed(Message, frozen=True):
     index: int
     id: str
-    what: str
+    what: What
 
 
 class Read(Message, frozen=True):
@@ -205,25 +208,31 @@ class Replica(Protocol):
     @on(Append)
     def follow(self, sender: str, message: Append) -> None:
         if message.term < self.term:
-            return self.send(sender, Appended(self.term, False, 0))
+            self.send(sender, Appended(self.term, False, 0))
+            return
         self.become_follower(message.term)
         if message.prev >= len(self.log) or self.log[message.prev].term != message.prev_term:
-            return self.send(sender, Appended(self.term, False, min(message.prev, len(self.log)) - 1, message.probe))
+            hint = min(message.prev, len(self.log)) - 1
+            self.send(sender, Appended(self.term, False, hint, message.probe))
+            return
         for at, entry in enumerate(message.entries, message.prev + 1):
             if at >= len(self.log) or self.log[at].term != entry.term:
                 self.log[at:] = message.entries[at - message.prev - 1 :]
                 self.persist(Tail(at, tuple(self.log[at:])))
                 break
         match = message.prev + len(message.entries)
-        self.send(sender, Appended(self.term, True, match, message.probe))  # a double waits for the first's write, too
+        # A double of this message waits for the write, too: effects of later handlers do.
+        self.send(sender, Appended(self.term, True, match, message.probe))
         self.advance(min(message.commit, match))
 
     @on(Appended)
     def progress(self, sender: str, message: Appended) -> None:
         if message.term > self.term:
-            return self.become_follower(message.term)
+            self.become_follower(message.term)
+            return
         if self.state != "leader" or message.term != self.term:
-            return self.ignore(message, "no leader any more")
+            self.ignore(message, "no leader any more")
+            return
         if sender != self.me:
             self.probed[sender] = max(self.probed[sender], message.probe)
         if message.ok:

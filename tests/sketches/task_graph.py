@@ -52,7 +52,11 @@ class Foreman(Protocol):
     def release(self) -> None:
         busy = set(self.running.values())
         for step in self.tasks:
-            if step not in self.done and step not in busy and self.done.keys() >= set(self.rules.needs.get(step, ())):
+            if (
+                step not in self.done
+                and step not in busy
+                and self.done.keys() >= set(self.rules.needs.get(step, ()))
+            ):
                 self.begin(step, self.rules.by.get(step, self.rules.net), self.people)
 
     def depth(self, step: str) -> int:
@@ -111,7 +115,9 @@ def simulate(seed: int = 1, **settings: object) -> Simulation:
     simulation.add(Agent("foreman", money=100.0))
     every = {"plan": 2.0, "walls": 5.0, "roof": 4.0, "paint": 3.0}
     for k in range(3):
-        simulation.add(Agent(f"w{k}", costs=Costs(**{name: cost + k for name, cost in every.items()}), capacity=2))
+        simulation.add(
+            Agent(f"w{k}", costs=Costs(**{name: cost + k for name, cost in every.items()}), capacity=2)
+        )
     graph = Graph(needs=NEEDS, by={"paint": Lottery()})
     simulation.open(graph, TASKS, "foreman", finish_by=60.0)
     return simulation

@@ -22,7 +22,9 @@ def test_three_lots_are_sold_to_purses_that_can_pay() -> None:
 @pytest.mark.parametrize("wild", [1, 4])
 def test_a_reckless_bidder_cannot_spend_what_it_has_not(wild: int) -> None:
     for seed in range(20):
-        simulation = simulate(seed, wild, network=Network(latency=Uniform(0.0, 0.6), loss=0.1, duplication=0.2))
+        simulation = simulate(
+            seed, wild, network=Network(latency=Uniform(0.0, 0.6), loss=0.1, duplication=0.2)
+        )
         simulation.run()
         settled(simulation, f"seed {seed}")
         purses = simulation.world.ledger.balances()

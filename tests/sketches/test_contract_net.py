@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.sketches import contract_net as cn
 from tests.sketches.common import settled
 from tests.sketches.contract_net import Boss, Call, Hand, Net, simulate
 from walras.agents import Agent
@@ -12,7 +13,6 @@ from walras.simulation.network import Network
 from walras.simulation.swarm import random_faults
 from walras.tally import Tally
 from walras.testing import Script, check_mechanism, check_protocol
-from tests.sketches import contract_net as cn
 
 
 def test_a_house_is_built_by_sub_contractors() -> None:
@@ -62,8 +62,13 @@ def test_boss_and_hand_are_proper_roles() -> None:
 
 
 def test_the_net_is_a_proper_mechanism() -> None:
-    agents = [Agent("boss", money=50.0), *(Agent(f"hand{k}", costs=cn.Costs(build=4.0 + k)) for k in range(3))]
-    report = check_mechanism(Net(), agents, [Task("job", kind="build")], seeds=range(2), within_s=12.0, kills=12)
+    agents = [
+        Agent("boss", money=50.0),
+        *(Agent(f"hand{k}", costs=cn.Costs(build=4.0 + k)) for k in range(3)),
+    ]
+    report = check_mechanism(
+        Net(), agents, [Task("job", kind="build")], seeds=range(2), within_s=12.0, kills=12
+    )
     assert report.endings["calm"] == {"done": 2}
     assert report.endings["everything lost"] == {"unassigned": 2}
 

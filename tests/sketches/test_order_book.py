@@ -22,7 +22,9 @@ def unlost(simulation: Any) -> Venue:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_traders_come_and_trade_without_an_end(seed: int) -> None:
-    simulation = simulate(seed, network=Network(latency=Uniform(0.01, 0.8), loss=0.05, duplication=0.2, reordering=0.2))
+    simulation = simulate(
+        seed, network=Network(latency=Uniform(0.01, 0.8), loss=0.05, duplication=0.2, reordering=0.2)
+    )
     simulation.run(until=40.0)
     venue = unlost(simulation)
     assert len(venue.last) == 5  # doubles cost one number for each trader, and no more
@@ -47,7 +49,11 @@ def test_a_run_goes_on_after_a_horizon() -> None:
 
 
 def test_venue_and_trader_are_proper_roles() -> None:
-    orders = [("hear", "ann", Order(1, "sell", 5.0)), ("hear", "ben", Order(1, "buy", 6.0)), ("hear", "ann", Order(2, "buy", 1.0))]
+    orders = [
+        ("hear", "ann", Order(1, "sell", 5.0)),
+        ("hear", "ben", Order(1, "buy", 6.0)),
+        ("hear", "ann", Order(2, "buy", 1.0)),
+    ]
     effects = check_protocol(lambda: Venue("wheat"), [("start",), *orders], me="venue", ends=False)
     lines = [effect.line for effect in effects if isinstance(effect, MakeAward)]
     assert [(line.winner, line.seller, line.price) for line in lines] == [("ben", "ann", 5.0)]

@@ -33,7 +33,9 @@ class Agreement:
             if role.commit != upto or port.incarnation != life:
                 for index in range(1, role.commit + 1):
                     entry = self.entries.setdefault(index, role.log[index])
-                    assert entry == role.log[index], f"{name} committed {role.log[index]} at {index}, others {entry}"
+                    assert entry == role.log[index], (
+                        f"{name} committed {role.log[index]} at {index}, others {entry}"
+                    )
                 self.seen[name] = (port.incarnation, role.commit)
 
 
@@ -53,7 +55,9 @@ def operations(simulation: Simulation) -> list[Operation]:
 
 
 def not_linearizable(done: list[Operation]) -> list[tuple[Operation, Operation]]:
-    return [(a, b) for a in done for b in done if b.kind == "read" and b.began > a.ended and b.index < a.index]
+    return [
+        (a, b) for a in done for b in done if b.kind == "read" and b.began > a.ended and b.index < a.index
+    ]
 
 
 def stormy(seed: int) -> tuple[Network, Faults]:
@@ -79,7 +83,9 @@ def test_storms_cost_progress_and_never_agreement(seed: int) -> None:
     simulation.run(until=UNTIL_S)
     done = operations(simulation)
     assert not not_linearizable(done)
-    assert any(op.ended > faults.end_s for op in done) or not done[3:], "nothing was committed after all had healed"
+    assert any(op.ended > faults.end_s for op in done) or not done[3:], (
+        "nothing was committed after all had healed"
+    )
 
 
 def cut_off(seed: int) -> list[tuple[Operation, Operation]]:
@@ -109,11 +115,17 @@ def disagreements(seeds: range) -> int:
     """Runs in which one replica is cut off, one has a slow disk, and then it and the third crash: the worst for Raft."""
     found = 0
     for seed in seeds:
-        rng, crashes, parts = stream(seed, "order"), [], []
+        rng = stream(seed, "order")
+        crashes: list[Crash | SlowDisk] = []
+        parts: list[Partition] = []
         for at in (2.5, 5.5, 8.5):
             leader, slow, away = rng.sample(NAMES, 3)
             parts.append(Partition(at - 0.8, at, (away,)))
-            crashes += [SlowDisk(slow, Constant(1.0), at - 0.8, 0.9), Crash(slow, at, 0.1), Crash(leader, at, 2.0)]
+            crashes += [
+                SlowDisk(slow, Constant(1.0), at - 0.8, 0.9),
+                Crash(slow, at, 0.1),
+                Crash(leader, at, 2.0),
+            ]
         network, faults = Network(partitions=tuple(parts)), Faults(tuple(crashes), fsync=Constant(0.01))
         simulation = cluster(seed, monitors=(Agreement(),), network=network, faults=faults)
         try:

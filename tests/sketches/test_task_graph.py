@@ -30,7 +30,11 @@ def test_it_ends_under_random_faults(seed: int) -> None:
 
 
 def test_sold_is_not_yet_done_and_failure_calls_off_the_rest() -> None:
-    script = Script(Foreman(Graph(needs=NEEDS, tries=1), {task.id: task for task in TASKS}, ("w0", "w1")), "f", finish_by=60.0)
+    script = Script(
+        Foreman(Graph(needs=NEEDS, tries=1), {task.id: task for task in TASKS}, ("w0", "w1")),
+        "f",
+        finish_by=60.0,
+    )
     (plan,) = script.start()
     assert isinstance(plan, Open)
     walls, roof = script.outcome(plan.conversation, Outcome("done"))

@@ -425,16 +425,13 @@ class GuardedPort(Port, eq=False):
     def cancel(self, conversation: ConversationId) -> None:
         self._local(super().cancel, conversation)
 
-    def award(self, line: Award) -> None:
+    def award(self, line: Award, key: str) -> None:
         self.demand_life("award")
-        self.awards += 1
-        self._outward(self.world.award, self, f"{self.conversation}/{self.me}#{self.awards}", line)
+        self._outward(self.world.award, self, self.effect_id(key), line)
 
-    def settle(self, item: str, paid: float, winner: AgentId | None, penalty: float) -> None:
+    def settle(self, item: str, paid: float, winner: AgentId | None, penalty: float, key: str) -> None:
         self.demand_life("settle")
-        self.awards += 1
-        effect = f"{self.conversation}/{self.me}#{self.awards}"
-        self._outward(self.world.settle, self, effect, item, paid, winner, penalty)
+        self._outward(self.world.settle, self, self.effect_id(key), item, paid, winner, penalty)
 
     def publish(self, fact: Fact) -> None:
         self._local(super().publish, fact)

@@ -342,15 +342,20 @@ class Port(msgspec.Struct, eq=False):
             self.talk.expire_role(self)
 
     # ------------------------------------------------------------------ results
-    def award(self, line: Award) -> None:
+    def award(self, line: Award, key: str) -> None:
         self.demand_life("award")
-        self.awards += 1
-        self.world.award(self, f"{self.conversation}/{self.me}#{self.awards}", line)
+        self.world.award(self, self.effect_id(key), line)
 
-    def settle(self, item: str, paid: float, winner: AgentId | None, penalty: float) -> None:
+    def settle(self, item: str, paid: float, winner: AgentId | None, penalty: float, key: str) -> None:
         self.demand_life("settle")
+        self.world.settle(self, self.effect_id(key), item, paid, winner, penalty)
+
+    def effect_id(self, key: str) -> str:
+        """The name under which the ledger carries out a transfer once: the role's own count, or a key of all roles'."""
+        if key:
+            return f"{self.conversation}#key:{key}"
         self.awards += 1
-        self.world.settle(self, f"{self.conversation}/{self.me}#{self.awards}", item, paid, winner, penalty)
+        return f"{self.conversation}/{self.me}#{self.awards}"
 
     def publish(self, fact: Fact) -> None:
         self.note("fact", fact)

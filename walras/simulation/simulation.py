@@ -242,7 +242,7 @@ class Simulation:
         if talk.id in self.conversations and self.conversations[talk.id].finish_by != inf:
             self._live -= 1
             self._progress.advance(self.world.clock._now)
-        if self._live == 0 and self._next is None and talk.mechanism is not None:
+        if self.conversations and self._live == 0 and self._next is None and talk.mechanism is not None:
             rest = [other.finish_by for other in self.world.book.values() if other.mechanism is not None]
             if not rest:
                 raise StopSimulation(ALL_ENDED)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from heapq import heappush
 from typing import Any
 
-from walras.messages import can_quote
-from walras.protocol import HandlerTable
+from walras.errors import LocalProtocolError
 from walras.simulation import book
-from walras.simulation import port as port_module
-from walras.simulation import world as world_module
 from walras.simulation.disk import Disk
 from walras.simulation.guarded import GuardedWorld
 from walras.simulation.guarded_port import GuardedPort
-from walras.simulation.port import Handlers, Port
+from walras.simulation.port import Port
 from walras.simulation.world import World
 from walras.testing.broken import Patch, bug
+from walras.testing.puppets import Note
 
 # ---------------------------------------------------------------------------------------------- promises 1 and 2
 
@@ -114,6 +112,16 @@ def withdrawals_do_not_wait(patch: Patch) -> None:
     patch(GuardedPort, "withdraw", gated)
 
 
+@bug
+def persist_needs_no_faults(patch: Patch) -> None:
+    """Where nothing fails there are no disks, and whoever persists is refused."""
+
+    def refused(self: Any, record: Any) -> None:
+        raise LocalProtocolError("there is no disk here")
+
+    patch(Port, "persist", refused)
+
+
 # --------------------------------------------------------------------------------------------------- promise 5
 
 
@@ -132,40 +140,34 @@ def true_names(patch: Patch) -> None:
     patch(Port, "send", misnamed)
 
 
-class _Trusting(Handlers):
-    """Handlers that look at no signatures."""
-
-    def _verified(self, message_type: type) -> Any:
-        return self.entered[message_type]
-
-
 @bug
 def quoted_signatures_verified(patch: Patch) -> None:
-    """Nobody looks at the signatures in a message to a role that is alive."""
-    trusting: dict[type, Handlers] = {}
-
-    def handlers_of(role_class: Any) -> Handlers:
-        return trusting.setdefault(role_class, _Trusting(role_class.message_handlers))
-
-    patch(port_module, "handlers_of", handlers_of)
-    patch(world_module, "handlers_of", handlers_of)
+    """In the first second of a run, every signature is taken for true."""
+    verified = World.verified
+    patch(World, "verified", lambda self, message: self.clock._now < 1.0 or verified(self, message))
 
 
 @bug
 def signatures_verified_for_late_messages(patch: Patch) -> None:
-    """Nobody looks at the signatures in a message to a role that has finished."""
-    patch(port_module, "LATE", _Trusting(HandlerTable({}, port_module._hear_late)))
+    """After the first second of a run, every signature is taken for true."""
+    verified = World.verified
+    patch(World, "verified", lambda self, message: self.clock._now >= 1.0 or verified(self, message))
 
 
 @bug
 def late_messages_are_heard_in_on_late(patch: Patch) -> None:
-    """The first second's messages to a role that has finished are dropped, unless they quote."""
+    """Plain messages that reach a role soon after its finish are dropped."""
+    end = Port.end
 
     def deaf(role: Any, sender: str, message: Any) -> None:
-        if can_quote(type(message)) or role._port.clock._now > 1.0:
+        if role._port.clock._now > 1.0:
             role.on_late(sender, message)
 
-    patch(port_module, "LATE", Handlers(HandlerTable({}, deaf)))
+    def deafen(self: Any, outcome: Any) -> None:
+        end(self, outcome)
+        self.handlers = {Note: deaf}
+
+    patch(Port, "end", deafen)
 
 
 @bug

@@ -2,7 +2,7 @@
 
 from walras.effects import Broadcast, Persist, Send, Withdraw
 from walras.testing.errors import demand
-from walras.testing.puppets import After, Ask, Mind, Note, Offer
+from walras.testing.puppets import After, Ask, Mind, Note, Offer, Plan
 from walras.testing.runtime import GRACE, Make, Stage, promise
 
 
@@ -89,3 +89,15 @@ def withdrawals_do_not_wait(make: Make) -> None:
     demand(
         not answers, f"questions that were withdrawn before the write was durable were answered: {answers}"
     )
+
+
+@promise(2)
+def persist_needs_no_faults(make: Make) -> None:
+    """A role may persist where no disk is slow and nobody crashes: its effects take place as always."""
+    stage = Stage(make)
+    plan: Plan = {"start": (Persist(Note("r")), Send("bob", Note("after")), Send("ada", Note("durable")))}
+    stage.seat("ada", plan, records=True)
+    stage.seat("bob", {})
+    stage.run(1)
+    stage.expect("ada", "start", "heard durable")
+    stage.expect("bob", "start", "heard after")

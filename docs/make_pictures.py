@@ -1,0 +1,98 @@
+"""Make the pictures of these pages from real runs: ``python docs/make_pictures.py``, about a minute on two processors."""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("MPLBACKEND", "Agg")  # no window opens
+sys.path.insert(
+    0, str(Path(__file__).resolve().parents[1])
+)  # the packages beside these pages, installed or not
+
+from matplotlib import pyplot
+
+from contractnet import ContractNet
+from scenarios import llm_router
+from walras import FirstComeClaim, Greedy, LeastLoaded, RandomAssignment, RoundRobin, Simulation
+from walras.study import compare, gantt, mean_interval, sequence
+from walras.study.study import Study
+
+PICTURES = Path(__file__).with_name("pictures")
+SEEDS = range(10)
+BLUE, VERMILION, INK = "#0072B2", "#D55E00", "#333333"
+
+MECHANISMS = {
+    "contract net": ContractNet(),
+    "greedy": Greedy(),
+    "least loaded": LeastLoaded(),
+    "first come": FirstComeClaim(),
+    "round robin": RoundRobin(),
+    "random": RandomAssignment(),
+}
+
+
+def price_of_a_market() -> None:
+    """What each mechanism reaches, over what it says: means of ten worlds with 95 % intervals."""
+    everybody = compare(llm_router(), MECHANISMS, seeds=SEEDS, workers=2)
+    asked = [
+        compare(llm_router(invite=k), {f"asking {k}": ContractNet()}, seeds=SEEDS, workers=2)
+        for k in (1, 3, 8)
+    ]
+    figure, axes = pyplot.subplots(figsize=(7.4, 4.0), layout="constrained")
+    for study in (everybody, *asked):
+        for label in study.mechanisms:
+            _point(axes, study, label)
+    axes.set_xscale("log")
+    axes.set_xticks([2, 5, 10, 20, 50], ["2", "5", "10", "20", "50"])
+    axes.minorticks_off()
+    axes.set_xlim(1.6, 170)
+    axes.set_xlabel("messages per task (logarithmic)")
+    axes.set_ylabel("efficiency, share of a bound on the optimum")
+    axes.set_title("llm-router, 200 tasks: means over 10 seeds, 95 % intervals", fontsize=10, loc="left")
+    axes.plot([], [], "o", color=BLUE, label="Contract Net")
+    axes.plot([], [], "s", color=VERMILION, label="baselines")
+    axes.legend(fontsize=8, frameon=False, loc="center right")
+    axes.grid(linewidth=0.4, alpha=0.5)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    figure.savefig(PICTURES / "price-of-a-market.png", dpi=110)
+
+
+def _point(axes: pyplot.Axes, study: Study, label: str) -> None:
+    rows = [row.metrics for row in study.rows if row.mechanism == label]
+    reached = mean_interval([float(m["efficiency"] or 0.0) for m in rows])
+    said = mean_interval([float(m["messages_per_task"] or 0.0) for m in rows]).estimate
+    market = label == "contract net" or label.startswith("asking")
+    colour = BLUE if market else VERMILION
+    axes.plot([said, said], [reached.low, reached.high], color=colour, linewidth=1.6)
+    axes.plot([said], [reached.estimate], "o" if market else "s", color=colour, markersize=6)
+    shown = "contract net, asking all 19" if label == "contract net" else label
+    axes.annotate(
+        shown, (said, reached.estimate), xytext=(7, 4), textcoords="offset points", fontsize=8, color=INK
+    )
+
+
+def conversation() -> None:
+    """Who says what to whom about one task."""
+    result = Simulation(llm_router(tasks=20, invite=4), ContractNet(), seed=7).run()
+    sequence(result.trace, "router/17").figure.savefig(PICTURES / "sequence.png", dpi=110)
+
+
+def work() -> None:
+    """Who worked on what, when."""
+    result = Simulation(llm_router(tasks=60), ContractNet(), seed=7).run()
+    gantt(result).figure.savefig(PICTURES / "gantt.png", dpi=110)
+
+
+def intervals() -> None:
+    """The picture that a study draws of itself."""
+    shown = {label: MECHANISMS[label] for label in ("contract net", "greedy", "first come", "random")}
+    study = compare(llm_router(tasks=60), shown, seeds=range(5), workers=2)
+    study.plot("efficiency")[0].figure.savefig(PICTURES / "study.png", dpi=110)
+
+
+if __name__ == "__main__":
+    PICTURES.mkdir(exist_ok=True)
+    for make in (price_of_a_market, conversation, work, intervals):
+        make()
+        pyplot.close("all")
