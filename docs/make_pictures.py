@@ -74,13 +74,13 @@ def _point(axes: pyplot.Axes, study: Study, label: str) -> None:
 
 def conversation() -> None:
     """Who says what to whom about one task."""
-    result = Simulation(llm_router(tasks=20, invite=4), ContractNet(), seed=7).run()
+    result = Simulation(llm_router(tasks=60, invite=4), ContractNet(), seed=7).run()
     sequence(result.trace, "router/17").figure.savefig(PICTURES / "sequence.png", dpi=110)
 
 
 def work() -> None:
     """Who worked on what, when."""
-    result = Simulation(llm_router(tasks=60), ContractNet(), seed=7).run()
+    result = Simulation(llm_router(tasks=60, invite=4), ContractNet(), seed=7).run()
     gantt(result).figure.savefig(PICTURES / "gantt.png", dpi=110)
 
 

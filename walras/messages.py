@@ -5,6 +5,7 @@ cheapest immutable objects that Python has, with JSON, validation and JSON schem
 made when the class is made, so that a list in a message is found at import and not in a race.
 """
 
+import inspect
 import typing
 from enum import Enum
 from types import NoneType, UnionType
@@ -31,7 +32,7 @@ def _is_immutable(hint: Any) -> bool:
     if origin is typing.Literal or isinstance(hint, TypeVar) or origin is typing.ClassVar:
         return True
     cls = origin or hint
-    if isinstance(cls, type) and issubclass(cls, Frozen):  # its own fields were checked, but not what a generic one is filled with
+    if isinstance(cls, type) and issubclass(cls, Frozen):  # its fields were checked; what fills a generic one was not
         return all(map(_is_immutable, typing.get_args(hint)))
     return isinstance(cls, type) and issubclass(cls, (*_ATOMS, Enum))
 
@@ -50,7 +51,7 @@ class Frozen(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, repr_omi
             hints = typing.get_type_hints(cls, localns={name: cls}, include_extras=True)
         except NameError:  # it mentions a class that is yet to be made, so its fields cannot be looked into
             return
-        for field in cls.__dict__.get("__annotations__", ()):
+        for field in inspect.get_annotations(cls):
             if not _is_immutable(hints[field]):
                 raise TypeError(
                     f"{name}.{field} is {hints[field]}, which can change after it was sent; "

@@ -211,3 +211,11 @@ def test_several_tasks_announced_together_get_a_conversation_each() -> None:
     assert (outcome.status, outcome.why) == ("partial", "t3: 2 refused")
     assert [line.item for line in outcome.awards] == ["t1", "t2"]
     assert result.trace.conversations() == ["m/1", "m/1/m/1", "m/1/m/2", "m/1/m/3"]
+
+
+def test_of_several_tasks_each_has_its_own_status() -> None:
+    """Tasks that are announced together end one by one: what was delivered counts, whatever became of the others."""
+    tasks = (Task("easy"), Task("hard", requires=("magic",)))
+    result = simulate(Cast(), {"a": 1.0, "b": 2.0}, tasks=tasks)
+    assert {record.item: record.status for record in result.records} == {"easy": "done", "hard": "unassigned"}
+    assert result.metrics["completion_rate"] == 0.5

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from walras.accounts import AccountBook, Ledger
+from walras.accounts.books import Exact
 from walras.agents import Agent
 from walras.allocation import Award
-from walras.accounts.books import Exact
 from walras.errors import LocalProtocolError
 from walras.questions import Commitment
 

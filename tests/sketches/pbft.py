@@ -77,7 +77,7 @@ class Replica(Protocol):
     f: int = 1
     last: int = 0
     ordered: dict[tuple[str, int], int] = field(default_factory=dict)
-    accepted: dict[int, Signed[PrePrepare]] = field(default_factory=dict)
+    accepted: dict[int, Signed[Any]] = field(default_factory=dict)
     votes: dict[tuple[str, int, str], dict[str, Signed[Any]]] = field(default_factory=dict)
     certificates: dict[int, Certificate] = field(default_factory=dict)
     committed: dict[int, Request] = field(default_factory=dict)

@@ -53,7 +53,8 @@ def test_a_pass_keeps_the_earlier_bid_and_the_hammer_releases_it() -> None:
 def test_house_and_bidder_are_proper_roles() -> None:
     effects = check_protocol(
         lambda: House(Clock(), ("ann", "ben"), {"lot1": ["ann", "ben"]}),
-        [("start",), ("hear", "ann", In("lot1", 1)), ("hear", "ben", In("lot1", 1)), ("hear", "ben", Out("lot1", 2)), ("at", 9.0)],
+        [("start",), ("hear", "ann", In("lot1", 1)), ("hear", "ben", In("lot1", 1)), ("hear", "ben", Out("lot1", 2)),
+         ("at", 9.0)],
         me="house", finish_by=60.0,
     )  # fmt: skip
     assert [effect.line.price for effect in effects if isinstance(effect, MakeAward)] == [2.0]

@@ -23,7 +23,7 @@ def group(seed: int = 1, primary: type[Replica] = Replica, **settings: Any) -> S
         simulation.seat(name, (primary if k == 0 else Replica)(NAMES))
     simulation.add(Agent("client"))
     simulation.seat("client", Client(NAMES, WISHES))
-    simulation.run(until=30.0)
+    simulation.run(until=15.0)
     return simulation
 
 

@@ -27,7 +27,7 @@ def auction(seed: int, **settings: Any) -> Simulation:
     for k, name in enumerate(BIDDERS):
         simulation.add(Agent(name, money=10.0))
         simulation.seat(name, Bidder(COPIES, 4.0 + k), "market")
-    simulation.run(until=40.0)
+    simulation.run(until=18.0)
     return simulation
 
 
@@ -64,7 +64,7 @@ def stormy(seed: int) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.parametrize("seed", range(14))
 def test_it_is_sold_once_whatever_becomes_of_its_leaders(seed: int) -> None:
     assert_sold_once(auction(seed, **stormy(seed)), f"seed {seed}")
 
@@ -73,4 +73,4 @@ def test_without_one_name_for_an_award_it_would_be_sold_twice(monkeypatch: pytes
     """Counter-check: the ledger drops the doubles of a fail-over by the name of the effect."""
     award = Copy.award
     monkeypatch.setattr(Copy, "award", lambda self, line, key="": award(self, line))
-    assert any(len(auction(seed, **stormy(seed)).world.awards) > 1 for seed in range(25))
+    assert any(len(auction(seed, **stormy(seed)).world.awards) > 1 for seed in range(14))

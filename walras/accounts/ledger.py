@@ -8,10 +8,10 @@ is posted once. Sums are kept without rounding, so that money is conserved exact
 import math
 from collections.abc import Callable, Hashable, Mapping
 
-from walras.allocation import Award
 from walras.accounts.books import AccountBook, Exact
-from walras.errors import LocalProtocolError, ScenarioError
 from walras.accounts.escrow import Escrow, Stake
+from walras.allocation import Award
+from walras.errors import LocalProtocolError, ScenarioError
 from walras.messages import AgentId, ConversationId, Frozen
 from walras.questions import Commitment
 

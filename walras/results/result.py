@@ -12,11 +12,11 @@ import msgspec
 
 from walras.allocation import Allocation, Outcome
 from walras.messages import AgentId, ConversationId
+from walras.results.file import load_fields, save_result
 from walras.results.metrics import Metrics, measure
 from walras.results.records import AgentRecord, TaskRecord
-from walras.results.file import load_fields, save_result
-from walras.scenario import Optimum
 from walras.results.summary import summary
+from walras.scenario import Optimum
 from walras.trace import Trace
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from walras.results.metrics import Metrics
     from walras.results import Result
+    from walras.results.metrics import Metrics
 
 Line = tuple[str, str, str]
 """A name, its number, and what else belongs to it."""

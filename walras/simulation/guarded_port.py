@@ -302,9 +302,12 @@ class GuardedPort(Port, eq=False):
     def _send(self, to: AgentId, message: Message) -> None:
         clock = self.clock
         now = clock._now
-        for delay in self._copies(to, message, now):
+        for copy_, delay in enumerate(self._copies(to, message, now)):
             id_ = next(clock._eid)
-            self.rows.append((now + delay, 1, id_, self.conversation, self.me, to, message, now))
+            if copy_ == 0:
+                self.rows.append((now + delay, 1, id_, self.conversation, self.me, to, message, now))
+            else:
+                self.note("doubled", to, message, now + delay)
             self._post(now + delay, id_, to, message, now)
 
     def broadcast(self, to: Iterable[AgentId], message: Message) -> None:

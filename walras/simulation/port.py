@@ -379,7 +379,7 @@ class Port(msgspec.Struct, eq=False):
         if self.ended:
             raise LocalProtocolError(
                 f"{self.me} calls {verb} in {self.conversation} after its finish; "
-                "expected nothing but send, broadcast, tell, ignore and publish"
+                "expected nothing but send, broadcast, ignore and publish"
             )
 
     def expel(self, outcome: Outcome) -> None:

@@ -53,6 +53,7 @@ class _Facts:
         self.paid: dict[tuple[ConversationId, str], float] = {}
         for conversation, line in world.awards:
             self.awards.setdefault((_top(conversation), line.item), []).append(line)
+        self.stood = {(_top(c), line.item) for c, line in world.awards if self._stands(c, line)}
         for done in world.done:
             self.done.setdefault((_top(done.conversation), done.task.id), []).append(done)
         for (conversation, item), paid in world.paid.items():
@@ -62,18 +63,20 @@ class _Facts:
     def lines(self) -> Iterator[Award]:
         """The awards that stood: a conversation's outcome says which; before it has one, all that were made."""
         for conversation, line in self.world.awards:
-            stood = self.world.stood.get(conversation)
-            if stood is None or line in stood:
+            if self._stands(conversation, line):
                 yield line
+
+    def _stands(self, conversation: ConversationId, line: Award) -> bool:
+        stood = self.world.stood.get(conversation)
+        return stood is None or line in stood
 
     def record(self, conversation: ConversationId, arrival: Arrival, item: Item) -> TaskRecord:
         """How one item ended."""
         world = self.world
         key = (conversation, item.id)
-        outcome = world.outcomes.get(conversation)
         awards = [line for line in self.awards.get(key, []) if line.winner is not None]
         work = self.done.get(key, [])
-        status = outcome.status if outcome is not None else "unfinished"
+        status = self._status(conversation, arrival, item)
         won = {line.winner for line in awards}
         done = next((d for d in work if d.report.status == "done" and d.agent in won), None)
         value = quality = 0.0
@@ -101,6 +104,17 @@ class _Facts:
             copies=units(item),
             conversation=conversation,
         )
+
+    def _status(self, conversation: ConversationId, arrival: Arrival, item: Item) -> str:
+        """How an item ended: as its conversation did, which of several items tells by the awards that stood."""
+        outcome = self.world.outcomes.get(conversation)
+        if outcome is None:
+            return "unfinished"
+        if len(arrival.items) == 1:
+            return outcome.status
+        if (conversation, item.id) in self.stood:
+            return "done"
+        return "unassigned" if outcome.status in ("done", "partial") else outcome.status
 
     def _paid(self, key: tuple[ConversationId, str], item: Item, awards: list[Award]) -> float:
         if item.escrowed:

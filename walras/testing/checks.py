@@ -112,9 +112,7 @@ class _Life:
             with hermetic(touched):
                 effects = self.give(script, number)
             if touched:
-                self.blame(
-                    number, f"uses {', '.join(sorted(set(touched)))}; a role has self.now and self.rng"
-                )
+                self.blame(number, f"uses {touched[0]}; a role has self.now and self.rng")
             self.outputs.append(effects)
             for effect in effects:
                 complaint = frozen.add(effect)

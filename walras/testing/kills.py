@@ -36,43 +36,44 @@ def watch_points(found: list[Point]) -> Callable[[Any], None]:
 
 
 def kill_points(
-    simulate: Callable[..., Simulation], agents: tuple[AgentId, ...] | None = None, down_s: float = 1.0
+    simulate: Callable[..., Simulation],
+    agents: tuple[AgentId, ...] | None = None,
+    down_s: float = 1.0,
+    most: int | None = None,
+    until: float | None = None,
 ) -> list[KillAt]:
-    """Every place between two effects of an undisturbed run, at all agents or at these.
+    """Every place between two effects of an undisturbed run.
 
     Parameters:
         simulate: makes a simulation that is ready to run, and passes its keyword arguments (``monitors``, ``faults``)
             on to `Simulation`.
+        agents: whose machines are killed; None: everybody's.
         down_s: how long the machine is down after each kill.
+        most: at most so many places, spread evenly over the run.
+        until: horizon of the run, for simulations that do not end by themselves.
     """
     from walras.simulation.faults import KillAt
 
     found: list[Point] = []
-    simulate(monitors=(watch_points(found),)).run()
-    return [
+    simulate(monitors=(watch_points(found),)).run(until)
+    points = [
         KillAt(point.conversation, point.agent, point.input, effect, down_s)
         for point in found
         if agents is None or point.agent in agents
         for effect in range(1, point.effects + 2)
     ]
+    if most is None or len(points) <= most:
+        return points
+    return [points[k * len(points) // most] for k in range(most)]
 
 
 def kill_everywhere(
-    simulate: Callable[..., Simulation],
-    agents: tuple[AgentId, ...] | None = None,
-    down_s: float = 1.0,
-    most: int | None = None,
+    simulate: Callable[..., Simulation], *, until: float | None = None, **settings: Any
 ) -> Iterator[tuple[KillAt, Simulation]]:
-    """Run a simulation once for every kill point, and yield each with its kill; see `kill_points`.
-
-    With `most`, only so many points, spread evenly over the run.
-    """
+    """Run a simulation once for every kill point, and yield each with its kill; arguments as in `kill_points`."""
     from walras.simulation.faults import Faults
 
-    points = kill_points(simulate, agents, down_s)
-    if most is not None and len(points) > most:
-        points = [points[k * len(points) // most] for k in range(most)]
-    for point in points:
+    for point in kill_points(simulate, until=until, **settings):
         simulation = simulate(faults=Faults(kill_at=(point,)))
-        simulation.run()
+        simulation.run(until)
         yield point, simulation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from math import fsum, inf
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,10 @@ from walras.items import Item
 from walras.mechanism import Mechanism
 from walras.messages import AgentId
 from walras.testing.errors import ContractError
-from walras.testing.kills import kill_everywhere
+from walras.testing.kills import kill_points
 
 if TYPE_CHECKING:
-    from walras.simulation.faults import Faults
+    from walras.simulation.faults import Faults, KillAt
     from walras.simulation.network import Network
     from walras.simulation.simulation import Simulation
 
@@ -72,12 +72,13 @@ def check_mechanism(
     seeds = list(seeds)
     for weather in _weathers(0, market):
         for seed in seeds:
-            simulation = market.play(seed, _weathers(seed, market)[weather])
+            simulation = market.play(seed, weather)
             status = market.check(simulation, f"{weather}, seed {seed}")
             endings.setdefault(weather, Counter())[status] += 1
     market.check_digests(seeds, different)
-    for point, simulation in market.killed(seeds[0], kills):
-        status = market.check(simulation, f"killed, seed {seeds[0]}, {point!r}")
+    for point in market.kill_points(seeds[0], kills):
+        simulation = market.play_killed(seeds[0], point)
+        status = market.check(simulation, f"seed {seeds[0]}, {point}")
         endings.setdefault("killed", Counter())[status] += 1
     return MechanismReport(endings, sum(sum(ended.values()) for ended in endings.values()))
 
@@ -156,14 +157,25 @@ class _Market:
         simulation.open(mechanism or self.mechanism, self.items, self.opener, others, finish_by=self.within_s)
         return simulation
 
-    def play(self, seed: int, weather: Weather) -> Simulation:
-        network, faults, change = weather
+    def play(self, seed: int, weather: str) -> Simulation:
+        network, faults, change = _weathers(seed, self)[weather]
         simulation = self.simulation(seed, change, network=network, faults=faults)
-        simulation.run()
-        return simulation
+        return self._run(simulation, f"{weather}, seed {seed}")
 
-    def killed(self, seed: int, most: int) -> Iterator[tuple[Any, Simulation]]:
-        return kill_everywhere(lambda **settings: self.simulation(seed, **settings), most=most)
+    def kill_points(self, seed: int, most: int) -> list[KillAt]:
+        return kill_points(lambda **settings: self.simulation(seed, **settings), most=most)
+
+    def play_killed(self, seed: int, point: KillAt) -> Simulation:
+        from walras.simulation.faults import Faults
+
+        return self._run(self.simulation(seed, faults=Faults(kill_at=(point,))), f"seed {seed}, {point}")
+
+    def _run(self, simulation: Simulation, where: str) -> Simulation:
+        try:
+            simulation.run()
+        except Exception as error:  # of the mechanism's roles: a strategy's does not get so far
+            raise ContractError(f"{self.name}, {where}: {type(error).__name__}: {error}") from error
+        return simulation
 
     # ------------------------------------------------------------------ checking
     def check_pickle(self) -> None:

@@ -259,7 +259,7 @@ def other_seed_other_digest(patch: Patch) -> None:
         return found
 
     def same(self: Any) -> Random:
-        return Random(1) if self.world.network.loss else rng.fget(self)  # type: ignore[attr-defined, no-any-return]
+        return Random(1) if self.world.network.loss else rng.fget(self)  # type: ignore[attr-defined]
 
     patch(GuardedWorld, "routes", seedless)
     patch(Port, "rng", property(same))
