@@ -180,3 +180,16 @@ def test_a_rule_may_find_nobody_good_enough() -> None:
     stage.hear("a", Propose(1.0))
     assert messages(stage.hear("b", Propose(1.0))) == [(("a", "b"), RejectProposal("lost"))]
     assert statuses(stage) == ("unassigned", "2 rejected")
+
+
+def test_a_proposal_that_binds_until_its_acceptance_arrives_is_accepted() -> None:
+    stage = manager("a", margin_s=0.25)
+    assert messages(stage.at(1.0).hear("a", Propose(1.0, valid_until=1.25)))[0] == (
+        "a",
+        AcceptProposal(98.75),
+    )
+    late = manager("a", margin_s=0.25)
+    assert not any(
+        isinstance(m, AcceptProposal)
+        for _, m in messages(late.at(1.0).hear("a", Propose(1.0, valid_until=1.24)))
+    )

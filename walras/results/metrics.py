@@ -4,7 +4,6 @@ What is not defined in a run, such as the latency of no finished tasks, is None:
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ from walras.scenario import Optimum
 from walras.welfare import efficiency, gini, jain, quantile, social_welfare
 
 if TYPE_CHECKING:
-    from walras.allocation import Allocation
     from walras.results import Result
     from walras.trace import Trace
 
@@ -99,16 +97,15 @@ def _faults(result: "Result") -> Metrics:
     earned = math.fsum(agent.earned for agent in result.agents)
     return {
         "overcommitments": result.overcommitments,
-        "misawards": misawards(result.records, result.allocation),
+        "misawards": misawards(result.records),
         "ir_violations": sum(_at_a_loss(agent) for agent in result.agents),
         "budget_balance": math.fsum((*known, -earned)) if known and len(known) == len(spent) else None,
     }
 
 
-def misawards(records: Iterable[TaskRecord], allocation: "Allocation") -> int:
+def misawards(records: Iterable[TaskRecord]) -> int:
     """Awards that came to nothing: all of an item that was not finished, and those before the last ones of one that was."""
-    awarded = Counter(line.item for line in allocation.lines if line.winner is not None)
-    return sum(max(0, awarded[r.item] - (r.copies if r.done else 0)) for r in records)
+    return sum(max(0, record.awards - (record.copies if record.done else 0)) for record in records)
 
 
 def _at_a_loss(agent: AgentRecord) -> bool:

@@ -9,7 +9,9 @@ class TaskRecord(Frozen, frozen=True):
     `status` is done, failed, unassigned, cancelled or overdue as the conversation's outcome says, or unfinished where the
     run stopped before it. `price` is what was awarded, `paid` what truly changed hands; `value` is the true value to the
     announcer, 0 unless finished; `cost` the true cost of all work on it, that of failed attempts included; `quality`
-    that of the finished work, in [0, 1]. `rounds` counts its announcements, `copies` how often it could be awarded.
+    that of the finished work, in [0, 1]. `rounds` counts its announcements, `awards` those that were made for it, of
+    which `copies` could stand. Of several copies prices and values are added, qualities averaged; `winner` and
+    `finished_s` are those of the last.
     """
 
     item: str
@@ -26,6 +28,7 @@ class TaskRecord(Frozen, frozen=True):
     rounds: int
     conversation: ConversationId
     copies: int = 1
+    awards: int = 0
 
     @property
     def done(self) -> bool:

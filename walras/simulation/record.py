@@ -53,7 +53,10 @@ class _Facts:
         self.paid: dict[tuple[ConversationId, str], float] = {}
         for conversation, line in world.awards:
             self.awards.setdefault((_top(conversation), line.item), []).append(line)
-        self.stood = {(_top(c), line.item) for c, line in world.awards if self._stands(c, line)}
+        self.stood: dict[tuple[ConversationId, str], list[Award]] = {}
+        for conversation, line in world.awards:
+            if line.winner is not None and self._stands(conversation, line):
+                self.stood.setdefault((_top(conversation), line.item), []).append(line)
         for done in world.done:
             self.done.setdefault((_top(done.conversation), done.task.id), []).append(done)
         for (conversation, item), paid in world.paid.items():
@@ -71,39 +74,46 @@ class _Facts:
         return stood is None or line in stood
 
     def record(self, conversation: ConversationId, arrival: Arrival, item: Item) -> TaskRecord:
-        """How one item ended."""
-        world = self.world
+        """How one item ended. Value and quality are those of the work that its standing winners delivered."""
         key = (conversation, item.id)
-        awards = [line for line in self.awards.get(key, []) if line.winner is not None]
-        work = self.done.get(key, [])
+        made = [line for line in self.awards.get(key, []) if line.winner is not None]
+        stood = self.stood.get(key, [])
         status = self._status(conversation, arrival, item)
-        won = {line.winner for line in awards}
-        done = next((d for d in work if d.report.status == "done" and d.agent in won), None)
-        value = quality = 0.0
-        finished: float | None = None
-        winner = awards[-1].winner if awards else None
-        if done is not None and status == "done":
-            finished, quality, winner = done.at, done.report.quality, done.agent
-            if world.instance is not None:
-                value = world.instance.value(done.task, done.report, finished - arrival.at)
-        elif awards and status == "done":
-            finished = world.ended_at[conversation]
+        delivered = self._delivered(key, stood) if status == "done" else []
+        finished = max((d.at for d in delivered), default=None)
+        if (
+            status == "done" and finished is None
+        ):  # a sale, or work without a worker: finished as it was awarded
+            finished = self.world.ended_at[conversation]
+        shown = stood or made[-1:]
         return TaskRecord(
             item=item.id,
             kind=item.kind if isinstance(item, Task) else "",
             status=status,
             announced_s=arrival.at,
-            winner=winner,
-            price=next((line.price for line in reversed(awards) if line.winner == winner), 0.0),
-            paid=self._paid(key, item, awards),
-            value=value,
-            cost=fsum(d.report.cost for d in work),
-            quality=quality,
+            winner=shown[-1].winner if shown else None,
+            price=fsum(line.price for line in shown),
+            paid=self.paid.get(key, 0.0) if item.escrowed else fsum(line.price for line in made),
+            value=self._value(delivered, arrival),
+            cost=fsum(d.report.cost for d in self.done.get(key, [])),
+            quality=fsum(d.report.quality for d in delivered) / max(1, len(delivered)),
             finished_s=finished,
-            rounds=world.rounds.get(conversation, 1),
+            rounds=self.world.rounds.get(conversation, 1),
+            awards=len(made),
             copies=units(item),
             conversation=conversation,
         )
+
+    def _delivered(self, key: tuple[ConversationId, str], stood: list[Award]) -> list[Done]:
+        """The work of each standing winner: its last that is done."""
+        done = {d.agent: d for d in self.done.get(key, []) if d.report.status == "done"}
+        return [done[line.winner] for line in stood if line.winner in done]
+
+    def _value(self, delivered: list[Done], arrival: Arrival) -> float:
+        instance = self.world.instance
+        if instance is None:
+            return 0.0
+        return fsum(instance.value(d.task, d.report, d.at - arrival.at) for d in delivered)
 
     def _status(self, conversation: ConversationId, arrival: Arrival, item: Item) -> str:
         """How an item ended: as its conversation did, which of several items tells by the awards that stood."""
@@ -115,11 +125,6 @@ class _Facts:
         if (conversation, item.id) in self.stood:
             return "done"
         return "unassigned" if outcome.status in ("done", "partial") else outcome.status
-
-    def _paid(self, key: tuple[ConversationId, str], item: Item, awards: list[Award]) -> float:
-        if item.escrowed:
-            return self.paid.get(key, 0.0)
-        return fsum(line.price for line in awards)
 
     def agents(self) -> Iterator[AgentRecord]:
         """What every agent has done and earned."""

@@ -1,0 +1,112 @@
+"""Workers, machines and clocks of single agents: what is stopped, lost, held up, or left when time is up."""
+
+import pytest
+
+from walras import Agent, Estimate, Simulation, Task
+from walras.allocation import Report
+from walras.effects import Perform, Persist, Send, Stop
+from walras.simulation import Crash, Faults, KillAt, Pause, Skew
+from walras.testing.puppets import (
+    After,
+    Ask,
+    Look,
+    Mind,
+    Note,
+    Offer,
+    OpenChild,
+    Plan,
+    Puppet,
+    PuppetRules,
+    RecordsPuppet,
+)
+
+
+def alone(
+    plan: Plan, role: type[Puppet] = Puppet, faults: Faults | None = None, mind: Mind | None = None
+) -> Simulation:
+    """Ada, with one slot and 10 of money, whose tasks take 4 s and cost 8."""
+    simulation = Simulation(faults=faults)
+    simulation.add(Agent("ada", mind, costs=lambda task: Estimate(8.0, seconds=4.0), money=10.0))
+    simulation.seat("ada", role(plan))
+    return simulation
+
+
+def log(simulation: Simulation) -> list[tuple[str, float]]:
+    role = simulation.role("bare/1", "ada")
+    assert isinstance(role, Puppet)
+    return role.log
+
+
+TWO = (Perform("a", Task("a")), Perform("b", Task("b")))
+
+
+def test_work_that_is_broken_off_has_cost_its_share_and_queued_work_nothing() -> None:
+    simulation = alone({"start": (*TWO, After("stop", 1.0)), "timer stop": (Stop("b"), Stop("a"))})
+    simulation.run(until=2.0)
+    assert {done.task.id: done.report for done in simulation.world.done} == {
+        "a": Report("stopped", cost=2.0, seconds=1.0),
+        "b": Report("stopped"),
+    }
+
+
+def test_queued_work_that_is_stopped_takes_no_slot() -> None:
+    simulation = alone({"start": (*TWO, After("stop", 1.0)), "timer stop": (Stop("b"),)})
+    simulation.run(until=2.0)
+    assert simulation.world.hosts["ada"].account.free_slots == 0
+
+
+def test_work_that_is_lost_in_a_crash_takes_no_slot() -> None:
+    simulation = alone({"start": TWO}, RecordsPuppet, Faults((Crash("ada", 1.0, 1.0),)))
+    simulation.run(until=3.0)
+    assert simulation.world.hosts["ada"].account.free_slots == 1
+
+
+def test_a_pause_within_a_pause_does_not_end_it() -> None:
+    simulation = alone(
+        {"start": (After("t", 2.5),)}, faults=Faults((Pause("ada", 1.0, 10.0), Pause("ada", 2.0, 1.0)))
+    )
+    simulation.run(until=20.0)
+    assert log(simulation) == [("start", 0.0), ("timer t", 11.0)]
+
+
+def test_what_a_handler_persists_before_it_is_killed_is_not_half_durable() -> None:
+    kill = KillAt("bare/1", "ada", input=1, effect=2, down_s=1.0)
+    plan: Plan = {"start": (Persist(Note("a")), Persist(Note("b")))}
+    simulation = alone(plan, RecordsPuppet, Faults(write_survives=1.0, kill_at=(kill,)))
+    simulation.run(until=3.0)
+    assert log(simulation) == [("recovered", 1.0), ("life 1", 1.0)]
+
+
+def test_a_hold_ends_on_its_agents_own_clock() -> None:
+    mind = Mind(q=Offer(4.0, until=11.0))
+    plan: Plan = {"start": (Ask("q", 0.5), After("look", 2.0)), "timer look": (Look(mind),)}
+    simulation = alone(plan, faults=Faults((Skew("ada", offset_s=10.0),)), mind=mind)
+    simulation.run(until=3.0)
+    assert log(simulation)[-1] == ("free 10", 12.0)
+
+
+def test_what_arrives_in_the_instant_of_a_question_comes_before_its_answer() -> None:
+    simulation = alone({"start": (Ask("q", 1.0), Send("ada", Note("hello")))}, mind=Mind(q=Offer(1.0)))
+    simulation.run(until=1.0)
+    assert [line for line, _ in log(simulation)] == ["start", "heard hello", "decided q 1"]
+
+
+@pytest.mark.parametrize(
+    "busy", [Perform("w", Task("w")), OpenChild(PuppetRules(), 9.0)], ids=["work", "child"]
+)
+def test_a_role_that_was_busy_when_time_was_up_ends_after_its_work_and_its_children(busy: object) -> None:
+    rules = PuppetRules(opening={"start": (Send("bob", Note("go")),)}, joining={"heard go": (busy,)})  # type: ignore[dict-item]
+    simulation = Simulation()
+    for id_ in ("ada", "bob"):
+        simulation.add(Agent(id_, costs=lambda task: Estimate(8.0, seconds=9.0)))
+    simulation.open(rules, [Task("t")], "ada", ["bob"], finish_by=2.0)
+    simulation.run()
+    assert simulation.now >= 9.0
+    assert simulation.world.book == {}
+
+
+def test_an_outcome_that_waits_for_the_end_of_a_pause_survives_a_crash() -> None:
+    faults = Faults((Pause("ada", 1.0, 10.0), Crash("ada", 3.0, 1.0)))
+    simulation = alone({"start": (OpenChild(PuppetRules(), 2.0),)}, faults=faults)
+    simulation.run(until=20.0)
+    assert log(simulation) == [("start", 0.0), ("outcome bare/1/ada/1 overdue", 4.0)]
