@@ -92,7 +92,9 @@ class TownInstance(Instance):
             errand = Errand(f"errand-{k}", price_of_waiting=1.0, x=x, y=y)
             asked = tuple(names[nearest].tolist())
             arrivals.append(Arrival(times[k], (errand,), DESK, asked, times[k] + settings.within_s))
-        self.couriers = {name: Courier(*home) for name, home in zip(names.tolist(), homes.tolist(), strict=True)}
+        self.couriers = {
+            name: Courier(*home) for name, home in zip(names.tolist(), homes.tolist(), strict=True)
+        }
         agents = [Agent(name, courier) for name, courier in self.couriers.items()]
         super().__init__([Agent(DESK, capacity=0), *agents], arrivals, seed=seed)
 
@@ -161,7 +163,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(json.dumps(found, indent=2))
     else:
         for name, value in found.items():
-            Console().print(f"{name:>22}  {value:,}" if isinstance(value, int | float) else f"{name:>22}  {value}")
+            Console().print(
+                f"{name:>22}  {value:,}" if isinstance(value, int | float) else f"{name:>22}  {value}"
+            )
 
 
 if __name__ == "__main__":

@@ -253,6 +253,11 @@ class Manager(Protocol):
             self.cancel(self.again)
         elif self.state in ("bidding", "working") and live:
             self.cancel_timer("reply")
+            for agent in live:
+                if (
+                    self.standing[agent] == "cancelling"
+                ):  # its answer, too, is now awaited until the common deadline
+                    self.cancel_timer(("cancel", agent))
             self.state, self.awaited = "cancelling", len(live)
             self.call_off(live, "cancel")
         elif self.state != "cancelling":

@@ -2,9 +2,11 @@
 
 import pytest
 
+from contractnet import ContractNet, Propose
 from walras import Agent, Estimate, Simulation, Task
 from walras.allocation import Report
 from walras.effects import Perform, Persist, Send, Stop
+from walras.questions import Question
 from walras.simulation import Crash, Faults, KillAt, Pause, Skew
 from walras.testing.puppets import (
     After,
@@ -110,3 +112,18 @@ def test_an_outcome_that_waits_for_the_end_of_a_pause_survives_a_crash() -> None
     simulation = alone({"start": (OpenChild(PuppetRules(), 2.0),)}, faults=faults)
     simulation.run(until=20.0)
     assert log(simulation) == [("start", 0.0), ("outcome bare/1/ada/1 overdue", 4.0)]
+
+
+def test_a_strategy_cannot_change_what_is_true_of_its_agent() -> None:
+    """It may scribble on its view of itself; true costs and capacity stay what the scenario drew."""
+
+    def sly(question: Question, agent: Agent) -> Propose:
+        agent.costs, agent.capacity = {"t": 0.0}, 99
+        return Propose(5.0)
+
+    simulation = Simulation(seed=1)
+    simulation.add(Agent("ada", capacity=0))
+    simulation.add(Agent("bob", sly, costs={"t": 4.0}))
+    simulation.open(ContractNet(), [Task("t")], "ada", finish_by=60.0)
+    bob = simulation.run().agent("bob")
+    assert (bob.cost, bob.capacity, bob.earned) == (4.0, 1, 5.0)

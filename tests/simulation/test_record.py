@@ -8,6 +8,7 @@ from tests.contractnet import worlds
 from tests.sketches import clock_auction
 from walras import Agent, Arrival, Estimate, Instance, Lot, Network, Result, Scenario, Simulation, Task
 from walras.allocation import Award, Report
+from walras.simulation.faults import Crash, Faults
 from walras.simulation.latency import Constant
 from walras.simulation.network import Partition
 
@@ -106,4 +107,18 @@ def test_the_winner_is_who_delivered_and_not_who_was_given_up() -> None:
     assert (record.winner, record.price, record.paid, record.awards) == ("b", 2.0, 2.0, 2)
     assert record.finished_s is not None
     assert record.finished_s > 6.0
+    assert result.metrics["misawards"] == 1
+
+
+def test_an_award_that_failed_does_not_stand_because_its_like_was_made_again() -> None:
+    """Bob is awarded, crashes, and wins again at the same price in a second announcement: one award stood."""
+    simulation = Simulation(seed=1, faults=Faults(schedule=(Crash("bob", 0.2, 8.0),)))
+    simulation.add(Agent("ada", capacity=0))
+    simulation.add(Agent("bob", costs=steady(Estimate(2.0, 1.0, 3.0))))
+    rules = ContractNet(result_within_s=5.0, pause_s=6.0)
+    simulation.open(rules, [Task("t", reserve=5.0)], "ada", finish_by=100.0)
+    result = simulation.run()
+    assert result.allocation.lines == (Award("t", "bob", 2.0),)
+    record = result.records[0]
+    assert (record.price, record.paid, record.awards) == (2.0, 2.0, 2)
     assert result.metrics["misawards"] == 1

@@ -1,6 +1,5 @@
 """What the roles of the baselines say to each other, and what they ask of their minds. All times in seconds."""
 
-from math import inf
 from typing import Any
 
 from walras.allocation import Report

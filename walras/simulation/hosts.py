@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from math import inf
 from numbers import Real
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
 class Host:
     """One agent's place in the world."""
 
-    __slots__ = ("account", "agent", "id", "mind", "routes", "strategy", "worker")
+    __slots__ = ("account", "agent", "blueprint", "id", "mind", "routes", "strategy", "worker")
 
     def __init__(self, world: World, agent: Agent, account: AccountBook, routes: Routes) -> None:
         self.id = agent.id
         self.agent = agent
+        self.blueprint = copy.copy(
+            agent
+        )  # what is true of it, whatever its strategy does to its view of itself
         self.account = account
         self.routes = routes
         self.strategy = agent.strategy
@@ -124,7 +128,7 @@ class Worker:
     def __init__(self, world: World, host: Host) -> None:
         self.world = world
         self.host = host
-        self.capacity = host.agent.capacity
+        self.capacity = host.blueprint.capacity
         self.life = 0
         self.running = 0
         self.queue: deque[Job] = deque()

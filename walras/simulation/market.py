@@ -27,7 +27,7 @@ class Market:
         """Everybody in the market, by id."""
         hosts = self._world.hosts
         if len(self._agents) != len(hosts):  # somebody has come since; nobody ever goes
-            self._agents = {id_: host.agent for id_, host in hosts.items()}
+            self._agents = {id_: host.blueprint for id_, host in hosts.items()}
         return self._agents
 
     def estimate(self, agent: AgentId, task: Task) -> Estimate | None:
@@ -36,7 +36,7 @@ class Market:
         return (
             instance.estimate(agent, task)
             if instance is not None
-            else self._world.host(agent).agent.claim(task)
+            else self._world.host(agent).blueprint.claim(task)
         )
 
     def load(self, agent: AgentId) -> int:
@@ -67,7 +67,7 @@ class Market:
         totals: dict[AgentId, tuple[int, float]] = {}
         for id_ in sorted(self._world.hosts):
             known = [(task, found) for task in tasks if (found := self.estimate(id_, task)) is not None]
-            if self._world.hosts[id_].agent.capacity > 0 and known:
+            if self._world.hosts[id_].blueprint.capacity > 0 and known:
                 worth = fsum(self._worth(task, estimate, 0.0) for task, estimate in known)
                 totals[id_] = (len(known), worth)
         return max(totals, key=totals.__getitem__, default=None)

@@ -33,7 +33,7 @@ class SimulatedAgent(mesa.Agent):  # type: ignore[misc]  # Mesa is untyped
     @property
     def capacity(self) -> int:
         """How many tasks it works on at the same time."""
-        return self._host.agent.capacity
+        return self._host.blueprint.capacity
 
     @property
     def load(self) -> int:
@@ -58,7 +58,7 @@ class SimulatedAgent(mesa.Agent):  # type: ignore[misc]  # Mesa is untyped
     @property
     def blueprint(self) -> Any:
         """Its private type, as the scenario drew it."""
-        return self._host.agent
+        return self._host.blueprint
 
 
 class Population(mesa.Model):  # type: ignore[misc]  # Mesa is untyped
@@ -94,7 +94,9 @@ class Population(mesa.Model):  # type: ignore[misc]  # Mesa is untyped
     def collect(self) -> None:
         """Record every agent as it is now."""
         self._count += 1
-        self.steps = self.time = self._count  # the collector's row label, which differs between Mesa's versions
+        self.steps = self.time = (
+            self._count
+        )  # the collector's row label, which differs between Mesa's versions
         self._at.append(self.simulation.now)
         self.datacollector.collect(self)
 

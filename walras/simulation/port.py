@@ -86,7 +86,9 @@ class _Over(dict[Any, Any]):
     """The timers and questions of a finished role: there will be none."""
 
     def __setitem__(self, name: object, value: object) -> None:
-        raise LocalProtocolError(f"{name!r} is set or asked after finish; expected nothing but messages and facts")
+        raise LocalProtocolError(
+            f"{name!r} is set or asked after finish; expected nothing but messages and facts"
+        )
 
 
 OVER = _Over()
@@ -194,7 +196,9 @@ class Port(msgspec.Struct, eq=False):
     def send(self, to: AgentId, message: Message) -> None:
         clock = self.clock
         now = clock._now
-        link = self.routes.get(to) or self.routes[to]  # a plain look-up would go through dict's slow subclass path
+        link = (
+            self.routes.get(to) or self.routes[to]
+        )  # a plain look-up would go through dict's slow subclass path
         entry = (now + link(), 1, next(clock._eid), self.conversation, self.me, to, message, now)
         self.rows.append(entry)
         heappush(clock._queue, entry)  # type: ignore[misc]  # SimPy's heap holds our entries, too

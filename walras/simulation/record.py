@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from math import fsum
 from typing import TYPE_CHECKING
@@ -54,8 +55,9 @@ class _Facts:
         for conversation, line in world.awards:
             self.awards.setdefault((_top(conversation), line.item), []).append(line)
         self.stood: dict[tuple[ConversationId, str], list[Award]] = {}
-        for conversation, line in world.awards:
-            if line.winner is not None and self._stands(conversation, line):
+        self.standing = _standing(world)
+        for conversation, line in self.standing:
+            if line.winner is not None:
                 self.stood.setdefault((_top(conversation), line.item), []).append(line)
         for done in world.done:
             self.done.setdefault((_top(done.conversation), done.task.id), []).append(done)
@@ -65,13 +67,7 @@ class _Facts:
 
     def lines(self) -> Iterator[Award]:
         """The awards that stood: a conversation's outcome says which; before it has one, all that were made."""
-        for conversation, line in self.world.awards:
-            if self._stands(conversation, line):
-                yield line
-
-    def _stands(self, conversation: ConversationId, line: Award) -> bool:
-        stood = self.world.stood.get(conversation)
-        return stood is None or line in stood
+        return (line for _, line in self.standing)
 
     def record(self, conversation: ConversationId, arrival: Arrival, item: Item) -> TaskRecord:
         """How one item ended. Value and quality are those of the work that its standing winners delivered."""
@@ -134,13 +130,34 @@ class _Facts:
         for id_, host in self.world.hosts.items():
             yield AgentRecord(
                 id=id_,
-                capacity=host.agent.capacity,
+                capacity=host.blueprint.capacity,
                 busy_s=host.worker.busy_s,
                 earned=self.world.ledger.received_by(id_),
                 spent=self.world.ledger.paid_by(id_),
                 cost=fsum(done.report.cost for done in work.get(id_, ())),
                 tasks=sum(done.report.status == "done" for done in work.get(id_, ())),
             )
+
+
+def _standing(world: World) -> list[tuple[ConversationId, Award]]:
+    """The awards that stood, in the order in which they were made.
+
+    A conversation's outcome lists them, and with them those of its children that it has taken over: an award stands in
+    the conversation where it was made, the latest first where one was made twice.
+    """
+    kept = {conversation: Counter(lines) for conversation, lines in world.stood.items()}
+    for conversation, lines in world.stood.items():
+        parent = conversation.rsplit("/", 2)[0]
+        if parent in kept:
+            kept[parent] -= Counter(lines)
+    standing = []
+    for conversation, line in reversed(world.awards):
+        if conversation in kept:
+            if not kept[conversation][line]:
+                continue
+            kept[conversation][line] -= 1
+        standing.append((conversation, line))
+    return standing[::-1]
 
 
 def _top(conversation: ConversationId) -> ConversationId:

@@ -297,7 +297,9 @@ class World:
                 port.asked = None
             else:
                 port.close_question(asked)
-            port.rows.append((self.clock._now, "answer", port.conversation, port.me, asked.name, answer, "ok"))
+            port.rows.append(
+                (self.clock._now, "answer", port.conversation, port.me, asked.name, answer, "ok")
+            )
             port.role.on_decision(asked.name, answer)
 
     @staticmethod
@@ -346,7 +348,7 @@ class World:
         if self.instance is not None:
             report = self.instance.work(task, agent)
         else:
-            estimate = self.hosts[agent].agent.estimate(task) or Estimate()
+            estimate = self.hosts[agent].blueprint.estimate(task) or Estimate()
             report = Report("done", estimate.cost, estimate.quality, estimate.seconds)
         if not 0.0 <= report.seconds < float("inf"):
             raise ScenarioError(

@@ -160,17 +160,16 @@ def now_never_goes_back(patch: Patch) -> None:
 def now_never_goes_back_across_restarts(patch: Patch) -> None:
     """After a second restart, a clock is behind."""
     restart, now = GuardedWorld._restart, GuardedPort.now
-    restarts: dict[tuple[int, str], int] = {}
 
     def counted(self: Any, host: Any) -> None:
-        key = (id(self), host.id)
-        restarts[key] = restarts.get(key, 0) + 1
+        restarts = self.__dict__.setdefault("restarts", {})
+        restarts[host.id] = restarts.get(host.id, 0) + 1
         restart(self, host)
 
     def behind(self: Any) -> float:
         read: float = now.fget(self)  # type: ignore[attr-defined]
-        again = self.replaying is None and restarts.get((id(self.world), self.me), 0) > 1
-        return read - 3.0 if again else read
+        restarts = self.world.__dict__.get("restarts", {})
+        return read - 3.0 if self.replaying is None and restarts.get(self.me, 0) > 1 else read
 
     patch(GuardedWorld, "_restart", counted)
     patch(GuardedPort, "now", property(behind))
