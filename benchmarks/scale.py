@@ -46,7 +46,7 @@ class Town(Scenario, frozen=True, kw_only=True):
     tasks: int = 10_000
     agents: int = 1_000
     top: int = 100
-    load: float = 0.7
+    load: float = 0.5
     within_s: float = 1_800.0
 
     def draw(self, seed: int) -> "TownInstance":
@@ -70,7 +70,7 @@ class Courier(NamedTuple):
         """How long the errand takes it, which is also what it costs."""
         return 60.0 + 2.0 * hypot(self.x - errand.x, self.y - errand.y) / SPEED
 
-    def __call__(self, question: Any, agent: Agent) -> Propose:
+    def propose(self, question: Any, agent: Agent) -> Propose:
         seconds, free = self.seconds(question.task), agent.free_slots
         eta_s = seconds if free > 0 else seconds * (2 - free)  # who is busy does it after what it has to do
         return Propose(seconds, eta_s, 1.0, question.valid_until)
@@ -95,7 +95,7 @@ class TownInstance(Instance):
         self.couriers = {
             name: Courier(*home) for name, home in zip(names.tolist(), homes.tolist(), strict=True)
         }
-        agents = [Agent(name, courier) for name, courier in self.couriers.items()]
+        agents = [Agent(name, courier.propose) for name, courier in self.couriers.items()]
         super().__init__([Agent(DESK, capacity=0), *agents], arrivals, seed=seed)
 
     def work(self, task: Task, agent: str) -> Report:

@@ -4,7 +4,6 @@ import copy
 import math
 import typing
 from collections.abc import Awaitable, Callable, Hashable, Mapping
-from numbers import Real
 from random import Random
 from typing import Any
 
@@ -163,7 +162,9 @@ class Agent(msgspec.Struct):
         pondered = self.deliberation_s
         if not callable(pondered) and not (_is_amount(pondered) and pondered < math.inf):
             raise ScenarioError(
-                f"deliberation_s of {self.id}", pondered, "seconds, finite and 0 or more, or a draw from a stream"
+                f"deliberation_s of {self.id}",
+                pondered,
+                "seconds, finite and 0 or more, or a draw from a stream",
             )
         if self.attention is not None and not _is_whole(self.attention, 1):
             raise ScenarioError(f"attention of {self.id}", self.attention, "1 or more, or None for no limit")
@@ -246,7 +247,7 @@ def _is_id(value: object) -> bool:
 
 
 def _is_amount(value: object) -> bool:
-    return isinstance(value, Real) and value >= 0
+    return isinstance(value, int | float) and value >= 0
 
 
 def _is_whole(value: object, least: int) -> bool:

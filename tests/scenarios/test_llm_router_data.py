@@ -82,14 +82,21 @@ def test_halves_are_disjoint_equal_and_in_order(records: Path) -> None:
     assert sum(map(len, cells.values())) == 9_804
     for kind, model, split in cells:
         more = len(cells[kind, model, "test"]) - len(cells[kind, model, "train"])
-        assert 0 <= more <= len(raw.PROMPTS), (kind, model, split)  # at most one for each prompt's odd number of runs
+        assert 0 <= more <= len(raw.PROMPTS), (
+            kind,
+            model,
+            split,
+        )  # at most one for each prompt's odd number of runs
 
 
 def test_both_halves_hold_the_same_prompts(records: Path) -> None:
     """Else a model's scores would move between the halves for a reason that no agent can foresee."""
     runs = Runs.load(records)
     moves = [
-        100 * abs(fmean(runs.expected(k, m, "train").score - runs.expected(k, m, "test").score for k in runs.kinds))
+        100
+        * abs(
+            fmean(runs.expected(k, m, "train").score - runs.expected(k, m, "test").score for k in runs.kinds)
+        )
         for m in runs.models
     ]
     assert max(moves) < 5

@@ -5,11 +5,18 @@ import pytest
 from contractnet import ContractNet
 from scenarios.llm_router import ROUTER, LLMRouter
 from scenarios.llm_router_data import Runs
-from walras import Greedy, RandomAssignment, Simulation
+from walras import Arrival, Greedy, RandomAssignment, Simulation, Task
 from walras.agents import Estimate
 from walras.allocation import Report
 from walras.mechanism import Mechanism
 from walras.randomness import stream
+
+
+def the_task(arrival: Arrival) -> Task:
+    task = arrival.items[0]
+    assert isinstance(task, Task)
+    return task
+
 
 MODELS = ("gpt-4o-mini-2024-07-18", "mistral-small", "claude-3-opus-20240229")
 
@@ -17,7 +24,7 @@ MODELS = ("gpt-4o-mini-2024-07-18", "mistral-small", "claude-3-opus-20240229")
 def test_agents_bid_from_the_first_half_of_their_runs_and_the_second_is_what_happens() -> None:
     runs, instance = Runs.load(), LLMRouter(tasks=3).draw(7)
     for arrival in instance.arrivals:
-        task = arrival.items[0]
+        task = the_task(arrival)
         for agent in instance.agents[1:]:
             known = runs.expected(task.kind, agent.id, "train")
             assert (
@@ -31,7 +38,7 @@ def test_agents_bid_from_the_first_half_of_their_runs_and_the_second_is_what_hap
 
 def test_a_task_is_worth_its_score_less_the_waiting_and_says_so() -> None:
     instance = LLMRouter(tasks=1, value_of_quality=2.0, price_of_waiting=0.25).draw(1)
-    task = instance.arrivals[0].items[0]
+    task = the_task(instance.arrivals[0])
     assert (task.reserve, task.price_of_waiting) == (2.0, 0.25)
     assert instance.value(task, Report("done", quality=0.5), 2.0) == 1.0 - 0.5
     assert (
@@ -41,9 +48,10 @@ def test_a_task_is_worth_its_score_less_the_waiting_and_says_so() -> None:
 
 def test_liars_claim_to_be_better_and_faster_than_they_know() -> None:
     instance = LLMRouter(tasks=1, liars=("mistral-small",), overstate=0.5, models=MODELS).draw(1)
-    task = instance.arrivals[0].items[0]
+    task = the_task(instance.arrivals[0])
     for agent in instance.agents[1:]:
         known, said = agent.estimate(task), agent.claim(task)
+        assert known is not None
         if agent.id == "mistral-small":
             assert said == Estimate(known.cost, min(1.0, known.quality * 1.5), known.seconds / 1.5)
         else:
@@ -54,11 +62,11 @@ def test_the_models_whose_claims_look_best_are_invited() -> None:
     instance = LLMRouter(tasks=20, invite=3).draw(1)
     models = [agent.id for agent in instance.agents if agent.id != ROUTER]
     for arrival in instance.arrivals:
-        task = arrival.items[0]
-        worst = min(instance.worth(task, instance.estimate(m, task)) for m in arrival.participants)
-        others = set(models) - set(arrival.participants)
+        task = the_task(arrival)
+        worth = {m: instance.worth(task, instance.estimate(m, task) or Estimate()) for m in models}
         assert len(arrival.participants) == 3
-        assert all(instance.worth(task, instance.estimate(m, task)) <= worst for m in others)
+        worst = min(worth[m] for m in arrival.participants)
+        assert all(worth[m] <= worst for m in set(models) - set(arrival.participants))
 
 
 def test_load_one_is_what_all_slots_together_can_serve() -> None:
@@ -74,9 +82,12 @@ def test_nothing_beats_the_optimum(mechanism: Mechanism, seed: int) -> None:
         Simulation(LLMRouter(tasks=5, load=2.0, price_of_waiting=0.0005), mechanism, seed=seed).run().metrics
     )
     assert metrics["optimum_exact"]
-    assert metrics["welfare"] <= metrics["optimum"] + 1e-12
+    welfare, optimum = metrics["welfare"], metrics["optimum"]
+    assert welfare is not None
+    assert optimum is not None
+    assert welfare <= optimum + 1e-12
     alone = LLMRouter(tasks=1, models=("mistral-small",), within_s=1000.0).draw(seed)
-    task = alone.arrivals[0].items[0]
+    task = the_task(alone.arrivals[0])
     report = alone.work(task, "mistral-small")
     assert alone.optimum().welfare == pytest.approx(
         max(0.0, alone.value(task, report, report.seconds) - report.cost)

@@ -107,7 +107,8 @@ class MayClaim(Question, frozen=True):
         return Commitment(slots=1, until=self.until) if isinstance(answer, Take) else None
 
 
-def is_price(price: float, task: Task) -> bool:
+def is_price(price: object, task: Task) -> bool:
     """Whether this can be paid for the task: a plain number, not negative, not above its reserve, and below 1e300."""
-    plain = isinstance(price, int | float) and 0.0 <= price < 1e300
-    return plain and (task.reserve is None or price <= task.reserve)
+    if not isinstance(price, int | float):
+        return False
+    return 0.0 <= price < 1e300 and (task.reserve is None or price <= task.reserve)

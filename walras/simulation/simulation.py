@@ -197,7 +197,7 @@ class Simulation:
         """
         clock = self.world.clock
         if until is not None:
-            if not isinstance(until, int | float) or not clock._now < until < inf:
+            if not clock._now < until < inf:
                 raise ScenarioError("until", until, f"a time in seconds after now, which is {clock._now:g}")
             clock.watch_at(until, 0, self._stop, until)
         self.world.trace.keep = keep_trace
