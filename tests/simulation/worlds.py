@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar
 
+from msgspec import field
+
 from contractnet import ContractNet, cheapest
 from walras import Agent, Arrival, Estimate, Instance, Outcome, Protocol, Report, Scenario, Simulation, Task
 from walras.messages import Message
@@ -31,7 +33,7 @@ class Errands(Scenario, frozen=True, kw_only=True):
     every_s: float = 5.0
     seconds: float = 1.0
     within_s: float = 60.0
-    costs: dict[str, float] = {"ann": 3.0, "bob": 1.0, "cyd": 2.0}
+    costs: dict[str, float] = field(default_factory=lambda: {"ann": 3.0, "bob": 1.0, "cyd": 2.0})
     agent: dict[str, Any] = {}
     """More fields of every worker."""
 
@@ -42,8 +44,7 @@ class Errands(Scenario, frozen=True, kw_only=True):
         ]
         arrivals = [
             Arrival(at, (Task(f"t{k + 1}"),), "desk", tuple(self.costs), at + self.within_s)
-            for k in range(self.tasks)
-            for at in [k * self.every_s]
+            for k, at in ((k, k * self.every_s) for k in range(self.tasks))
         ]
         return ErrandsInstance(
             [Agent("desk", capacity=0, money=MONEY, operator=True), *workers], arrivals, seed=seed

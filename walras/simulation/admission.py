@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from math import inf
-from typing import Any
+from typing import Any, TypeGuard
 
 from walras.agents import Agent
 from walras.errors import ScenarioError
@@ -44,6 +44,12 @@ def check_agent(agent: object) -> None:
         raise ScenarioError("agent", agent, "an Agent")
 
 
+def check_horizon(until: object, now: float) -> None:
+    """Raise `ScenarioError` unless a run can stop at this time."""
+    if not _is_number(until) or not now < until < inf:
+        raise ScenarioError("until", until, f"a time in seconds after now, which is {now:g}")
+
+
 def check_arrivals(arrivals: Sequence[Arrival], agents: Collection[AgentId]) -> None:
     """Raise `ScenarioError` for the first arrival that cannot be announced, or that is out of order."""
     before = 0.0
@@ -63,9 +69,9 @@ def check_arrival(arrival: Arrival, agents: Collection[AgentId], before: float) 
     if not _is_number(finish_by) or not finish_by > at:
         raise ScenarioError("finish_by", finish_by, f"a time in seconds after {at:g}, or infinity")
     for who, named in (("opener", (arrival.opener,)), ("participants", arrival.participants)):
-        for agent in named:
-            if agent not in agents:
-                raise ScenarioError(who, agent, f"an agent of this world ({_some(agents)})")
+        if not all(map(agents.__contains__, named)):
+            unknown = next(agent for agent in named if agent not in agents)
+            raise ScenarioError(who, unknown, f"an agent of this world ({_some(agents)})")
     _check_items(arrival.items)
 
 
@@ -79,7 +85,7 @@ def _check_items(items: Sequence[Item]) -> None:
         seen.add(item.id)
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

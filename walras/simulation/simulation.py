@@ -19,7 +19,13 @@ from walras.messages import AgentId, ConversationId
 from walras.protocol import Protocol
 from walras.results import Result
 from walras.scenario import Arrival, Instance, Scenario
-from walras.simulation.admission import check_agent, check_arrival, check_arrivals, check_settings
+from walras.simulation.admission import (
+    check_agent,
+    check_arrival,
+    check_arrivals,
+    check_horizon,
+    check_settings,
+)
 from walras.simulation.book import Conversation
 from walras.simulation.clock import DELIVERY, Clock
 from walras.simulation.faults import Faults
@@ -197,8 +203,7 @@ class Simulation:
         """
         clock = self.world.clock
         if until is not None:
-            if not clock._now < until < inf:
-                raise ScenarioError("until", until, f"a time in seconds after now, which is {clock._now:g}")
+            check_horizon(until, clock._now)
             clock.watch_at(until, 0, self._stop, until)
         self.world.trace.keep = keep_trace
         if not self._started:
