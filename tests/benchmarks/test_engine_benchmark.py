@@ -44,8 +44,8 @@ def found() -> dict[str, float]:
 
 def test_quick_ratios_clear_generous_floors(found: dict[str, float]) -> None:
     assert found["ratio_simpy_10"] > 1.0
-    assert found["ratio_simpy_100"] > 2.5
-    assert found["ratio_simpy_1000"] > 2.5
+    assert found["ratio_simpy_100"] > 2.0  # 3.1 measured; a machine under load has shown 2.1
+    assert found["ratio_simpy_1000"] > 2.0
     assert 0 < found["bytes_per_message"] < 300
     assert 0 < found["bytes_per_agent"] < 8_000
 
