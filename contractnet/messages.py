@@ -113,14 +113,11 @@ class TieDecided(Fact, frozen=True):
 def is_sound(proposal: Propose) -> bool:
     """Whether the numbers of a proposal make sense: plain ones, not negative, at most `MOST`, quality at most 1, no NaN."""
     price, eta_s, quality, until = proposal.price, proposal.eta_s, proposal.quality, proposal.valid_until
-    try:
-        if (price + eta_s + quality + until).__class__ is not float and not all(
-            isinstance(number, int | float) for number in (price, eta_s, quality, until)
-        ):
-            return False
-        return 0.0 <= price <= MOST and 0.0 <= eta_s <= MOST and 0.0 <= quality <= 1.0 and until >= 0.0
-    except TypeError:  # no numbers that go together
+    if not price.__class__ is eta_s.__class__ is quality.__class__ is until.__class__ is float and not all(
+        isinstance(number, int | float) for number in (price, eta_s, quality, until)
+    ):
         return False
+    return 0.0 <= price <= MOST and 0.0 <= eta_s <= MOST and 0.0 <= quality <= 1.0 and until >= 0.0
 
 
 _NO_ANSWER = Refuse("no-answer")

@@ -17,8 +17,8 @@ _NO_CAPACITY = Refuse("no-capacity")
 def truthful(question: Question, agent: Agent) -> Any:
     """Propose what the agent claims: its cost as the price, its quality, and when it could be done.
 
-    It refuses what it cannot do, and what costs more than the task's reserve. With no free slot it expects to wait
-    for its slots to come free one after the other, ``seconds / capacity`` each.
+    It refuses what it cannot do, what costs more than the task's reserve, and everything if its capacity is 0. With no
+    free slot it expects to wait for its slots to come free one after the other, ``seconds / capacity`` each.
     """
     if not isinstance(question, ProposalWanted):
         return question.otherwise
@@ -28,10 +28,12 @@ def truthful(question: Question, agent: Agent) -> Any:
         return _INELIGIBLE
     if task.reserve is not None and claim.cost > task.reserve:
         return _OVER_BUDGET
+    if agent.capacity == 0:
+        return _NO_CAPACITY
     eta_s = claim.seconds
     free = agent.free_slots
     if free <= 0:
-        eta_s *= 1.0 + (1 - free) / max(agent.capacity, 1)
+        eta_s *= 1.0 + (1 - free) / agent.capacity
     return Propose(claim.cost, eta_s, claim.quality, question.valid_until)
 
 

@@ -27,6 +27,12 @@ ROUTER = "router"
 EXACT_TASKS = 7
 """Up to so many tasks the optimum is exact; beyond, a proven bound."""
 
+_MOST: dict[str, int] = {
+    "tasks": 10_000_000, "slots": 1_000_000, "load": 10**6, "overstate": 10**6, "within_s": 10**12,
+    "value_of_quality": 10**9, "price_of_waiting": 10**9,
+}  # fmt: skip
+"""Beyond these no setting means anything, and sums would overflow."""
+
 
 class LLMRouter(Scenario, frozen=True, kw_only=True):
     """A stream of coding tasks and a population of language models. Money is in US dollars, time in seconds.
@@ -66,10 +72,10 @@ class LLMRouter(Scenario, frozen=True, kw_only=True):
     raw: str | None = None
 
     def __post_init__(self) -> None:
-        for field, least in (("tasks", 1), ("slots", 1)):
-            _whole(field, getattr(self, field), least)
+        for field in ("tasks", "slots"):
+            _whole(field, getattr(self, field), _MOST[field])
         if self.invite is not None:
-            _whole("invite", self.invite, 1)
+            _whole("invite", self.invite)
         for field in ("load", "within_s"):
             _number(field, getattr(self, field), positive=True)
         for field in ("value_of_quality", "price_of_waiting", "overstate"):
@@ -238,14 +244,14 @@ def _is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _whole(field: str, value: object, least: int) -> None:
-    if not _is_whole(value) or value < least:
-        raise ScenarioError(field, value, f"a whole number of {least} or more")
+def _whole(field: str, value: object, most: int | None = None) -> None:
+    if not _is_whole(value) or value < 1 or (most is not None and value > most):
+        limit = f", at most {most:,}" if most is not None else ""
+        raise ScenarioError(field, value, f"a whole number of 1 or more{limit}")
 
 
 def _number(field: str, value: object, *, positive: bool) -> None:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
+    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MOST[field]
     if not good or (positive and value == 0):
-        raise ScenarioError(
-            field, value, "a finite number above 0" if positive else "a finite number of 0 or more"
-        )
+        least = "a number above 0" if positive else "a number of 0 or more"
+        raise ScenarioError(field, value, f"{least}, at most {_MOST[field]:,}")

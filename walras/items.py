@@ -4,10 +4,16 @@ Prices are plain numbers. An item says on which side the money flows: a *procure
 it (a task), a *sold* one by who wins it (a lot).
 """
 
+from math import inf
+from typing import Any
+
+from walras.errors import ScenarioError
 from walras.messages import Frozen
 
 Capability = str
 """A skill that a task requires and an agent has; matching is by equality."""
+
+MOST_COPIES = 1_000_000
 
 
 class Item(Frozen, frozen=True, tag=True):
@@ -33,6 +39,9 @@ class Task(Item, frozen=True):
     scenario's unit of work; `reserve` is the most that its announcer will pay (None: any price); `parts` are
     sub-tasks that a contractor may pass on. `price_of_waiting` is what each second until it is done costs its
     announcer, published so that proposals can be scored.
+
+    Raises:
+        ScenarioError: for a number out of range, naming its field.
     """
 
     kind: str = ""
@@ -44,6 +53,16 @@ class Task(Item, frozen=True):
     parts: tuple["Task", ...] = ()
     description: str = ""
 
+    def __post_init__(self) -> None:
+        if type(self.copies) is not int or not 1 <= self.copies <= MOST_COPIES:
+            raise _bad(self, "copies", f"a whole number from 1 to {MOST_COPIES:,}")
+        if self.reserve is not None and not _is_number(self.reserve):
+            raise _bad(self, "reserve", "a number of 0 or more, or None for any price")
+        for field in ("size", "price_of_waiting"):
+            value = getattr(self, field)
+            if not _is_number(value) or value == inf:
+                raise _bad(self, field, "a finite number of 0 or more")
+
     @property
     def procured(self) -> bool:
         return True
@@ -53,11 +72,20 @@ class Lot(Item, frozen=True):
     """A good on sale, `quantity` identical units of it; `reserve` is the least that its seller accepts per unit.
 
     With `wanted=True` it is procured instead: the announcer buys, `reserve` is the most that it pays.
+
+    Raises:
+        ScenarioError: for a number out of range, naming its field.
     """
 
     quantity: int = 1
     reserve: float | None = None
     wanted: bool = False
+
+    def __post_init__(self) -> None:
+        if type(self.quantity) is not int or self.quantity < 1:
+            raise _bad(self, "quantity", "a whole number of 1 or more")
+        if self.reserve is not None and not _is_number(self.reserve):
+            raise _bad(self, "reserve", "a number of 0 or more, or None for any price")
 
     @property
     def procured(self) -> bool:
@@ -72,3 +100,14 @@ class Bundle(Item, frozen=True):
     """A set of lots that is bid for as one; `lots` are their ids in ascending order."""
 
     lots: tuple[str, ...] = ()
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return bool(value >= 0)  # NaN is not
+    except (TypeError, ValueError):
+        return False
+
+
+def _bad(item: Item, field: str, expected: str) -> ScenarioError:
+    return ScenarioError(f"{field} of {item.id}", getattr(item, field), expected)

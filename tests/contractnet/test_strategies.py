@@ -51,6 +51,11 @@ def test_truthful_refuses_what_it_cannot_do_or_nobody_would_pay() -> None:
     assert isinstance(truthful(wanted(Task("t", reserve=4.0)), bidder()), Propose)
 
 
+def test_truthful_refuses_everything_without_slots() -> None:
+    """Its answer could never be kept."""
+    assert truthful(wanted(Task("t")), bidder(0, capacity=0)) == Refuse("no-capacity")
+
+
 @pytest.mark.parametrize(("free", "eta_s"), [(2, 10.0), (1, 10.0), (0, 15.0), (-1, 20.0)])
 def test_a_busy_agent_expects_to_wait_for_a_slot(free: int, eta_s: float) -> None:
     """Two slots, ten seconds each: one comes free every five."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from math import inf
 from typing import ClassVar
 
 import pytest
@@ -17,11 +18,12 @@ from walras.baselines import (
     RandomAssignment,
     RoundRobin,
 )
+from walras.baselines.worker import MOST_CLAIMS
 from walras.items import Task
 from walras.mechanism import Mechanism
 from walras.randomness import draw
 from walras.scenario import Arrival, Instance, Scenario
-from walras.simulation import Network, Simulation
+from walras.simulation import Network, Partition, Simulation
 
 COSTS = {"ada": 3.0, "bob": 1.0, "cyd": 2.0}
 CALM: tuple[Mechanism, ...] = (
@@ -149,3 +151,19 @@ def test_messages_are_two_for_a_dispatched_task_and_at_most_3n_plus_1_for_a_clai
 def test_the_same_seed_gives_the_same_digest(mechanism: Mechanism) -> None:
     digests = {Simulation(Jobs(), mechanism, seed=s).run(progress=False).trace.digest for s in (1, 1, 2)}
     assert len(digests) == 2
+
+
+def test_a_claimant_of_a_task_without_a_deadline_gives_up_where_nobody_answers() -> None:
+    """The announcer is cut off for good before its answer is through."""
+    network = Network(partitions=(Partition(0.05, inf, ("ada",)),))
+    simulation = Simulation(seed=1, network=network)
+    for agent in (Agent("ada", capacity=0), Agent("bob"), Agent("cyd", costs={"t": 1.0})):
+        simulation.add(agent)
+    simulation.open(FirstComeClaim(), [Task("t")], "ada")
+    result = simulation.run(progress=False)
+    claims = [row for row in result.trace if row.kind == "lost" and row.agent == "cyd"]
+    ends = [
+        row.details["outcome"]["status"] for row in result.trace if (row.kind, row.agent) == ("finish", "cyd")
+    ]
+    assert 0 < len(claims) <= MOST_CLAIMS
+    assert ends == ["closed"]

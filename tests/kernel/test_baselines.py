@@ -212,6 +212,7 @@ def test_a_claim_holds_a_slot_and_nothing_else_does() -> None:
         (lambda: Greedy(silence_s=0.0), "silence_s of Greedy"),
         (lambda: RoundRobin(margin_s=-1.0), "margin_s of RoundRobin"),
         (lambda: FirstComeClaim(again_s=0.0), "again_s of FirstComeClaim"),
+        (lambda: FirstComeClaim(again_s=0.0009), "again_s of FirstComeClaim"),
         (lambda: FirstComeClaim(margin_s=inf), "margin_s of FirstComeClaim"),
         (lambda: Cheapest().opener("op", (Lot("vase"),), ("a",)), "items for Cheapest"),
         (lambda: FirstComeClaim().opener("op", (JOB, Task("2")), ("a",)), "items for FirstComeClaim"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from walras.allocation import Allocation, Award, Outcome, Report
@@ -276,6 +277,40 @@ def test_saving_again_leaves_nothing_of_the_earlier_result(tmp_path: Path) -> No
     counted = small_result(trace=small_trace(keep=False))
     counted.save(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["result.json", "tasks.json"]
+
+
+@pytest.mark.parametrize("in_parquet", [False, parquet])
+def test_numbers_of_numpy_and_truth_values_are_saved_as_plain_numbers(
+    tmp_path: Path, in_parquet: bool
+) -> None:
+    result = small_result(
+        seed=np.int64(7),
+        records=(
+            record("a", price=True, paid=np.float32(0.5), rounds=np.int64(2), finished_s=np.float64(9.0)),
+        ),
+        allocation=Allocation([Award("a", "ada", price=True), Award("b", "bob", price=2, quantity=True)]),
+        outcomes={"shop/a": Outcome("done", (Award("a", "ada", True),), (Report("done", np.float64(2.0)),))},
+        balances={"ada": np.float64(3.0)},
+        settings={"load": np.float64(1.5), "sizes": np.array([1, 2])},
+    )
+    result.save(tmp_path, parquet=in_parquet)
+    back = Result.load(tmp_path)
+    assert (back.records, back.allocation, back.outcomes) == (
+        result.records,
+        result.allocation,
+        result.outcomes,
+    )
+    assert type(back.allocation["a"].price) is float
+    assert (back.balances, back.settings) == ({"ada": 3.0}, {"load": 1.5, "sizes": [1, 2]})
+
+
+def test_what_cannot_be_saved_is_named_and_deletes_nothing(tmp_path: Path) -> None:
+    small_result().save(tmp_path)
+    with pytest.raises(WalrasError, match=r"settings of the result cannot be saved: .* type object"):
+        small_result(settings={"odd": object()}).save(tmp_path)
+    with pytest.raises(WalrasError, match="records of the result cannot be saved"):
+        small_result(records=(record("a", price="three"),)).save(tmp_path)
+    assert Result.load(tmp_path) == small_result()
 
 
 def test_saved_files_are_strict_json(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+from collections.abc import Callable
+from math import inf, nan
 from typing import ClassVar
 
 import pytest
@@ -39,6 +41,33 @@ def test_tasks_have_parts_and_are_keys() -> None:
 
 def test_an_item_shows_only_what_is_not_usual() -> None:
     assert repr(Task("t", size=2.0)) == "Task(id='t', size=2.0)"
+
+
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda: Task("t", copies=0), "copies of t is 0"),
+        (lambda: Task("t", copies=1.0), "copies of t is 1.0"),  # type: ignore[arg-type]
+        (lambda: Task("t", copies=True), "copies of t is True"),
+        (lambda: Task("t", copies=10**9), "copies of t"),
+        (lambda: Task("t", reserve=nan), "reserve of t is nan"),
+        (lambda: Task("t", reserve=-1.0), "reserve of t is -1.0"),
+        (lambda: Task("t", reserve="3"), "reserve of t is '3'"),  # type: ignore[arg-type]
+        (lambda: Task("t", price_of_waiting=inf), "price_of_waiting of t is inf"),
+        (lambda: Task("t", size=-1.0), "size of t is -1.0"),
+        (lambda: Task("t", size=nan), "size of t is nan"),
+        (lambda: Lot("l", quantity=0), "quantity of l is 0"),
+        (lambda: Lot("l", reserve=nan), "reserve of l is nan"),
+    ],
+)
+def test_an_item_with_a_number_out_of_range_is_refused(make: Callable[[], Item], field: str) -> None:
+    with pytest.raises(ScenarioError, match=field):
+        make()
+
+
+def test_an_item_may_be_free_small_and_without_a_limit() -> None:
+    assert Task("t", size=0, reserve=inf).reserve == inf
+    assert Lot("l", quantity=10**6, reserve=0).reserve == 0
 
 
 # ---------------------------------------------------------------------------------------------------- questions

@@ -1,5 +1,7 @@
 """The router's world, reckoned from its tables: who knows what, what is drawn, what it is worth, and its yardstick."""
 
+from typing import Any
+
 import pytest
 
 from contractnet import ContractNet
@@ -8,6 +10,7 @@ from scenarios.llm_router_data import Runs
 from walras import Arrival, Greedy, RandomAssignment, Simulation, Task
 from walras.agents import Estimate
 from walras.allocation import Report
+from walras.errors import ScenarioError
 from walras.mechanism import Mechanism
 from walras.randomness import stream
 
@@ -96,3 +99,23 @@ def test_nothing_beats_the_optimum(mechanism: Mechanism, seed: int) -> None:
 
 def test_what_cannot_be_finished_in_time_is_worth_nothing_to_the_optimum() -> None:
     assert LLMRouter(tasks=1, within_s=0.01).draw(1).optimum().welfare == 0.0
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("value_of_quality", 1e308),
+        ("price_of_waiting", 1.1e9),
+        ("overstate", 1e308),
+        ("load", 1e7),
+        ("within_s", 1e300),
+        ("slots", 1_000_001),
+        ("tasks", 10_000_001),
+        ("tasks", 0),
+    ],
+)
+def test_settings_out_of_all_proportion_are_refused(field: str, value: Any) -> None:
+    """Before sums overflow."""
+    with pytest.raises(ScenarioError, match=f"{field} is .* at most ") as caught:
+        LLMRouter(**{field: value})  # type: ignore[arg-type]
+    assert caught.value.field == field

@@ -119,13 +119,13 @@ def test_deliberation_is_drawn_from_a_stream_of_the_agents_own() -> None:
 
 @pytest.mark.parametrize("drawn", [math.nan, math.inf, "a while"])
 def test_a_deliberation_that_is_no_time_is_the_settings_fault(drawn: Any) -> None:
-    with pytest.raises(ScenarioError, match="deliberation_s of a is .*; expected a finite number of seconds"):
-        simulation = bare(agents={"a": {"strategy": propose, "deliberation_s": lambda rng: drawn}})
-        simulation.open(RULES, [Task("t")], "m", finish_by=9.0)
-        simulation.run()
+    simulation = bare(agents={"a": {"strategy": propose, "deliberation_s": lambda rng: drawn}})
+    simulation.open(RULES, [Task("t")], "m", finish_by=9.0)
     with pytest.raises(
-        ScenarioError, match="deliberation_s of a is .*; expected seconds, finite and 0 or more"
+        ScenarioError, match=r"deliberation_s of a is .*; expected a finite number of seconds"
     ):
+        simulation.run()
+    with pytest.raises(ScenarioError, match=r"deliberation_s of a is .*; expected seconds, finite and 0 or"):
         Agent("a", deliberation_s=drawn)
 
 

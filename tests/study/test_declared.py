@@ -140,6 +140,13 @@ def test_seeds_are_a_number_a_list_or_a_range(text: str, seeds: tuple[int, ...])
         ("scenario: [llm-router", 1, "expected YAML"),
         ("scenario: !!python/name:os.system", 1, "expected YAML"),
         ("- llm-router", 1, "no mapping"),
+        ("scenario: llm-router\nseed: !!int x", 2, "'x' cannot be read as int; expected a value that fits"),
+        ("scenario: llm-router\nseed: !!int ''", 2, "'' cannot be read as int"),
+        ("scenario: llm-router\nuntil_s: !!float x", 2, "'x' cannot be read as float"),
+        ("scenario: llm-router\ncheck: !!bool x", 2, "'x' cannot be read as bool"),
+        ("scenario: llm-router\nseed: !!timestamp 2001-13-45", 2, "cannot be read as timestamp"),
+        ("scenario: llm-router\nseed: !!timestamp x", 2, "cannot be read as timestamp"),
+        ("scenario: llm-router\nseed: " + "9" * 5_000, 2, "9... cannot be read as int"),
     ],
 )  # fmt: skip
 def test_errors_name_line_field_value_and_expectation(text: str, line: int, words: str) -> None:
@@ -157,6 +164,12 @@ def test_a_file_without_a_scenario_is_no_settings_file(text: str) -> None:
     """The error says what is missing."""
     with pytest.raises(BadFileError, match=r"f\.yaml"):
         understand(*parse(text, "f.yaml"), "f.yaml")
+
+
+def test_what_no_text_holds_is_no_yaml() -> None:
+    """A zero byte, say."""
+    with pytest.raises(BadFileError, match=r"f\.yaml: unacceptable character"):
+        parse("scenario: \x00", "f.yaml")
 
 
 def test_aliases_do_not_make_files_explode() -> None:

@@ -201,8 +201,10 @@ class FirstComeClaim(Mechanism, frozen=True):
     messages: ClassVar = (Open, Claim, Assign, Taken, Done, Release)
 
     def __post_init__(self) -> None:
-        if not 0 < self.again_s < inf:
-            raise ScenarioError(_field(self, "again_s"), self.again_s, "a finite number of seconds above 0")
+        if not 0.001 <= self.again_s < inf:
+            raise ScenarioError(
+                _field(self, "again_s"), self.again_s, "a finite number of seconds, 0.001 or more"
+            )
         _check_margin(self, self.margin_s)
 
     def opener(self, me: AgentId, items: tuple[Item, ...], participants: tuple[AgentId, ...]) -> Protocol:

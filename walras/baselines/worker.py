@@ -9,12 +9,20 @@ from walras.protocol import Protocol, on
 
 WORK = "work"
 
+MOST_CLAIMS = 1_000
+"""So many claims for a task without a deadline may stay unanswered; its announcer is then out of reach for good.
+
+More than one, since messages get lost and an answer may take many times `Worker.again_s`; but some number, since
+otherwise a run in which an announcer is cut off would never end.
+"""
+
 
 class Worker(Protocol):
     """Does the task that it is assigned, once; where tasks are open, claims it first (`Announcer`'s diagram).
 
     While its mind neither takes nor leaves an open task, and while a claim has no answer, the question comes again
-    every `again_s`. An assignment is honoured even if the claim's hold on a slot has run out: the work then queues.
+    every `again_s`; without a deadline it gives up after `MOST_CLAIMS`. An assignment is honoured even if the claim's
+    hold on a slot has run out: the work then queues.
     """
 
     again_s: float = 1.0
@@ -75,7 +83,7 @@ class Worker(Protocol):
             self.give_up("released")
 
     def on_timer(self, name: str) -> None:
-        if name == "end":
+        if name == "end" or (self.call and self.call.close_by == inf and self.claims >= MOST_CLAIMS):
             self.give_up("closed")
         else:
             self.withdraw("claim")  # what the last claim held, or else it would stand in its own way

@@ -1,7 +1,11 @@
 """Results as folders: a head, the tasks and the trace, versioned and checked. The layout is in ``docs/results.md``."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from io import BytesIO
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +17,7 @@ from walras.results.records import AgentRecord, TaskRecord
 from walras.scenario import Optimum
 from walras.trace import Trace
 from walras.trace.file import from_json, to_json
-from walras.trace.rows import decode, encode_as_is
+from walras.trace.rows import decode
 
 if TYPE_CHECKING:
     from walras.results import Result
@@ -69,16 +73,17 @@ _SHARED = (
 def save_result(result: "Result", folder: str | Path, *, parquet: bool) -> None:
     """Write a result's files; ``result.json`` comes last, so that a folder with it is complete."""
     place = Path(folder)
-    if parquet:
-        _pyarrow()  # before anything is written
-    try:
+    table = TABLE if parquet else TASKS
+    tasks = (_table if parquet else _tasks)(result.records)
+    head = _pretty(_fields(_head(result, table)))
+    try:  # only now, with everything encoded, is an earlier result deleted
         place.mkdir(parents=True, exist_ok=True)
         for name in (HEAD, TASKS, TABLE, TRACE):
             (place / name).unlink(missing_ok=True)
         if result.trace.keep:
             result.trace.to_jsonl(place / TRACE)
-        _write_tasks(place, result.records, parquet=parquet)
-        (place / HEAD).write_bytes(_pretty(_head(result, TABLE if parquet else TASKS)))
+        (place / table).write_bytes(tasks)
+        (place / HEAD).write_bytes(head)
     except OSError as error:
         raise WalrasError(
             f"{place} cannot be written: {error.strerror}; expected a folder of one's own"
@@ -97,19 +102,81 @@ def _head(result: "Result", table: str) -> Head:
     )
 
 
-def _write_tasks(place: Path, records: Sequence[TaskRecord], *, parquet: bool) -> None:
-    rows = [{name: getattr(record, name) for name in TaskRecord.__struct_fields__} for record in records]
-    if parquet:
-        arrow, tables = _pyarrow()
-        tables.write_table(arrow.Table.from_pylist(rows, _schema(arrow)), place / TABLE)
-    else:
-        (place / TASKS).write_bytes(_pretty(rows))
+def _tasks(records: Sequence[TaskRecord]) -> bytes:
+    return _pretty(_rows(records))
 
 
-def _pretty(value: Any) -> bytes:
-    plain = decode(
-        encode_as_is(value)
-    )  # structs as dicts and tuples as lists, NaN and infinities as they are
+def _table(records: Sequence[TaskRecord]) -> bytes:
+    arrow, tables = _pyarrow()
+    buffer = BytesIO()
+    tables.write_table(arrow.Table.from_pylist(_rows(records), _schema(arrow)), buffer)
+    return buffer.getvalue()
+
+
+def _rows(records: Sequence[TaskRecord]) -> Any:
+    with _complaining("records"):
+        sound = map(_sound, records)
+        return _plain([{f: getattr(record, f) for f in TaskRecord.__struct_fields__} for record in sound])
+
+
+def _fields(head: Head) -> dict[str, Any]:
+    found = {}
+    for name in Head.__struct_fields__:
+        with _complaining(name):
+            found[name] = _plain(_sound(getattr(head, name)))
+    return found
+
+
+@contextmanager
+def _complaining(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (TypeError, ValueError, OverflowError) as error:
+        raise WalrasError(
+            f"{name} of the result cannot be saved: {_first_line(error)}; expected plain values"
+        ) from None
+
+
+def _plain(value: Any) -> Any:
+    """Structs as dicts, tuples as lists and numbers of numpy as Python's; NaN and infinities as they are."""
+    return decode(_encode(value))
+
+
+def _sound(value: Any) -> Any:
+    """As `value`, with plain numbers where structs declare numbers: JSON keeps True apart from 1.0."""
+    if isinstance(value, msgspec.Struct):
+        changed = {}
+        for name, cast in _casts(type(value)):
+            old = getattr(value, name)
+            new = _sound(old) if cast is None or old is None else cast(old)
+            if new is not old:
+                changed[name] = new
+        return msgspec.structs.replace(value, **changed) if changed else value
+    if isinstance(value, tuple):
+        return tuple(map(_sound, value))
+    if isinstance(value, list):
+        return list(map(_sound, value))
+    if isinstance(value, dict):
+        return {key: _sound(inner) for key, inner in value.items()}
+    return value
+
+
+@cache
+def _casts(cls: type[msgspec.Struct]) -> tuple[tuple[str, Callable[[Any], Any] | None], ...]:
+    casts: dict[Any, Callable[[Any], Any]] = {float: float, float | None: float, int: index}
+    return tuple((field.name, casts.get(field.type)) for field in msgspec.structs.fields(cls))
+
+
+def _numpy(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{value!r} is of type {type(value).__name__}")
+
+
+_encode = msgspec.msgpack.Encoder(enc_hook=_numpy).encode
+
+
+def _pretty(plain: Any) -> bytes:
     return msgspec.json.format(msgspec.json.encode(to_json(plain)), indent=1) + b"\n"
 
 

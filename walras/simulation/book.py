@@ -122,7 +122,7 @@ def _drop(talk: Conversation) -> None:
         return  # somebody has joined meanwhile
     del world.book[talk.id], world.seats_of[talk.id]
     for port in talk.seats.values():
-        del port.role  # cut the cycle, so that memory goes at once
+        port.forget()
     talk.seats.clear()
     talk.dropped = True
     if world.clock._now < talk.finish_by < float("inf"):

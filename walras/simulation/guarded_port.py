@@ -249,6 +249,10 @@ class GuardedPort(Port, eq=False):
             self.journal.append((self.now, EXPELLED, ()))
         super().end(outcome)
 
+    def forget(self) -> None:
+        super().forget()
+        self.snapshot, self.journal, self.missed = None, [], []
+
     def open_questions(self) -> list[Asked]:
         """The questions that wait for an answer."""
         if self.asked is None:

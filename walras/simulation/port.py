@@ -411,6 +411,10 @@ class Port(msgspec.Struct, eq=False):
         if not talk.live or self.me == talk.opener:
             talk.role_ended(self, outcome)
 
+    def forget(self) -> None:
+        """The conversation is dropped: let the role go, which a dead timer in the heap would keep alive through us."""
+        del self.role
+
     @property
     def busy(self) -> bool:
         """Whether work or children have not ended yet."""

@@ -32,7 +32,7 @@ def find(base: type[T], name: str) -> type[T]:
     """The class of this name, or at this ``module:Class``.
 
     Raises:
-        WalrasError: if there is none; names the nearest.
+        WalrasError: if there is none, naming the nearest; and for a class that only others build upon.
     """
     what = _GROUPS[base][0]
     points = declared(base)
@@ -51,7 +51,21 @@ def find(base: type[T], name: str) -> type[T]:
         raise WalrasError(f"there is no {what} {name!r}; expected {one_of(name, points)}")
     if not (isinstance(found, type) and issubclass(found, base)):
         raise WalrasError(f"{name} is no {what}; expected a class that inherits walras.{base.__name__}")
+    lacking = _lacking(found)
+    if lacking:
+        raise WalrasError(
+            f"{name} is only the base of a {what}, without {lacking}; expected a class that has them all"
+        )
     return found
+
+
+def _lacking(cls: type[Scenario] | type[Mechanism]) -> str:
+    """What a class leaves to its subclasses, so that it cannot be run itself; empty if nothing."""
+    if issubclass(cls, Scenario):
+        has = {"name": hasattr(cls, "name"), "draw": cls.draw is not Scenario.draw}
+    else:
+        has = {"protocol": hasattr(cls, "protocol"), "opener": cls.opener is not Mechanism.opener}
+    return " and ".join(part for part, there in has.items() if not there)
 
 
 def name_of(base: type[T], cls: type[T]) -> str:

@@ -73,7 +73,10 @@ def read(path: str | Path) -> tuple[Any, Lines]:
 
 def parse(text: str, source: str = "settings") -> tuple[Any, Lines]:
     """YAML text as plain values, and the line of each. Raises `BadFileError` for what is not YAML."""
-    loader = _Loader(text)
+    try:
+        loader = _Loader(text)
+    except yaml.YAMLError as error:  # a character that no YAML may hold
+        raise BadFileError(source, None, f"{str(error).splitlines()[0]}; expected YAML") from None
     try:
         node = loader.get_single_node()
         if node is None:
@@ -110,7 +113,17 @@ class _Builder:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(inner, (*path, k)) for k, inner in enumerate(node.value)]
-        return self.loader.construct_object(node)
+        return self._scalar(node)
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        try:
+            return self.loader.construct_object(node)
+        except (ValueError, LookupError, AttributeError):  # so PyYAML fails where text does not fit its tag
+            tag, shown = node.tag.removeprefix(_TAG), repr(node.value)
+            if len(shown) > 40:
+                shown = shown[:37] + "..."
+            problem = f"{shown} cannot be read as {tag}; expected a value that fits"
+            raise BadFileError(self.source, node.start_mark.line + 1, problem) from None
 
     def _mapping(self, node: yaml.MappingNode, path: Place) -> dict[str, Any]:
         found: dict[str, Any] = {}

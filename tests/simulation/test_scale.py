@@ -1,0 +1,149 @@
+"""Scale: finished conversations give their memory back, and a wide market costs no more per message than a narrow one."""
+
+import gc
+import json
+import tracemalloc
+from collections import Counter
+from math import inf
+from typing import Any
+
+import pytest
+
+from benchmarks import scale
+from benchmarks.scale import Town, measure
+from contractnet import ContractNet, cheapest
+from tests.interpreters import run_python
+from tests.simulation.worlds import Knows
+from walras import Agent, Simulation, Task
+from walras.baselines import FirstComeClaim, RandomAssignment
+from walras.mechanism import Mechanism
+from walras.simulation import Crash, Faults
+
+GAP_S = 0.5
+QUICK = ContractNet(
+    reply_within_s=0.2, cancel_within_s=0.05, margin_s=0.05, announcements=1, award_rule=cheapest
+)
+
+
+class Rounds:
+    """One conversation after the other, in one simulation; between stages its memory is measured."""
+
+    def __init__(self, contractors: int, mechanism: Mechanism = QUICK, **settings: Any) -> None:
+        self.mechanism = mechanism
+        self.ids = tuple(f"c{k}" for k in range(contractors))
+        self.simulation = Simulation(seed=1, **settings)
+        self.simulation.add(Agent("m", operator=True, capacity=0))
+        for k, name in enumerate(self.ids):
+            self.simulation.add(Agent(name, costs=Knows(1.0 + k)))
+        self.opened = 0
+
+    def play(self, rounds: int, lasts_s: float = GAP_S) -> None:
+        """Open and run so many more; each is over after a moment, though it might last `lasts_s`."""
+        first = self.opened
+        self.opened += rounds
+        for k in range(first, self.opened):
+            at = k * GAP_S
+            self.simulation.open(
+                self.mechanism, [Task(f"t{k}")], "m", self.ids, at=at, finish_by=at + lasts_s
+            )
+        self.simulation.run(until=self.opened * GAP_S - 0.01, progress=False, keep_trace=False)
+
+
+def growth_per_round(contractors: int, lasts_s: float = GAP_S, **settings: Any) -> float:
+    """Bytes that one more finished conversation takes, once a world is warm."""
+    rounds = Rounds(contractors, **settings)
+    tracemalloc.start()
+    try:
+        taken = []
+        for _ in range(3):
+            rounds.play(40, lasts_s)  # so few that nothing has been swept out of the heap yet
+            gc.collect()
+            taken.append(tracemalloc.get_traced_memory()[0])
+        return (taken[-1] - taken[0]) / 80
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("lasts_s", [GAP_S, 1e6], ids=["until the next", "with a far deadline"])
+@pytest.mark.parametrize("check", [False, True], ids=["lean", "guarded"])
+def test_memory_does_not_grow_with_finished_conversations(check: bool, lasts_s: float) -> None:
+    """What stays is the line of the result (award, outcome, work, postings), however many took part and said what.
+
+    A conversation of 40 leaves as much as one of 4, though 25 times as much is said in it; a far deadline, whose entry
+    stays in the heap for a while, keeps hold of no participant.
+    """
+    few, many = growth_per_round(4, lasts_s, check=check), growth_per_round(40, lasts_s, check=check)
+    assert few < 4_000
+    assert many < 1.1 * few
+
+
+def alive(*kinds: str) -> Counter[str]:
+    gc.collect()
+    return Counter(type(thing).__name__ for thing in gc.get_objects() if type(thing).__name__ in kinds)
+
+
+@pytest.mark.parametrize("mechanism", [QUICK, RandomAssignment(), FirstComeClaim()], ids=lambda m: m.protocol)
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"check": True}, {"faults": Faults((Crash("c1", 3.0, 1.0),))}],
+    ids=["lean", "guarded", "mortal"],
+)
+def test_no_role_port_or_journal_outlives_its_conversation(
+    mechanism: Mechanism, settings: dict[str, Any]
+) -> None:
+    """Counted by type, whoever might hold them; of ports only those are left that a dead timer in the heap points to."""
+    roles = (
+        *("Manager", "Contractor", "Dispatcher", "Announcer", "Snapshot"),
+        *(() if mechanism is QUICK else ("Worker",)),  # with a Contract Net, that is the agents' own worker
+    )
+    ports = ("Port", "GuardedPort")
+    rounds = Rounds(10, mechanism, **settings)
+    before = alive(*roles, *ports)
+    rounds.play(30, lasts_s=1e6)
+    rounds.simulation.open(mechanism, [Task("last")], "m", finish_by=1e6)
+    rounds.simulation.run(until=rounds.simulation.now + 0.04, progress=False)
+    assert alive(*roles) - before != Counter(), "a count that always finds nothing would prove nothing"
+    rounds.simulation.run(until=rounds.simulation.now + 100.0, progress=False)
+    assert rounds.simulation.world.book == {}
+    assert alive(*roles) - before == Counter()
+    assert (alive(*ports) - before).total() <= len(rounds.simulation.env)
+
+
+def test_finished_conversations_do_not_crowd_the_heap() -> None:
+    """Deadlines of conversations that are over, and timers that were called off, are swept out."""
+    rounds = Rounds(3)
+    sizes = []
+    for _ in range(4):
+        rounds.play(700, lasts_s=1e6)
+        sizes.append(len(rounds.simulation.env))
+    assert max(sizes) < 1_500
+
+
+def test_a_wide_market_costs_no_more_per_message_than_a_benchmark_round() -> None:
+    """1,000 errands, 200 couriers, the nearest 100 asked: at most 1.5 times the rounds at N = 1,000, taken in turns."""
+    found = measure(Town(tasks=1_000, agents=200))
+    assert found["completed"] == 1_000
+    assert found["messages"] == 301 * 1_000
+    assert found["ratio_to_engine"] <= 1.5
+    assert found["peak_mb"] < 2_000
+
+
+def test_the_benchmark_prints_one_json_object_or_a_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = {"tasks": 1_000, "ratio_to_engine": 1.25, "digest": "d1"}
+    monkeypatch.setattr(scale, "measure", lambda town: found)
+    scale.main(["--quick", "--json"])
+    assert json.loads(capsys.readouterr().out) == found
+    scale.main([])
+    assert "ratio_to_engine" in capsys.readouterr().out
+
+
+@pytest.mark.soak
+def test_ten_thousand_tasks_and_a_thousand_agents_finish_within_two_gigabytes() -> None:
+    """The full size, in a process of its own, since its peak is that of the process; on one core."""
+    found = json.loads(run_python("from benchmarks.scale import main; main(['--json'])"))
+    assert (found["tasks"], found["agents"], found["completed"]) == (10_000, 1_000, 10_000)
+    assert found["peak_mb"] < 2_000
+    assert found["ratio_to_engine"] <= 1.5
+    assert found["ratio_to_engine"] != inf
