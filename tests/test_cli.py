@@ -251,6 +251,8 @@ BAD = [
     (("replay", "no-such-folder"), "there is no folder no-such-folder"),
     (("show", str(ROOT / "docs")), "holds no saved run"),
     (("report", "no-such-folder"), "there is no folder"),
+    (("report", "x" * 5_000), "there is no folder xxx"),
+    (("show", "x" * 5_000), "there is no folder xxx"),
 ]
 
 

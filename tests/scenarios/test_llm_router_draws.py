@@ -117,5 +117,5 @@ def test_what_cannot_be_finished_in_time_is_worth_nothing_to_the_optimum() -> No
 def test_settings_out_of_all_proportion_are_refused(field: str, value: Any) -> None:
     """Before sums overflow."""
     with pytest.raises(ScenarioError, match=f"{field} is .* at most ") as caught:
-        LLMRouter(**{field: value})  # type: ignore[arg-type]
+        LLMRouter(**{field: value})
     assert caught.value.field == field

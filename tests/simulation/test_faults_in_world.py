@@ -84,6 +84,10 @@ class Ran:
         assert len(self.result.outcomes) == len(self.result.records)
         assert "overdue" not in {end.status for end in self.result.outcomes.values()}
         assert set(self.worked.values()) <= {1}
+        made = Counter(
+            f"{row.conversation} {row.details['line']}" for row in self.rows if row.kind == "award"
+        )
+        assert set(made.values()) <= {1}
         assert all(
             count == 1 for count in Counter(line.item for line in self.result.allocation.lines).values()
         )

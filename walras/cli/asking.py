@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from os.path import isfile  # unlike that of Path, it is false for what is too long for a name
 from typing import Any
 
 import msgspec
@@ -40,7 +40,7 @@ def asked(
         until: the horizon in seconds; None: that of the file, if it has one.
         check: whether to check invariants; else as in the file.
     """
-    of_file = what.endswith((".yaml", ".yml")) or _is_file(what)
+    of_file = what.endswith((".yaml", ".yml")) or isfile(what)
     found = load(what) if of_file else Declared(scenario=named(Scenario, name_and_settings(what)))
     new: dict[str, Any] = {}
     if changes:
@@ -55,13 +55,6 @@ def asked(
         check = check or found.conditions.check
         new["conditions"] = msgspec.structs.replace(found.conditions, until_s=wanted.until_s, check=check)
     return msgspec.structs.replace(found, **new)
-
-
-def _is_file(what: str) -> bool:
-    try:
-        return Path(what).is_file()
-    except OSError:  # longer than a file's name can be
-        return False
 
 
 def mechanisms_of(specs: Sequence[str]) -> dict[str, Mechanism]:

@@ -1,6 +1,7 @@
 """The commands. Each turns its options into objects, calls the library and shows what it returns; it returns its exit code."""
 
 import sys
+from os.path import isfile  # unlike that of Path, it is false for what is too long for a name
 from pathlib import Path
 from typing import Annotated
 
@@ -227,7 +228,7 @@ def show(
 def report(folder: Folder) -> None:
     """Write the report of saved runs or of a saved study again."""
     study = Path(folder) / STUDY
-    found = Study.load(folder) if study.is_file() else [result for _, result in folders.saved(folder)]
+    found = Study.load(folder) if isfile(study) else [result for _, result in folders.saved(folder)]
     _report(found, Path(folder), quiet=False)
 
 

@@ -1,6 +1,7 @@
 """Where results lie: a folder per mechanism, and per seed where there are several."""
 
 from collections.abc import Iterator
+from os.path import isdir  # unlike that of Path, it is false for what is too long for a name
 from pathlib import Path
 
 from walras.errors import WalrasError
@@ -44,7 +45,7 @@ def the_one(folder: str) -> Result:
 
 
 def _places(folder: Path) -> Iterator[Path]:
-    if not folder.is_dir():
+    if not isdir(folder):
         raise WalrasError(f"there is no folder {folder}; expected one that `walras run --out` has made")
     found = sorted(path.parent for path in folder.rglob(HEAD))
     if not found:
