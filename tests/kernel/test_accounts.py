@@ -39,6 +39,26 @@ def test_in_an_order_book_the_winner_pays_the_seller_and_not_the_announcer() -> 
     assert shown(book) == [("bob", "ada", 3.0, "sale")]
 
 
+def test_a_lot_that_the_opener_wants_is_paid_by_it_at_its_award() -> None:
+    """Procured, but a good: the winner has the money at once, and nothing is left to settle."""
+    book = ledger(ada=10, bob=5)
+    assert book.award("e1", TALK, "ada", Award("lot", "bob", price=3.0), procured=True, at_once=True)
+    assert book.postings == [Posting(7.0, "ada", "bob", 3.0, "sale", "router/1 lot", "e1")]
+    assert book.balances() == {"ada": 7.0, "bob": 8.0}
+    assert book.conserved()
+    with pytest.raises(LocalProtocolError, match="nothing lies in escrow at router/1 lot"):
+        book.settle("e2", TALK, "lot", paid=3.0)
+    with pytest.raises(LocalProtocolError, match=r"bond for router/1 lot is 1\.0; expected 0"):
+        book.award("e3", TALK, "ada", Award("lot", "bob", bond=1.0), procured=True, at_once=True)
+
+
+def test_in_an_order_book_the_buyer_pays_also_where_lots_are_wanted() -> None:
+    book = ledger(exchange=0, ada=10, bob=5)
+    line = Award("lot", "bob", price=3.0, seller="ada")
+    book.award("e1", TALK, "exchange", line, procured=True, at_once=True)
+    assert shown(book) == [("bob", "ada", 3.0, "sale")]
+
+
 def test_the_price_of_work_lies_in_escrow_until_it_is_settled() -> None:
     book = ledger(ada=10, bob=5)
     book.award("e1", TALK, "ada", Award("task", "bob", price=4.0, bond=2.0), procured=True)

@@ -76,6 +76,22 @@ def test_seating_makes_a_copy_and_leaves_the_blueprint_alone() -> None:
     assert (blueprint.account, blueprint.rng, blueprint.free) == (None, None, 5.0)
 
 
+def test_a_stream_is_made_when_it_is_first_asked_for_and_once() -> None:
+    """It takes 2.5 kB, and most agents never throw dice."""
+    made: list[Random] = []
+
+    def make() -> Random:
+        made.append(Random(1))
+        return made[-1]
+
+    seated = Agent("ada").seated(Purse(), make, None)
+    assert made == []
+    assert seated.rng is seated.rng is made[0]
+    assert len(made) == 1
+    seated.rng = other = Random(2)
+    assert seated.rng is other
+
+
 def test_only_an_operator_sees_the_market() -> None:
     market = cast(MarketView, object())
     assert Agent("ada").seated(Purse(), Random(1), market).market is None

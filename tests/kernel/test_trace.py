@@ -206,6 +206,32 @@ def test_a_trace_that_is_not_kept_has_the_digest_and_counts_and_says_why_it_has_
 # ------------------------------------------------------------------------------------------------------ transcripts
 
 
+def test_a_copy_so_far_does_not_grow() -> None:
+    """What a result holds at a horizon stays as it was, whoever goes on writing."""
+    trace = Trace()
+    trace.rows.append((0.0, "note", "c/1", "ada", "one"))
+    early = trace.so_far()
+    trace.rows.append((1.0, "note", "c/1", "ada", "two"))
+    assert (len(early), len(trace)) == (1, 2)
+    assert early.digest != trace.digest
+    assert [row.details["text"] for row in early] == ["one"]
+    assert trace.so_far() == trace
+    counted = Trace(keep=False)
+    counted.rows.append((0.0, 1, 1, "c/1", "ada", "bob", Offer(1.0), 0.0))
+    assert counted.so_far().message_counts() == {"Offer": 1}
+
+
+def test_rows_that_were_not_kept_are_not_forgotten_when_later_ones_are() -> None:
+    """Reading raises, for what is left would look like a whole run."""
+    trace = Trace(keep=False)
+    trace.rows.append((0.0, "note", "", "ada", "hashed only"))
+    trace.fold()
+    trace.keep = True
+    trace.rows.append((1.0, "note", "", "ada", "kept"))
+    with pytest.raises(WalrasError, match="has only counted and hashed its rows"):
+        list(trace)
+
+
 def test_a_transcript_is_a_dialogue_in_causal_order() -> None:
     """A message is shown once, at its sending; an answer that became a message is that message; losses are marked."""
     assert str(trace_of(ROWS).conversation("shop/1")).splitlines() == [

@@ -14,7 +14,7 @@ from scenarios.llm_router_optimum import Problem, Relaxed, bound, bracket, exact
 from walras.errors import ScenarioError
 
 
-def small(seed: int, tasks: int = 5, agents: int = 2) -> Problem:
+def small(seed: int, tasks: int = 5, agents: int = 2, within_s: float = math.inf) -> Problem:
     """A tiny problem in which waiting, ties, refusals and idle agents all occur over the seeds."""
     rng = np.random.default_rng(seed)
     arrival = np.sort(rng.choice([rng.uniform(0, 4, tasks), rng.integers(0, 4, tasks).astype(float)]))
@@ -23,9 +23,8 @@ def small(seed: int, tasks: int = 5, agents: int = 2) -> Problem:
     service = rng.choice(
         [rng.uniform(0.2, 4, (tasks, agents)), rng.integers(1, 4, (tasks, agents)).astype(float)]
     )
-    return Problem(
-        arrival, rng.integers(1, 3, agents).astype(float), service, value, float(rng.choice([0, 0.3, 1, 3]))
-    )
+    slots = rng.integers(1, 3, agents).astype(float)
+    return Problem(arrival, slots, service, value, float(rng.choice([0, 0.3, 1, 3])), within_s)
 
 
 def brute_force(problem: Problem) -> float:
@@ -38,7 +37,10 @@ def brute_force(problem: Problem) -> float:
         for i in order:
             finish = max(problem.arrival_s[i], heapq.heappop(free)) + problem.service_s[i, agent]
             heapq.heappush(free, finish)
-            welfare += problem.value[i, agent] - problem.wait_price * (finish - problem.arrival_s[i])
+            latency = finish - problem.arrival_s[i]
+            if latency > problem.within_s:
+                return -math.inf
+            welfare += problem.value[i, agent] - problem.wait_price * latency
         return welfare
 
     @cache
@@ -57,7 +59,8 @@ def first_come(problem: Problem) -> float:
     welfare = 0.0
     for i in np.argsort(problem.arrival_s):
         ends = [max(f[0], problem.arrival_s[i]) + problem.service_s[i, j] for j, f in enumerate(free)]
-        nets = problem.value[i] - problem.wait_price * (np.array(ends) - problem.arrival_s[i])
+        latency = np.array(ends) - problem.arrival_s[i]
+        nets = np.where(latency <= problem.within_s, problem.value[i] - problem.wait_price * latency, -np.inf)
         j = int(nets.argmax())
         if nets[j] > 0:
             heapq.heapreplace(free[j], ends[j])
@@ -86,7 +89,8 @@ def recorded(tasks: int, load: float, seed: int) -> Problem:
 @pytest.mark.parametrize("block", range(10))
 def test_exact_is_brute_force_and_the_bound_is_above_it(block: int) -> None:
     for seed in range(30 * block, 30 * block + 30):
-        problem = small(seed, tasks=3 + seed % 3, agents=1 + seed % 3)
+        within_s = (math.inf, 3.0, 4.5)[seed // 3 % 3]
+        problem = small(seed, tasks=3 + seed % 3, agents=1 + seed % 3, within_s=within_s)
         found = exact(problem)
         assert found.exact
         assert found.welfare == pytest.approx(brute_force(problem), abs=1e-9), seed
