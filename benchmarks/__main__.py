@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: all benchmarks; there is one so far."""
+"""``python -m benchmarks``: the engine's. ``python -m benchmarks.scale`` is the other one."""
 
 from benchmarks.engine import main
 
