@@ -1,1 +1,73 @@
-"""Auctions: the room is open; English, Dutch, sealed-bid, double and combinatorial auctions come next."""
+"""Auctions: a format says who speaks when, a clearing rule says who gets what and who pays what.
+
+Every format sells lots and procures tasks, according to the item. Start from `SealedBid`; rules of one's own are plain
+functions, see `docs/writing-an-auction.md`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+_HOMES = {
+    "clearing": ("Cleared", "ClearingRule", "Offer"),
+    "messages": (
+        "Bid",
+        "BidSchedule",
+        "BidWanted",
+        "CallForBids",
+        "ClockPrice",
+        "Closed",
+        "Pass",
+        "PriceOffered",
+        "Rejected",
+        "TieDecided",
+        "WorkEnded",
+    ),
+    "strategies": ("truthful", "worth"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+if TYPE_CHECKING:
+    from auctions.clearing import Cleared, ClearingRule, Offer
+    from auctions.messages import (
+        Bid,
+        BidSchedule,
+        BidWanted,
+        CallForBids,
+        ClockPrice,
+        Closed,
+        Pass,
+        PriceOffered,
+        Rejected,
+        TieDecided,
+        WorkEnded,
+    )
+    from auctions.strategies import truthful, worth
+
+__all__ = [
+    "Bid",
+    "BidSchedule",
+    "BidWanted",
+    "CallForBids",
+    "Cleared",
+    "ClearingRule",
+    "ClockPrice",
+    "Closed",
+    "Offer",
+    "Pass",
+    "PriceOffered",
+    "Rejected",
+    "TieDecided",
+    "WorkEnded",
+    "truthful",
+    "worth",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"auctions has no {name!r}; its public names are {', '.join(sorted(_HOME_OF))}")
+    return getattr(import_module(f"auctions.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
