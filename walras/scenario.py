@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from walras.agents import Agent, Estimate
-from walras.allocation import Report
+from walras.allocation import Award, Report
 from walras.errors import ScenarioError
 from walras.items import Item, Task
 from walras.messages import AgentId, Frozen
@@ -70,6 +70,17 @@ class Instance:
     def value(self, task: Task, report: Report, latency_s: float) -> float:
         """What the finished task is truly worth to its announcer, given the time from announcement to finish."""
         return 0.0
+
+    def traded(self, item: Item, award: Award) -> float:
+        """What the trade of a lot truly gains: its worth to its winner, in so many units, or less that where it is procured.
+
+        By default agents know what lots are worth to them; a scenario in which they only have a signal says otherwise.
+        """
+        blueprint = next((a for a in self.agents if a.id == award.winner), None)
+        if blueprint is None or not award.quantity:
+            return 0.0
+        worth: float = blueprint.values((item.id,) * award.quantity)  # type: ignore[operator]  # an Agent's is no mapping
+        return -worth if item.procured else worth
 
     def estimate(self, agent: AgentId, task: Task) -> Estimate | None:
         """What the public knows of an agent and a task; by default what the agent claims."""

@@ -90,7 +90,7 @@ class _Facts:
             winner=shown[-1].winner if shown else None,
             price=fsum(line.price for line in shown),
             paid=self.paid.get(key, 0.0) if item.escrowed else fsum(line.price for line in made),
-            value=self._value(delivered, arrival),
+            value=self._value(delivered, arrival) if isinstance(item, Task) else self._traded(item, stood),
             cost=fsum(d.report.cost for d in self.done.get(key, [])),
             quality=fsum(d.report.quality for d in delivered) / max(1, len(delivered)),
             finished_s=finished,
@@ -110,6 +110,10 @@ class _Facts:
         if instance is None:
             return 0.0
         return fsum(instance.value(d.task, d.report, d.at - arrival.at) for d in delivered)
+
+    def _traded(self, item: Item, stood: list[Award]) -> float:
+        instance = self.world.instance
+        return fsum(instance.traded(item, line) for line in stood) if instance is not None else 0.0
 
     def _status(self, conversation: ConversationId, arrival: Arrival, item: Item) -> str:
         """How an item ended: as its conversation did, which of several items tells by the awards that stood."""
