@@ -8,7 +8,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _HOMES = {
-    "clearing": ("Cleared", "ClearingRule", "Offer"),
+    "auction": ("Auction",),
+    "clearing": (
+        "Cleared",
+        "ClearingRule",
+        "KthPrice",
+        "Offer",
+        "all_pay",
+        "clear",
+        "first_price",
+        "kth_price",
+        "ranked",
+        "second_price",
+        "third_price",
+    ),
+    "house": (
+        "Auctioneer",
+        "Bidder",
+    ),
+    "lots": ("Lots",),
     "messages": (
         "Bid",
         "BidSchedule",
@@ -22,12 +40,36 @@ _HOMES = {
         "TieDecided",
         "WorkEnded",
     ),
-    "strategies": ("truthful", "worth"),
+    "sealed": (
+        "AllPay",
+        "FirstPrice",
+        "SealedBid",
+        "Vickrey",
+    ),
+    "strategies": (
+        "truthful",
+        "worth",
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 if TYPE_CHECKING:
-    from auctions.clearing import Cleared, ClearingRule, Offer
+    from auctions.auction import Auction
+    from auctions.clearing import (
+        Cleared,
+        ClearingRule,
+        KthPrice,
+        Offer,
+        all_pay,
+        clear,
+        first_price,
+        kth_price,
+        ranked,
+        second_price,
+        third_price,
+    )
+    from auctions.house import Auctioneer, Bidder
+    from auctions.lots import Lots
     from auctions.messages import (
         Bid,
         BidSchedule,
@@ -41,23 +83,40 @@ if TYPE_CHECKING:
         TieDecided,
         WorkEnded,
     )
+    from auctions.sealed import AllPay, FirstPrice, SealedBid, Vickrey
     from auctions.strategies import truthful, worth
 
 __all__ = [
+    "AllPay",
+    "Auction",
+    "Auctioneer",
     "Bid",
     "BidSchedule",
     "BidWanted",
+    "Bidder",
     "CallForBids",
     "Cleared",
     "ClearingRule",
     "ClockPrice",
     "Closed",
+    "FirstPrice",
+    "KthPrice",
+    "Lots",
     "Offer",
     "Pass",
     "PriceOffered",
     "Rejected",
+    "SealedBid",
     "TieDecided",
+    "Vickrey",
     "WorkEnded",
+    "all_pay",
+    "clear",
+    "first_price",
+    "kth_price",
+    "ranked",
+    "second_price",
+    "third_price",
     "truthful",
     "worth",
 ]
