@@ -57,7 +57,7 @@ class _Facts:
         self.stood: dict[tuple[ConversationId, str], list[Award]] = {}
         self.standing = _standing(world)
         for conversation, line in self.standing:
-            if line.winner is not None:
+            if line.won:
                 self.stood.setdefault((_top(conversation), line.item), []).append(line)
         for done in world.done:
             self.done.setdefault((_top(done.conversation), done.task.id), []).append(done)
@@ -72,7 +72,8 @@ class _Facts:
     def record(self, conversation: ConversationId, arrival: Arrival, item: Item) -> TaskRecord:
         """How one item ended. Value and quality are those of the work that its standing winners delivered."""
         key = (conversation, item.id)
-        made = [line for line in self.awards.get(key, []) if line.winner is not None]
+        paid_for = [line for line in self.awards.get(key, []) if line.winner is not None]
+        made = [line for line in paid_for if line.won]
         stood = self.stood.get(key, [])
         status = self._status(conversation, arrival, item)
         delivered = self._delivered(key, stood) if status == "done" else []
@@ -89,7 +90,7 @@ class _Facts:
             announced_s=arrival.at,
             winner=shown[-1].winner if shown else None,
             price=fsum(line.price for line in shown),
-            paid=self.paid.get(key, 0.0) if item.escrowed else fsum(line.price for line in made),
+            paid=self.paid.get(key, 0.0) if item.escrowed else fsum(line.price for line in paid_for),
             value=self._value(delivered, arrival) if isinstance(item, Task) else self._traded(item, stood),
             cost=fsum(d.report.cost for d in self.done.get(key, [])),
             quality=fsum(d.report.quality for d in delivered) / max(1, len(delivered)),
