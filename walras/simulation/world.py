@@ -14,7 +14,7 @@ import msgspec
 from walras.accounts import AccountBook, Ledger
 from walras.agents import Agent, Estimate
 from walras.allocation import Award, Outcome, Report
-from walras.errors import LocalProtocolError, ScenarioError
+from walras.errors import LocalProtocolError, ReplayError, ScenarioError
 from walras.items import Item, Task
 from walras.messages import AgentId, ConversationId, Envelope, Message, signatures
 from walras.protocol import Protocol
@@ -276,6 +276,8 @@ class World:
             legal = question.accepts(answer)
             commitment = question.commits(answer) if legal else None
             funded = commitment is None or account.hold(port.conversation, asked.name, commitment)
+        except ReplayError:
+            raise
         except Exception as error:  # a strategy is not ours: whatever it does must not stop the run
             if host.strategy is None and isinstance(error, ScenarioError):
                 raise  # the run was set up wrongly, which no default may hide
