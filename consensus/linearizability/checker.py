@@ -100,9 +100,7 @@ def check(history: Sequence[Operation], model: Model, budget: int | None = None)
         raise HistoryError(f"the budget is {budget} steps; expected 1 or more")
     objects: dict[str | int | None, list[Operation]] = {}
     for operation in history:
-        model.step(
-            model.initial, operation
-        )  # says what the model does not know, should the search never get there
+        model.step(model.initial, operation)  # so that what the model does not know is said in any case
         objects.setdefault(operation.key if model.by_key else None, []).append(operation)
     steps, answer = 0, True
     for left, (key, operations) in zip(

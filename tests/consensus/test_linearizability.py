@@ -139,6 +139,53 @@ def test_keys_are_judged_apart(first: list[Operation], second: list[Operation]) 
         assert not apart["xy".index(str(verdict.impasse.key))]
 
 
+def ended(f: str, argument: Hashable, completion: Completion, result: Hashable = None) -> Operation:
+    return Operation(1, f, argument, 1, None if completion == "info" else 2, completion, result)
+
+
+@pytest.mark.parametrize(
+    ("model", "state", "operation", "afterwards"),
+    [
+        (REGISTER, 5, ended("read", None, "ok", 5), 5),
+        (REGISTER, 5, ended("read", None, "ok", 6), IMPOSSIBLE),
+        (REGISTER, None, ended("read", None, "ok"), None),
+        (REGISTER, 5, ended("read", None, "fail"), 5),
+        (REGISTER, 5, ended("read", None, "info"), 5),
+        (REGISTER, 5, ended("write", 6, "ok"), 6),
+        (REGISTER, 5, ended("write", 6, "info"), 6),
+        (REGISTER, 5, ended("write", 6, "fail"), 5),
+        (REGISTER, 5, ended("cas", (5, 6), "ok"), 6),
+        (REGISTER, 5, ended("cas", (4, 6), "ok"), IMPOSSIBLE),
+        (REGISTER, 5, ended("cas", (5, 6), "fail"), IMPOSSIBLE),
+        (REGISTER, 5, ended("cas", (4, 6), "fail"), 5),
+        (REGISTER, 5, ended("cas", (5, 6), "info"), 6),
+        (REGISTER, 5, ended("cas", (4, 6), "info"), 5),
+        (KEY_VALUE, "ab", ended("get", None, "ok", "ab"), "ab"),
+        (KEY_VALUE, "ab", ended("get", None, "ok", ""), IMPOSSIBLE),
+        (KEY_VALUE, "", ended("get", None, "ok"), ""),
+        (KEY_VALUE, "ab", ended("get", None, "ok"), IMPOSSIBLE),
+        (KEY_VALUE, "ab", ended("get", None, "info"), "ab"),
+        (KEY_VALUE, "ab", ended("put", "c", "ok"), "c"),
+        (KEY_VALUE, "ab", ended("append", "c", "ok"), "abc"),
+        (KEY_VALUE, "ab", ended("append", "c", "info"), "abc"),
+        (KEY_VALUE, "ab", ended("append", "c", "fail"), "ab"),
+        (AWARD_LOG, None, ended("award", "ada", "ok"), "ada"),
+        (AWARD_LOG, "ada", ended("award", "ada", "ok"), IMPOSSIBLE),
+        (AWARD_LOG, "ada", ended("award", "bob", "fail"), "ada"),
+        (AWARD_LOG, None, ended("award", "bob", "fail"), IMPOSSIBLE),
+        (AWARD_LOG, None, ended("award", "bob", "info"), "bob"),
+        (AWARD_LOG, "ada", ended("award", "bob", "info"), "ada"),
+        (AWARD_LOG, "ada", ended("read", None, "ok", "ada"), "ada"),
+        (AWARD_LOG, "ada", ended("read", None, "ok"), IMPOSSIBLE),
+        (AWARD_LOG, "ada", ended("read", None, "info"), "ada"),
+    ],
+)
+def test_what_the_models_say(
+    model: Model, state: Hashable, operation: Operation, afterwards: Hashable
+) -> None:
+    assert model.step(state, operation) == afterwards
+
+
 # -------------------------------------------------------------------------------------------------- shared histories
 
 
@@ -198,6 +245,7 @@ def test_the_failing_part_is_shown() -> None:
     history.invoke("cyd", "read", time=0.5)
     history.ok("cyd", 1, time=0.6)
     history.ok("bob", time=0.7)
+    history.invoke("bob", "write", 3, time=0.8)
     verdict = check(operations_of(history.events), REGISTER)
     assert str(verdict).splitlines() == [
         "not linearizable",
@@ -308,6 +356,12 @@ def test_a_budget_ends_in_unknown_or_in_a_bad_key() -> None:
     assert check(operations_of(hard + bad), KEY_VALUE, budget=1_000).linearizable is False
     good = [Event(1, "invoke", "get", "good"), Event(1, "ok", "get", "good", "")]
     assert check(operations_of(hard + good), KEY_VALUE, budget=1_000).linearizable is None
+    long_and_good = [event for _ in range(20) for event in good]
+    verdict = check(operations_of(hard + long_and_good), KEY_VALUE, budget=1_000)
+    assert verdict.linearizable is None, "what is known of one key does not make another known"
+    long_and_bad = long_and_good + [msgspec.structs.replace(event, key="good") for event in bad]
+    verdict = check(operations_of(hard + long_and_bad), KEY_VALUE, budget=1_000)
+    assert verdict.linearizable is False, "a hard key leaves its share to those after it"
 
 
 def test_a_history_of_thousands_of_operations_needs_no_recursion() -> None:
