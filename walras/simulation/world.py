@@ -7,7 +7,7 @@ import inspect
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,6 +19,7 @@ from walras.items import Item, Task
 from walras.messages import AgentId, ConversationId, Envelope, Message, signatures
 from walras.protocol import Protocol
 from walras.randomness import stream
+from walras.results.facts import Done
 from walras.simulation.book import Conversation, overdue
 from walras.simulation.clock import ANSWER, DEADLINE, DELIVERY, Clock
 from walras.simulation.hosts import Host, Job
@@ -36,16 +37,6 @@ FOLD_ROWS = 1024
 """Rows that the trace buffers before it encodes them."""
 
 _SWEEP_ENTRIES = 512
-
-
-class Done(NamedTuple):
-    """Work that has ended, and when."""
-
-    conversation: ConversationId
-    agent: AgentId
-    task: Task
-    report: Report
-    at: float
 
 
 class World:
