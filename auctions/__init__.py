@@ -22,10 +22,7 @@ _HOMES = {
         "second_price",
         "third_price",
     ),
-    "house": (
-        "Auctioneer",
-        "Bidder",
-    ),
+    "house": ("Auctioneer", "Bidder"),
     "lots": ("Lots",),
     "messages": (
         "Bid",
@@ -40,16 +37,10 @@ _HOMES = {
         "TieDecided",
         "WorkEnded",
     ),
-    "sealed": (
-        "AllPay",
-        "FirstPrice",
-        "SealedBid",
-        "Vickrey",
-    ),
-    "strategies": (
-        "truthful",
-        "worth",
-    ),
+    "posted": ("PostedPrice",),
+    "scoring": ("ScoringAuction", "price_at_full_quality", "score"),
+    "sealed": ("AllPay", "FirstPrice", "SealedBid", "Vickrey"),
+    "strategies": ("truthful", "worth"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -83,6 +74,8 @@ if TYPE_CHECKING:
         TieDecided,
         WorkEnded,
     )
+    from auctions.posted import PostedPrice
+    from auctions.scoring import ScoringAuction, price_at_full_quality, score
     from auctions.sealed import AllPay, FirstPrice, SealedBid, Vickrey
     from auctions.strategies import truthful, worth
 
@@ -104,8 +97,10 @@ __all__ = [
     "Lots",
     "Offer",
     "Pass",
+    "PostedPrice",
     "PriceOffered",
     "Rejected",
+    "ScoringAuction",
     "SealedBid",
     "TieDecided",
     "Vickrey",
@@ -114,7 +109,9 @@ __all__ = [
     "clear",
     "first_price",
     "kth_price",
+    "price_at_full_quality",
     "ranked",
+    "score",
     "second_price",
     "third_price",
     "truthful",

@@ -55,13 +55,11 @@ class Auctioneer(Protocol):
     close_by: float = 0.0
     """When bidding is over at the latest."""
     awards: list[Award] = field(default_factory=list)
-    """All that we have awarded in this conversation, charges without units included, in order."""
+    """What we have awarded and stands, charges without units included, in order."""
     contracts: dict[AgentId, Award] = field(default_factory=dict)
     """Whose work is under way."""
     failed: list[AgentId] = field(default_factory=list)
-    """Whose work has not come to a good end: these awards do not stand."""
-    called_off: list[AgentId] = field(default_factory=list)
-    """Who is under way, and has been told to stop."""
+    """Whose work has not come to a good end."""
     reports: list[Report] = field(default_factory=list)
     again: ConversationId = ""
     """The conversation in which the item is put up again."""
@@ -87,7 +85,7 @@ class Auctioneer(Protocol):
             return replace(self.item, reserve=None)
         return self.item
 
-    def unfit(self, sender: AgentId, bid: Bid | BidSchedule) -> Reason | None:
+    def unfit(self, bid: Bid | BidSchedule) -> Reason | None:
         """Why a bid cannot count, whatever the format; None: it can."""
         if bid.item != self.item.id:
             return "unknown-item"
@@ -188,8 +186,8 @@ class Auctioneer(Protocol):
         self.open_bidding()
 
     @on(Bid, BidSchedule)
-    def take_late_bid(self, sender: AgentId, bid: Bid | BidSchedule) -> None:
-        """A bid that the format did not ask for: it comes late, or out of turn."""
+    def take_answer(self, sender: AgentId, bid: Bid | BidSchedule) -> None:
+        """A bid; a format overrides this. Here, and after our end, it comes too late."""
         self.reject(sender, bid, "closed" if self.now <= self.close_by else "late")
 
     # ------------------------------------------------------------------ work
@@ -206,20 +204,19 @@ class Auctioneer(Protocol):
         self.cancel_timer(("result", worker))
         self.cancel_timer(("stop", worker))
         award = self.contracts.pop(worker)
-        if worker in self.called_off:
-            self.called_off.remove(worker)
         if report is not None:
             self.reports.append(report)
         done = report is not None and report.status == "done"
         self.settle(self.item.id, award.price if done else 0.0, worker)
         if not done:
             self.failed.append(worker)
+            self.awards.remove(award)
         if not self.contracts:
             self.conclude()
 
     def call_off(self, worker: AgentId) -> None:
         """Tell a worker to stop; its last word is awaited, for it may be done all the same."""
-        self.called_off.append(worker)
+        self.cancel_timer(("result", worker))
         self.set_timer(("stop", worker), self.rules.cancel_by(self.now, self.finish_by))
         self.send(worker, Closed(self.item.id, reason="cancelled"))
 
@@ -237,14 +234,9 @@ class Auctioneer(Protocol):
 
     # ------------------------------------------------------------------ the end
     @property
-    def standing(self) -> tuple[Award, ...]:
-        """The awards that have come to something, or still may."""
-        return tuple(line for line in self.awards if line.winner not in self.failed or not line.quantity)
-
-    @property
     def left(self) -> int:
         """How many units nobody has."""
-        return units(self.item) - sum(line.quantity for line in self.standing)
+        return units(self.item) - sum(line.quantity for line in self.awards)
 
     def conclude(self) -> None:
         """Nobody works: it is done, or put up again, or given up."""
@@ -261,7 +253,7 @@ class Auctioneer(Protocol):
     def put_up_again(self) -> None:
         """The same for whoever has not had it, in a conversation of its own."""
         assert isinstance(self.item, Task)
-        had = [line.winner for line in self.awards if line.quantity]
+        had = [line.winner for line in self.awards if line.won] + self.failed
         others = [bidder for bidder in self.bidders if bidder not in had]
         self.state = "again"
         rules = replace(self.rules, attempts=self.rules.attempts - 1)
@@ -278,8 +270,7 @@ class Auctioneer(Protocol):
             self.cancel(self.again)
         elif self.state == "working":
             self.state = "cancelling"
-            for worker in [worker for worker in self.contracts if worker not in self.called_off]:
-                self.cancel_timer(("result", worker))
+            for worker in self.contracts:
                 self.call_off(worker)
         elif self.state == "bidding":
             self.state, workers = "cancelling", tuple(self.contracts)
@@ -293,12 +284,12 @@ class Auctioneer(Protocol):
 
     def end(self, status: str = "", note: str = "") -> None:
         """Finish; unless all is done, say why."""
-        stands = any(line.quantity for line in self.standing)
         if not status:
-            status = "done" if not self.left else "partial" if stands else ""
-            status = status or ("failed" if self.failed else "unassigned")
+            some = any(line.won for line in self.awards)
+            status = "partial" if some else "failed" if self.failed else "unassigned"
+            status = status if self.left else "done"
         why = "" if status == "done" else note or self.why_not()
-        self.finish(Outcome(status, self.standing, tuple(self.reports), why))
+        self.finish(Outcome(status, tuple(self.awards), tuple(self.reports), why))
 
     def why_not(self) -> str:
         """Why not all of it was awarded and delivered."""
@@ -308,7 +299,7 @@ class Auctioneer(Protocol):
 
     def on_late(self, sender: AgentId, message: Any) -> None:
         if isinstance(message, Bid | BidSchedule):
-            self.take_late_bid(sender, message)
+            self.take_answer(sender, message)
         else:
             self.ignore(message, "after the end")
 
@@ -316,7 +307,7 @@ class Auctioneer(Protocol):
         """Nothing is awarded twice; work is under way only after an award."""
         assert self.left >= 0
         assert self.state in ("working", "cancelling", "bidding") or not self.contracts
-        assert all(worker in self.contracts for worker in self.called_off)
+        assert all(line in self.awards for line in self.contracts.values())
 
 
 class Bidder(Protocol):
@@ -344,8 +335,8 @@ class Bidder(Protocol):
             self.state = "bidding"
         self.send(self.auctioneer, message)
 
-    def note(self, sender: AgentId, item: Item) -> bool:
-        """Whether a call is our auctioneer's, about the item that it began with."""
+    def concerns(self, sender: AgentId, item: Item) -> bool:
+        """Whether a call is our auctioneer's, about the item that it began with, and we may still bid."""
         if self.item is None:
             self.item = item
         return sender == self.auctioneer and item.id == self.item.id and self.state != "working"
@@ -360,7 +351,7 @@ class Bidder(Protocol):
                 self.ignore(closed, "a double")
             else:
                 self.stop(self.item.id)
-        elif any(award.winner == self.me and award.quantity for award in closed.awards):
+        elif any(award.winner == self.me and award.won for award in closed.awards):
             self.win(closed)
         else:
             self.finish(Outcome("released"))

@@ -41,12 +41,14 @@ class CallForBids(Message, frozen=True):
     """Who bids for this item? Every bid counts that arrives at `reply_by` or before.
 
     `rule` names the clearing rule, `bidders` says how many are asked. A reserve that is kept hidden is missing in `item`.
+    `value_of_quality` is what quality is worth to the auctioneer, see `BidWanted`.
     """
 
     item: Item
     reply_by: float
     rule: str = ""
     bidders: int = 0
+    value_of_quality: float = 0.0
 
 
 class ClockPrice(Message, frozen=True):
@@ -86,12 +88,16 @@ class Rejected(Message, frozen=True):
 
 # ------------------------------------------------------------------------------------------------------- from bidders
 class Bid(Message, frozen=True):
-    """A binding bid: `price` for each of up to `units` units. `round` is that of the call that it answers."""
+    """A binding bid: `price` for each of up to `units` units, at `quality` in [0, 1].
+
+    `round` is that of the call that it answers.
+    """
 
     item: str
     price: float
     units: int = 1
     round: int = 0
+    quality: float = 1.0
 
 
 class BidSchedule(Message, frozen=True):
@@ -158,6 +164,8 @@ def is_sound(bid: Bid | BidSchedule, item: Item) -> bool:
     most = most_units(item)
     if not all(is_price(price) and is_count(count, most) for price, count in steps):
         return False
+    if isinstance(bid, Bid) and not (is_price(bid.quality) and bid.quality <= 1):
+        return False
     prices = [price for price, _ in steps]
     return sum(count for _, count in steps) <= most and prices == sorted(prices, reverse=not item.procured)
 
@@ -204,9 +212,12 @@ class BidWanted(AuctionQuestion, frozen=True, kw_only=True):
 
     Name a price per unit: what you would pay for it if it is on sale, what you would have to be paid if it is procured.
     Bid for several units with a schedule of (price, units), best price first. Or pass. `rule` says what winners pay.
+    If `value_of_quality` is above 0, quality counts: each hundredth of quality below 1 that you offer makes your price
+    appear higher by a hundredth of it.
     """
 
     rule: str = ""
+    value_of_quality: float = 0.0
 
     answers: ClassVar[tuple[type, ...]] = (Bid, BidSchedule, Pass)
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from msgspec import field
 
 from auctions.auction import Auction, check_seconds
-from auctions.clearing import ClearingRule, Offer, all_pay, first_price, rule_name, second_price
+from auctions.clearing import Cleared, ClearingRule, Offer, all_pay, first_price, rule_name, second_price
 from auctions.house import Auctioneer, Bidder
 from auctions.messages import (
     HOLD,
@@ -15,6 +15,7 @@ from auctions.messages import (
     CallForBids,
     Closed,
     Pass,
+    Reason,
     Rejected,
     WorkEnded,
     steps_of,
@@ -22,7 +23,7 @@ from auctions.messages import (
 from walras.errors import ScenarioError
 from walras.items import Item
 from walras.messages import AgentId, Message
-from walras.protocol import on
+from walras.protocol import Protocol, on
 
 
 class SealedAuctioneer(Auctioneer):
@@ -33,61 +34,60 @@ class SealedAuctioneer(Auctioneer):
            │ ◀── Bid, BidSchedule or Pass ──────── │ until reply_by, or all have answered
            │ ── Closed(awards) ──────────────────▶ │ all
 
-    The first bid of each bidder counts. Nothing depends on the order in which they arrive.
+    The first answer of each bidder counts. Nothing depends on the order in which they arrive.
     """
 
     rules: "SealedBid"
     reply_by: float = 0.0
-    sealed: dict[AgentId, tuple[tuple[float, int], ...]] = field(default_factory=dict)
-    """What each bidder has answered, as (price, units); nothing if it passed."""
+    sealed: dict[AgentId, Bid | BidSchedule | Pass] = field(default_factory=dict)
+    """What each bidder has answered."""
 
     def open_bidding(self) -> None:
         rules = self.rules
         self.reply_by = min(self.now + rules.reply_within_s, self.close_by)
         self.set_timer("reply", self.reply_by)
-        call = CallForBids(self.shown, self.reply_by, rule_name(rules.rule), len(self.bidders))
-        self.broadcast(self.bidders, call)
+        value_of_quality = rules.quality_value(self.item)
+        self.broadcast(
+            self.bidders,
+            CallForBids(
+                self.shown, self.reply_by, rule_name(rules.rule), len(self.bidders), value_of_quality
+            ),
+        )
 
-    @on(Bid, BidSchedule)
-    def take_bid(self, sender: AgentId, bid: Bid | BidSchedule) -> None:
-        """One more bid."""
+    @on(Bid, BidSchedule, Pass)
+    def take_answer(self, sender: AgentId, answer: Bid | BidSchedule | Pass) -> None:
+        """One more answer; the last one closes the bidding."""
+        if sender not in self.bidders or sender in self.sealed:
+            self.ignore(answer, "a second answer" if sender in self.sealed else "from a stranger")
+        elif isinstance(answer, Pass) and self.state != "bidding":
+            self.ignore(answer, "too late")
+        elif isinstance(answer, Pass) or (reason := self.unfit(answer)) is None:
+            self.sealed[sender] = answer
+            if len(self.sealed) == len(self.bidders):
+                self.close_bidding()
+        else:
+            self.reject(sender, answer, reason)
+
+    def unfit(self, bid: Bid | BidSchedule) -> Reason | None:
+        """Late, or closed, or nonsense."""
         if self.state != "bidding":
-            self.take_late_bid(sender, bid)
-        elif sender not in self.bidders or sender in self.sealed:
-            self.ignore(bid, "a second answer" if sender in self.sealed else "from a stranger")
-        elif (reason := self.unfit(sender, bid)) is not None:
-            self.reject(sender, bid, reason)
-        else:
-            self.note(sender, steps_of(bid))
-
-    @on(Pass)
-    def take_pass(self, sender: AgentId, message: Pass) -> None:
-        """No bid."""
-        if self.state != "bidding" or sender not in self.bidders or sender in self.sealed:
-            self.ignore(message, "not asked, or a second answer, or too late")
-        else:
-            self.note(sender, ())
-
-    def note(self, sender: AgentId, steps: tuple[tuple[float, int], ...]) -> None:
-        """An answer that counts; the last one closes the bidding."""
-        self.sealed[sender] = steps
-        if len(self.sealed) == len(self.bidders):
-            self.close_bidding()
+            return "closed" if self.now <= self.reply_by else "late"
+        return super().unfit(bid)
 
     def time_is_up(self, name: Any) -> None:
         self.close_bidding()
 
     def close_bidding(self) -> None:
         self.cancel_timer("reply")
-        offers = [Offer(bidder, *step) for bidder in sorted(self.sealed) for step in self.sealed[bidder]]
-        self.sell(self.cleared(self.rules.rule, offers))
-
-    def take_late_bid(self, sender: AgentId, bid: Bid | BidSchedule) -> None:
-        """Rejected, if its sender had not answered; else a double."""
-        if sender in self.sealed:
-            self.ignore(bid, "a second answer")
-        else:
-            self.reject(sender, bid, "closed" if self.now <= self.reply_by else "late")
+        rules, item = self.rules, self.item
+        bids = {bidder: bid for bidder, bid in sorted(self.sealed.items()) if not isinstance(bid, Pass)}
+        offers = [
+            Offer(bidder, rules.compared(item, bid, price), count)
+            for bidder, bid in bids.items()
+            for price, count in steps_of(bid)
+        ]
+        lines = self.cleared(rules.rule, offers)
+        self.sell([rules.payable(item, bids[line.bidder], line) for line in lines])
 
 
 class SealedBidder(Bidder):
@@ -96,7 +96,7 @@ class SealedBidder(Bidder):
     @on(CallForBids)
     def consider(self, sender: AgentId, call: CallForBids) -> None:
         """Ask our mind. Its deadline leaves time for the answer to travel."""
-        if self.item is not None or not self.note(sender, call.item):
+        if self.item is not None or not self.concerns(sender, call.item):
             self.ignore(call, "a second call")
             return
         margin_s = self.rules.margin_s
@@ -106,6 +106,7 @@ class SealedBidder(Bidder):
             binds_until=call.reply_by + margin_s,
             bidders=call.bidders,
             rule=call.rule,
+            value_of_quality=call.value_of_quality,
             decide_by=call.reply_by - margin_s,
         )
         self.decide(HOLD, question)
@@ -161,10 +162,24 @@ class SealedBid(Auction, frozen=True):
         if not callable(self.rule):
             raise ScenarioError("rule", self.rule, "a function such as auctions.second_price")
 
-    def auctioneer(self, item: Item, bidders: tuple[AgentId, ...]) -> SealedAuctioneer:
+    # ------------------------------------------------------------------ what bids are compared by
+    def quality_value(self, item: Item) -> float:
+        """What bidders are told that quality is worth; 0: only prices count."""
+        return 0.0
+
+    def compared(self, item: Item, bid: Bid | BidSchedule, price: float) -> float:
+        """The price per unit that a bid is taken for when bids are compared: its own."""
+        return price
+
+    def payable(self, item: Item, bid: Bid | BidSchedule, line: Cleared) -> Cleared:
+        """A line in prices as they are paid, from one in prices as they were compared: the same."""
+        return line
+
+    # ------------------------------------------------------------------ roles
+    def auctioneer(self, item: Item, bidders: tuple[AgentId, ...]) -> Protocol:
         return SealedAuctioneer(self, item, bidders)
 
-    def bidder(self, auctioneer: AgentId) -> SealedBidder:
+    def bidder(self, auctioneer: AgentId) -> Protocol:
         return SealedBidder(self, auctioneer)
 
 

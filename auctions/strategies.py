@@ -59,7 +59,8 @@ def truthful(question: Question, agent: Agent) -> Any:
     assert value is not None
     if isinstance(question, BidWanted):
         price = -value if item.procured else min(value, purse(agent, item))
-        return Bid(item.id, price, round=question.round)
+        quality = agent.claim(item) if question.value_of_quality and isinstance(item, Task) else None
+        return Bid(item.id, price, round=question.round, quality=quality.quality if quality else 1.0)
     if isinstance(question, PriceOffered):
         if question.price <= purse(agent, item) and (
             value >= -question.price if item.procured else value >= question.price
