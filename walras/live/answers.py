@@ -24,7 +24,8 @@ class Usage(msgspec.Struct, frozen=True):
     @property
     def tokens(self) -> int | None:
         """Input and output together."""
-        return _plus(self.input_tokens, self.output_tokens)
+        total: int | None = _plus(self.input_tokens, self.output_tokens)
+        return total
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(

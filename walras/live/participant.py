@@ -54,11 +54,14 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Retryable(Exception):  # noqa: N818  # it says what to do, not what went wrong
-    """A transient fault (408, 409, 429, 5xx, no connection): the guard may try again, `after_s` at the earliest."""
+    """A transient fault (408, 409, 429, 5xx, no connection): the guard may try again, `after_s` at the earliest.
 
-    def __init__(self, why: str = "", after_s: float = 0.0) -> None:
+    `usage` is what the failed call took, where that is known; None: it is charged as it was estimated.
+    """
+
+    def __init__(self, why: str = "", after_s: float = 0.0, usage: Usage | None = None) -> None:
         super().__init__(why)
-        self.after_s = after_s
+        self.after_s, self.usage = after_s, usage
 
 
 class Participant(abc.ABC):
@@ -69,6 +72,9 @@ class Participant(abc.ABC):
 
     most_output_tokens: int = 1000
     """How long an answer can be, for what is reserved before a call."""
+
+    informed: bool = True
+    """Whether it uses the prompt, the schema or the key of an ask; else they are empty, which saves their making."""
 
     @abc.abstractmethod
     async def answer(self, ask: Ask) -> Any:
@@ -82,13 +88,13 @@ class Participant(abc.ABC):
 
     def estimate(self, ask: Ask) -> Usage:
         """What this call may take at most, reserved before it is made; unknown parts are None."""
-        return Usage(1, len(ask.prompt) // 3 + len(str(ask.schema)) // 3, self.most_output_tokens)
+        return Usage(1, len(ask.prompt) // 2, self.most_output_tokens)
 
     async def health(self) -> str:
         """Why it could not answer now, in a sentence; empty if it could. Must cost nothing."""
         return ""
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027  # most hold nothing
         """Give back what it holds: connections, processes."""
 
     def __call__(self, question: Question, agent: Agent) -> Any:
