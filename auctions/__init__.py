@@ -22,6 +22,7 @@ _HOMES = {
         "second_price",
         "third_price",
     ),
+    "commit_reveal": ("CommitReveal", "Disputed", "NotRevealed"),
     "house": ("Auctioneer", "Bidder"),
     "lots": ("Lots",),
     "messages": (
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
         second_price,
         third_price,
     )
+    from auctions.commit_reveal import CommitReveal, Disputed, NotRevealed
     from auctions.house import Auctioneer, Bidder
     from auctions.lots import Lots
     from auctions.messages import (
@@ -92,9 +94,12 @@ __all__ = [
     "ClearingRule",
     "ClockPrice",
     "Closed",
+    "CommitReveal",
+    "Disputed",
     "FirstPrice",
     "KthPrice",
     "Lots",
+    "NotRevealed",
     "Offer",
     "Pass",
     "PostedPrice",
