@@ -116,7 +116,7 @@ class InducedMarket(msgspec.Struct, frozen=True):
         values_out, costs_out = demand[q : q + 1], supply[q : q + 1]
         if q == 0:
             return Equilibrium(demand[0], supply[0], 0, 0)
-        low, high = max(supply[q - 1], *values_out), min(demand[q - 1], *costs_out)
+        low, high = max([supply[q - 1], *values_out]), min([demand[q - 1], *costs_out])
         return Equilibrium(low, high, q, exact_sum([value - cost for value, cost in inside]))
 
     def surplus(self, traded: Mapping[AgentId, int]) -> float:

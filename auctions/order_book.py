@@ -21,6 +21,7 @@ MOST = 1e300
 """More than anybody can mean by a price or by a number of units."""
 
 _FEW = 64
+_PLAIN = (int, float)
 _BUYS = {"buy": True, "sell": False}
 
 
@@ -183,8 +184,8 @@ class OrderBook(Struct):
         side, units, price, number = order.side, order.units, order.price, order.number
         buys = _BUYS.get(side)
         if (
-            (price.__class__ is not int and price.__class__ is not float)
-            or (units.__class__ is not int and units.__class__ is not float)
+            price.__class__ not in _PLAIN
+            or units.__class__ not in _PLAIN
             or not 0 <= price <= MOST
             or not 0 < units <= MOST
             or buys is None
