@@ -49,3 +49,7 @@ class SnapshotUnavailableError(WalrasError):
 
 class SnapshotOutOfDateError(WalrasError):
     """A storage was given a snapshot older than the one that it has."""
+
+
+class CorruptStorageError(WalrasError):
+    """What a storage holds cannot have been written by a replica: nothing is done with it."""

@@ -130,7 +130,10 @@ class MemoryStorage(msgspec.Struct):
     def compact(self, snapshot: Snapshot, keep: int = 0) -> None:
         if snapshot.index < self.latest.index:
             raise SnapshotOutOfDateError(f"snapshot {snapshot.index} comes after {self.latest.index}")
-        assert snapshot.index <= self.last_index(), f"snapshot {snapshot.index} is from the future"
+        if snapshot.index > self.last_index():
+            raise UnavailableError(
+                f"snapshot {snapshot.index} is from the future: {self.last_index()} is last"
+            )
         self.latest = snapshot
         self.truncate_before(snapshot.index - keep)
 
