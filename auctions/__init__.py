@@ -23,7 +23,17 @@ _HOMES = {
         "third_price",
     ),
     "commit_reveal": ("CommitReveal", "Disputed", "NotRevealed"),
+    "continuous": ("ContinuousDouble",),
     "house": ("Auctioneer", "Bidder"),
+    "induced": (
+        "Equilibrium",
+        "InducedMarket",
+        "Limits",
+        "flat_supply_market",
+        "gode_sunder_market",
+        "smith_alpha",
+        "smith_market",
+    ),
     "lots": ("Lots",),
     "messages": (
         "Bid",
@@ -38,10 +48,13 @@ _HOMES = {
         "TieDecided",
         "WorkEnded",
     ),
+    "order_book": ("Order", "OrderBook"),
+    "order_messages": ("CancelOrder", "Leave", "OrderWanted"),
     "posted": ("PostedPrice",),
     "scoring": ("ScoringAuction", "price_at_full_quality", "score"),
     "sealed": ("AllPay", "FirstPrice", "SealedBid", "Vickrey"),
     "strategies": ("truthful", "worth"),
+    "traders": ("ZeroIntelligence", "Zip", "ZipSettings", "truthful_trader"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -61,7 +74,17 @@ if TYPE_CHECKING:
         third_price,
     )
     from auctions.commit_reveal import CommitReveal, Disputed, NotRevealed
+    from auctions.continuous import ContinuousDouble
     from auctions.house import Auctioneer, Bidder
+    from auctions.induced import (
+        Equilibrium,
+        InducedMarket,
+        Limits,
+        flat_supply_market,
+        gode_sunder_market,
+        smith_alpha,
+        smith_market,
+    )
     from auctions.lots import Lots
     from auctions.messages import (
         Bid,
@@ -76,10 +99,13 @@ if TYPE_CHECKING:
         TieDecided,
         WorkEnded,
     )
+    from auctions.order_book import Order, OrderBook
+    from auctions.order_messages import CancelOrder, Leave, OrderWanted
     from auctions.posted import PostedPrice
     from auctions.scoring import ScoringAuction, price_at_full_quality, score
     from auctions.sealed import AllPay, FirstPrice, SealedBid, Vickrey
     from auctions.strategies import truthful, worth
+    from auctions.traders import ZeroIntelligence, Zip, ZipSettings, truthful_trader
 
 __all__ = [
     "AllPay",
@@ -90,17 +116,26 @@ __all__ = [
     "BidWanted",
     "Bidder",
     "CallForBids",
+    "CancelOrder",
     "Cleared",
     "ClearingRule",
     "ClockPrice",
     "Closed",
     "CommitReveal",
+    "ContinuousDouble",
     "Disputed",
+    "Equilibrium",
     "FirstPrice",
+    "InducedMarket",
     "KthPrice",
+    "Leave",
+    "Limits",
     "Lots",
     "NotRevealed",
     "Offer",
+    "Order",
+    "OrderBook",
+    "OrderWanted",
     "Pass",
     "PostedPrice",
     "PriceOffered",
@@ -110,16 +145,24 @@ __all__ = [
     "TieDecided",
     "Vickrey",
     "WorkEnded",
+    "ZeroIntelligence",
+    "Zip",
+    "ZipSettings",
     "all_pay",
     "clear",
     "first_price",
+    "flat_supply_market",
+    "gode_sunder_market",
     "kth_price",
     "price_at_full_quality",
     "ranked",
     "score",
     "second_price",
+    "smith_alpha",
+    "smith_market",
     "third_price",
     "truthful",
+    "truthful_trader",
     "worth",
 ]
 
