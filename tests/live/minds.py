@@ -124,3 +124,8 @@ def ask(
     """One question, in jumping time."""
     asked = question if question is not None else how_much()
     return run(guard.answer(Agent(agent, mind, **fields), asked, conversation=conversation, seconds=seconds))
+
+
+def took(found: Answered) -> float:
+    """Its latency, without what sums of floats leave behind."""
+    return round(found.latency_s, 6)

@@ -109,7 +109,7 @@ def test_after_a_while_one_of_many_askers_probes_and_all_are_served_again() -> N
     mind = Scripted(busy(), Offer(1.0), provider="acme", takes_s=1.0)
 
     async def market() -> list[list[str]]:
-        seen = []
+        seen: list[list[str]] = []
         for wait in (0.0, 1.0, 30.0, 1.0):
             await asyncio.sleep(wait)
             answers = await asyncio.gather(

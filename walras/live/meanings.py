@@ -20,7 +20,6 @@ from walras.messages import AgentId
 from walras.questions import Question
 from walras.trace.file import from_json, to_json
 
-_AFTER = "$after"
 _TIME = re.compile(r"(.*_)?(by|until|at)")
 
 
@@ -50,7 +49,7 @@ def anchored(answer: Any, question: Question) -> Any:
         if not anchors or not math.isfinite(at):
             return at
         path = min(anchors, key=lambda path: abs(anchors[path] - at))
-        return {_AFTER: path, "s": at - anchors[path]}
+        return {"after": path, "s": at - anchors[path]}
 
     return to_json(_with_times(msgspec.to_builtins(answer), relative))
 
@@ -61,9 +60,12 @@ def restored(value: Any, question: Question) -> Any:
 
     def absolute(plain: Any) -> Any:
         if isinstance(plain, dict):
-            if _AFTER in plain:
-                return anchors[plain[_AFTER]] + plain["s"]
-            return {name: absolute(part) for name, part in plain.items()}
+            return {
+                name: anchors[part["after"]] + part["s"]
+                if _TIME.fullmatch(name) and isinstance(part, dict) and part.keys() == {"after", "s"}
+                else absolute(part)
+                for name, part in plain.items()
+            }
         return [absolute(part) for part in plain] if isinstance(plain, list) else plain
 
     return from_json(absolute(value))
