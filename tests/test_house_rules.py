@@ -38,7 +38,8 @@ def sources(*folders: str) -> list[Path]:
 
 def kernel_and_protocols() -> list[Path]:
     kernel = sorted(path for path in (ROOT / "walras").glob("*.py") if path.name not in NOT_KERNEL)
-    return kernel + sources("contractnet", "auctions", "consensus")
+    rooms = sources("contractnet", "auctions", "consensus")
+    return kernel + [path for path in rooms if path.name != "__main__.py"]  # a command line is no protocol
 
 
 def name(path: Path) -> str:

@@ -16,7 +16,10 @@ from walras.questions import Question
 from walras.valuations import Additive, Valuation
 
 Strategy = Callable[[Question, "Agent"], "Any | Awaitable[Any]"]
-"""Answers a question, from it and from the agent's view of itself. A coroutine function only where the runtime waits."""
+"""Answers a question, from it and from the agent's view of itself. A coroutine function only where the runtime waits.
+
+One that has a method ``deliberation_s(question, agent)`` says so how long it ponders each question in simulation.
+"""
 
 
 class Estimate(Frozen, frozen=True):

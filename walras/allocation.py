@@ -12,7 +12,8 @@ class Award(Frozen, frozen=True, tag=True):
     """One line of an allocation: who gets which item at which price (for all its units together).
 
     `seller` is set where the announcer is not the other side of the trade (an order book); `bond` is what the winner
-    stakes on its delivery.
+    stakes on its delivery. With a `quantity` of 0 it is a charge: `winner` pays (procured: is paid) `price` and gets
+    nothing, as the losers of an all-pay auction do. Nobody has won by it, and it uses up none of the item.
     """
 
     item: str
@@ -21,6 +22,11 @@ class Award(Frozen, frozen=True, tag=True):
     quantity: int = 1
     seller: AgentId | None = None
     bond: float = 0.0
+
+    @property
+    def won(self) -> bool:
+        """Whether somebody gets something by it."""
+        return self.winner is not None and self.quantity > 0
 
 
 class Report(Frozen, frozen=True, tag=True):
@@ -53,7 +59,7 @@ class Allocation(Mapping[str, Award]):
         self.lines: tuple[Award, ...] = tuple(lines)
         self._first: dict[str, Award] = {}
         for line in self.lines:
-            if line.winner is not None:
+            if line.won:
                 self._first.setdefault(line.item, line)
 
     def __getitem__(self, item: str) -> Award:
@@ -66,13 +72,18 @@ class Allocation(Mapping[str, Award]):
         return len(self._first)
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{a.item} -> {a.winner} at {a.price:g}" for a in self.lines[:5])
+        shown = ", ".join(
+            f"{a.item} -> {a.winner} at {a.price:g}"
+            if a.won or a.winner is None
+            else f"{a.winner} is charged {a.price:g} for {a.item}"
+            for a in self.lines[:5]
+        )
         more = f", ... {len(self.lines) - 5} more" if len(self.lines) > 5 else ""
         return f"<Allocation of {len(self)} items: {shown}{more}>"
 
     def winners_of(self, item: str) -> tuple[AgentId, ...]:
         """All winners of an item, in the order of the awards."""
-        return tuple(line.winner for line in self.lines if line.item == item and line.winner is not None)
+        return tuple(line.winner for line in self.lines if line.item == item and line.winner and line.won)
 
     def violations(
         self, items: Iterable[Item], capabilities: Mapping[AgentId, Iterable[str]] | None = None
@@ -92,6 +103,8 @@ class Allocation(Mapping[str, Award]):
                 continue
             if line.winner is None:
                 continue
+            if line.quantity < 0:
+                found.append(f"{line.item} was awarded with a quantity of {line.quantity}")
             taken[line.item] = taken.get(line.item, 0) + line.quantity
             if line.price != line.price or abs(line.price) == float("inf"):
                 found.append(f"{line.item} was awarded at {line.price}, which is no price")

@@ -31,3 +31,7 @@ class LocalProtocolError(WalrasError):
 
 class RemoteProtocolError(WalrasError):
     """A peer broke a rule; a runtime turns it into an `ignored` row of the trace."""
+
+
+class ReplayError(WalrasError):
+    """A recording has no answer to a question: no other may stand for it, so this raises out of the run."""

@@ -4,13 +4,14 @@ A `Scenario` is settings; `draw(seed)` makes an `Instance`, one concrete world. 
 instance: protocols see bids only.
 """
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Collection, Iterable, Sequence
+from math import inf
+from typing import Any, ClassVar, TypeGuard
 
 import msgspec
 
 from walras.agents import Agent, Estimate
-from walras.allocation import Report
+from walras.allocation import Award, Report
 from walras.errors import ScenarioError
 from walras.items import Item, Task
 from walras.messages import AgentId, Frozen
@@ -71,6 +72,17 @@ class Instance:
         """What the finished task is truly worth to its announcer, given the time from announcement to finish."""
         return 0.0
 
+    def traded(self, item: Item, award: Award) -> float:
+        """What the trade of a lot truly gains: its worth to its winner, in so many units, or less that where it is procured.
+
+        By default agents know what lots are worth to them; a scenario in which they only have a signal says otherwise.
+        """
+        blueprint = next((a for a in self.agents if a.id == award.winner), None)
+        if blueprint is None or not award.quantity:
+            return 0.0
+        worth: float = blueprint.values((item.id,) * award.quantity)  # type: ignore[operator]  # an Agent's is no mapping
+        return -worth if item.procured else worth
+
     def estimate(self, agent: AgentId, task: Task) -> Estimate | None:
         """What the public knows of an agent and a task; by default what the agent claims."""
         blueprint = next(a for a in self.agents if a.id == agent)
@@ -98,3 +110,46 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     def draw(self, seed: int) -> Instance:
         """The world of this seed: the same for every mechanism."""
         raise TypeError(f"{type(self).__name__} does not say how its worlds are drawn")
+
+
+def check_arrivals(arrivals: Sequence[Arrival], agents: Collection[AgentId]) -> None:
+    """Raise `ScenarioError` for the first arrival that cannot be announced, or that is out of order."""
+    before = 0.0
+    for place, arrival in enumerate(arrivals):
+        try:
+            check_arrival(arrival, agents, before)
+        except ScenarioError as error:
+            raise ScenarioError(f"arrivals[{place}].{error.field}", error.value, error.expected) from None
+        before = arrival.at
+
+
+def check_arrival(arrival: Arrival, agents: Collection[AgentId], before: float) -> None:
+    """Raise `ScenarioError` for an unknown agent, for times out of order, or for items that are none or not apart."""
+    at, finish_by = arrival.at, arrival.finish_by
+    if not _is_number(at) or not before <= at < inf:
+        raise ScenarioError("at", at, f"a time in seconds, {before:g} or later")
+    if not _is_number(finish_by) or not finish_by > at:
+        raise ScenarioError("finish_by", finish_by, f"a time in seconds after {at:g}, or infinity")
+    for who, named in (("opener", (arrival.opener,)), ("participants", arrival.participants)):
+        if not all(map(agents.__contains__, named)):
+            unknown = next(agent for agent in named if agent not in agents)
+            raise ScenarioError(who, unknown, f"an agent of this world ({_some(agents)})")
+    _check_items(arrival.items)
+
+
+def _check_items(items: Sequence[Item]) -> None:
+    seen: set[str] = set()
+    for item in items:
+        if not isinstance(item, Item):
+            raise ScenarioError("items", item, "items, such as Task('task-1')")
+        if item.id in seen:
+            raise ScenarioError("items", item.id, "an id of its own for every item of a conversation")
+        seen.add(item.id)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _some(agents: Iterable[AgentId]) -> str:
+    return ", ".join(list(agents)[:8]) or "nobody yet"

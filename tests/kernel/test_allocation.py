@@ -29,6 +29,18 @@ def test_an_item_with_several_winners_shows_the_first_and_names_all() -> None:
     assert allocation.winners_of("t") == ()
 
 
+def test_who_only_pays_has_won_nothing() -> None:
+    """An award of quantity 0 is a charge: a loser's, in an all-pay auction."""
+    charge, won = Award("l", "ada", 2.0, quantity=0), Award("l", "bob", 3.0)
+    assert (charge.won, won.won, Award("l", None).won) == (False, True, False)
+    allocation = Allocation([charge, won])
+    assert dict(allocation) == {"l": won}
+    assert allocation.winners_of("l") == ("bob",)
+    assert dict(Allocation([charge])) == {}
+    assert repr(allocation) == "<Allocation of 1 items: ada is charged 2 for l, l -> bob at 3>"
+    assert Allocation([charge, *[won] * 3]).violations(ITEMS, SKILLS) == []  # it uses up none of the three
+
+
 @pytest.mark.parametrize(
     ("lines", "violations"),
     [
@@ -41,6 +53,8 @@ def test_an_item_with_several_winners_shows_the_first_and_names_all() -> None:
         ([Award("l", "ada", float("-inf"))], ["l was awarded at -inf, which is no price"]),
         ([Award("l", "eve")], ["l was awarded to eve, who is unknown"]),
         ([Award("t", "bob")], ["t was awarded to bob, who lacks sql"]),
+        ([Award("l", "ada", quantity=-1)], ["l was awarded with a quantity of -1"]),
+        ([Award("l", "eve", 1.0, quantity=0)], ["l was awarded to eve, who is unknown"]),
     ],
 )
 def test_what_makes_an_allocation_infeasible_is_said_in_a_sentence(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from walras.errors import LocalProtocolError, RemoteProtocolError, ScenarioError, WalrasError
 from walras.items import Bundle, Item, Lot, Task
 from walras.questions import Commitment, Question
-from walras.randomness import draw, stream
+from walras.randomness import draw, stream, uniforms
 from walras.tally import Tally
 
 # -------------------------------------------------------------------------------------------------------- items
@@ -146,11 +146,13 @@ def test_a_stream_depends_on_its_seed_and_name_only(seed: int, names: list[objec
     assert stream(seed, *names).getstate() == stream(seed, *names).getstate()
     assert draw(seed, *names) == draw(seed, *names)
     assert 0.0 <= draw(seed, *names) < 1.0
+    assert uniforms(seed, *names, size=3).tolist() == uniforms(seed, *names, size=9)[:3].tolist()
 
 
 def test_streams_of_other_seeds_and_names_differ() -> None:
     seen = [stream(*key).random() for key in ((1, "a"), (2, "a"), (1, "b"), (1, "a", "b"), (1, "ab"), (1,))]
     seen += [draw(*key) for key in ((1, "a"), (2, "a"), (1, "b"), (1, "a", "b"), (1, "ab"), (1,))]
+    seen += [x for key in ((1, "a"), (2, "a"), (1, "b"), (1, "ab"), (1,)) for x in uniforms(*key, size=2)]
     assert len(set(seen)) == len(seen)
 
 
@@ -158,12 +160,15 @@ def test_streams_are_the_same_on_every_machine_and_python() -> None:
     """Published results stand on these numbers: a change to them is a new version of every scenario."""
     assert stream(7, "work", "task-1", "ada").random() == 0.6105987552396454
     assert draw(7, "tie", "router/17", "ada") == 0.3726110917355645
+    assert uniforms(7, "values", "ada", size=2).tolist() == [0.08621807308478502, 0.9214540312632681]
 
 
 def test_draws_are_uniform() -> None:
-    draws = [draw(0, "u", k) for k in range(4000)]
-    for k in range(10):
-        assert 330 < sum(k / 10 <= x < (k + 1) / 10 for x in draws) < 470, "400 expected, 19 is one sigma"
+    many = uniforms(0, "u", size=4000)
+    assert (many >= 0.0).all() and (many < 1.0).all()
+    for draws in ([draw(0, "u", k) for k in range(4000)], many.tolist()):
+        for k in range(10):
+            assert 330 < sum(k / 10 <= x < (k + 1) / 10 for x in draws) < 470, "400 expected, 19 is one sigma"
 
 
 # --------------------------------------------------------------------------------------------------------- errors

@@ -265,12 +265,14 @@ def test_fields_at_their_defaults_are_not_missed() -> None:
         trace_of(
             [
                 (0.0, "award", "c/1", "shop", Award("t-1", "ada")),
+                (0.0, "award", "c/1", "shop", Award("t-1", "bob", 2.0, quantity=0)),
                 (0.0, "performed", "c/1", "ada", "t-1", Report("failed")),
                 (0.0, "finish", "c/1", "shop", Outcome("failed", why="no result")),
             ]
         ).conversation("c/1")
     )
     assert "awards t-1 to ada at 0\n" in told
+    assert "charges bob 2 for t-1\n" in told
     assert "performed t-1: failed\n" in told
     assert told.endswith("finishes: failed: no result")
 

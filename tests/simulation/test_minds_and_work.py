@@ -15,6 +15,7 @@ from contractnet import ContractNet, Propose, Refuse
 from tests.simulation.worlds import RULES, Errands, Knows, bare
 from walras import Agent, Result, ScenarioError, Simulation, Task
 from walras.baselines import Cheapest
+from walras.errors import ReplayError
 from walras.simulation import Constant, Network
 
 LATENCY_S = 0.1
@@ -127,6 +128,61 @@ def test_a_deliberation_that_is_no_time_is_the_settings_fault(drawn: Any) -> Non
         simulation.run()
     with pytest.raises(ScenarioError, match=r"deliberation_s of a is .*; expected seconds, finite and 0 or"):
         Agent("a", deliberation_s=drawn)
+
+
+class Thoughtful:
+    """Ponders a question for as many seconds as its task is large."""
+
+    def deliberation_s(self, question: Any, agent: Agent) -> float:
+        assert agent.free_slots == 4, "it is asked with its agent's view of itself"
+        return float(question.task.size)
+
+    def __call__(self, question: Any, agent: Agent) -> Propose:
+        return Propose(1.0)
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_strategy_may_say_itself_how_long_it_ponders_each_question(check: bool) -> None:
+    """Its own word counts before its agent's, and attention bounds it as usual."""
+    fields = {"strategy": Thoughtful(), "deliberation_s": 9.0, "attention": 1, "capacity": 4}
+    simulation = bare(network=STEADY, check=check, agents={"a": fields})
+    for k, size in enumerate((0.5, 1.0, 0.25)):
+        simulation.open(ContractNet(reply_within_s=5.0), [Task(f"t{k}", size=size)], "m", finish_by=100.0)
+    assert at(simulation.run(), "answer", "a") == [0.6, 1.6, 1.85]
+
+
+class Muddled(Thoughtful):
+    """Does not know how long it will ponder."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def deliberation_s(self, question: Any, agent: Agent) -> float:
+        raise self.error
+
+
+def test_a_strategy_that_fails_to_say_how_long_it_ponders_does_so_at_once() -> None:
+    simulation = bare(network=STEADY, agents={"a": {"strategy": Muddled(KeyError("size"))}})
+    simulation.open(RULES, [Task("t")], "m", finish_by=60.0)
+    result = simulation.run()
+    assert result.allocation["t"].winner == "a"
+    assert [row.details["text"] for row in result.trace if row.kind == "note"] == [
+        "KeyError in deliberation_s: 'size'"
+    ]
+
+
+def missing(question: Any, agent: Agent) -> Any:
+    raise ReplayError("not recorded")
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("strategy", [missing, Muddled(ReplayError("not recorded"))])
+def test_a_replay_without_an_answer_stops_the_run(strategy: Any, check: bool) -> None:
+    """Any other exception of a strategy is its agent's own; here nobody knows what it would have said."""
+    simulation = bare(check=check, agents={"a": {"strategy": strategy}})
+    simulation.open(RULES, [Task("t")], "m", finish_by=60.0)
+    with pytest.raises(ReplayError, match="not recorded"):
+        simulation.run()
 
 
 # ------------------------------------------------------------------------------------------- strategies gone wrong

@@ -95,6 +95,25 @@ def test_a_sale_is_finished_when_its_conversation_ends() -> None:
     assert record.finished_s == simulation.world.ended_at["m/1"] > 10.0
 
 
+class Shop(Scenario, frozen=True):
+    """One lot, worth 5 to the one and 3 to the other."""
+
+    name: ClassVar[str] = "shop"
+
+    def draw(self, seed: int) -> Instance:
+        agents = [
+            Agent(id_, clock_auction.thrifty, values={"lot": worth})
+            for id_, worth in {"m": 0.0, "a": 5.0, "b": 3.0}.items()
+        ]
+        return Instance(agents, [Arrival(0.0, (Lot("lot"),), "m", ("a", "b"), 60.0)])
+
+
+def test_the_welfare_of_a_sale_is_what_the_lot_is_worth_to_its_winner() -> None:
+    result = Simulation(Shop(), clock_auction.Clock()).run()
+    assert result.allocation["lot"].winner == "a"
+    assert (result.records[0].value, result.metrics["welfare"]) == (5.0, 5.0)
+
+
 def test_the_winner_is_who_delivered_and_not_who_was_given_up() -> None:
     """A's result is lost in a partition; b steps in, delivers and is paid: the record is b's, in every column."""
     cut = Partition(side=("a",), other=("m",), start_s=1.0, end_s=30.0, one_way=True)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
 from math import inf
 from typing import Any, TypeGuard
 
 from walras.agents import Agent
 from walras.errors import ScenarioError
-from walras.items import Item
 from walras.mechanism import Mechanism
-from walras.messages import AgentId
-from walras.scenario import Arrival, Scenario
+from walras.scenario import Scenario
 from walras.simulation.faults import Faults
 from walras.simulation.network import Network
 
@@ -50,44 +47,5 @@ def check_horizon(until: object, now: float) -> None:
         raise ScenarioError("until", until, f"a time in seconds after now, which is {now:g}")
 
 
-def check_arrivals(arrivals: Sequence[Arrival], agents: Collection[AgentId]) -> None:
-    """Raise `ScenarioError` for the first arrival that cannot be announced, or that is out of order."""
-    before = 0.0
-    for place, arrival in enumerate(arrivals):
-        try:
-            check_arrival(arrival, agents, before)
-        except ScenarioError as error:
-            raise ScenarioError(f"arrivals[{place}].{error.field}", error.value, error.expected) from None
-        before = arrival.at
-
-
-def check_arrival(arrival: Arrival, agents: Collection[AgentId], before: float) -> None:
-    """Raise `ScenarioError` for an unknown agent, for times out of order, or for items that are none or not apart."""
-    at, finish_by = arrival.at, arrival.finish_by
-    if not _is_number(at) or not before <= at < inf:
-        raise ScenarioError("at", at, f"a time in seconds, {before:g} or later")
-    if not _is_number(finish_by) or not finish_by > at:
-        raise ScenarioError("finish_by", finish_by, f"a time in seconds after {at:g}, or infinity")
-    for who, named in (("opener", (arrival.opener,)), ("participants", arrival.participants)):
-        if not all(map(agents.__contains__, named)):
-            unknown = next(agent for agent in named if agent not in agents)
-            raise ScenarioError(who, unknown, f"an agent of this world ({_some(agents)})")
-    _check_items(arrival.items)
-
-
-def _check_items(items: Sequence[Item]) -> None:
-    seen: set[str] = set()
-    for item in items:
-        if not isinstance(item, Item):
-            raise ScenarioError("items", item, "items, such as Task('task-1')")
-        if item.id in seen:
-            raise ScenarioError("items", item.id, "an id of its own for every item of a conversation")
-        seen.add(item.id)
-
-
 def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _some(agents: Iterable[AgentId]) -> str:
-    return ", ".join(list(agents)[:8]) or "nobody yet"

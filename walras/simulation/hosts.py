@@ -7,14 +7,15 @@ from collections import deque
 from math import inf
 from numbers import Real
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from walras.agents import Agent
 from walras.allocation import Report
-from walras.errors import ScenarioError
+from walras.errors import ReplayError, ScenarioError
 from walras.items import Task
 from walras.randomness import stream
 from walras.simulation.clock import ANSWER, DELIVERY
+from walras.trace.rows import without_addresses
 
 if TYPE_CHECKING:
     from walras.accounts import AccountBook
@@ -53,7 +54,7 @@ class Host:
         self.strategy = agent.strategy
         self.worker = Worker(world, self)
         slow = agent.attention is not None or callable(agent.deliberation_s) or agent.deliberation_s > 0
-        self.mind = Mind(world, agent) if slow else None
+        self.mind = Mind(world, agent) if slow or hasattr(agent.strategy, "deliberation_s") else None
 
 
 class Mind:
@@ -68,7 +69,9 @@ class Mind:
         self.id = agent.id
         self.attention = agent.attention
         self.rng: Random = stream(world.seed, "mind", agent.id)
+        self.agent = agent
         self.deliberation_s = agent.deliberation_s
+        self.of_question = getattr(agent.strategy, "deliberation_s", None)
         self.life = 0
         self.pondering = 0
         self.waiting: deque[Asked] = deque()
@@ -87,16 +90,30 @@ class Mind:
             asked = self.waiting.popleft()
             if asked.open:
                 self.pondering += 1
-                until = self.world.clock._now + self.thinking_s()
+                until = self.world.clock._now + self.thinking_s(asked)
                 self.world.clock.call_at(until, ANSWER, self.done, (asked, self.life))
 
-    def thinking_s(self) -> float:
-        """How long the next question takes, seconds; a draw below 0 counts as 0."""
+    def thinking_s(self, asked: Asked) -> float:
+        """How long a question takes, seconds, as its strategy says or else its agent; below 0 counts as 0."""
         think_s = self.deliberation_s
-        seconds = think_s(self.rng) if callable(think_s) else think_s
+        seconds: Any
+        if self.of_question is not None:
+            seconds = self._as_strategy_says(asked)
+        else:
+            seconds = think_s(self.rng) if callable(think_s) else think_s
         if not isinstance(seconds, Real) or not seconds < inf:
             raise ScenarioError(f"deliberation_s of {self.id}", seconds, "a finite number of seconds")
-        return max(0.0, seconds)
+        return max(0.0, float(seconds))
+
+    def _as_strategy_says(self, asked: Asked) -> Any:
+        assert self.of_question is not None
+        try:
+            return self.of_question(asked.question, self.agent)
+        except ReplayError:
+            raise
+        except Exception as error:  # as in `World.answer`
+            asked.port.note("note", f"{type(error).__name__} in deliberation_s: {without_addresses(error)}")
+            return 0.0
 
     def done(self, thought: tuple[Asked, int]) -> None:
         """The thought is complete; if its question is void by now, the answer is accounted for and goes nowhere."""

@@ -18,11 +18,9 @@ from walras.mechanism import Mechanism
 from walras.messages import AgentId, ConversationId
 from walras.protocol import Protocol
 from walras.results import Result
-from walras.scenario import Arrival, Instance, Scenario
+from walras.scenario import Arrival, Instance, Scenario, check_arrival, check_arrivals
 from walras.simulation.admission import (
     check_agent,
-    check_arrival,
-    check_arrivals,
     check_horizon,
     check_settings,
 )

@@ -7,18 +7,19 @@ import inspect
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from walras.accounts import AccountBook, Ledger
 from walras.agents import Agent, Estimate
 from walras.allocation import Award, Outcome, Report
-from walras.errors import LocalProtocolError, ScenarioError
+from walras.errors import LocalProtocolError, ReplayError, ScenarioError
 from walras.items import Item, Task
 from walras.messages import AgentId, ConversationId, Envelope, Message, signatures
 from walras.protocol import Protocol
 from walras.randomness import stream
+from walras.results.facts import Done
 from walras.simulation.book import Conversation, overdue
 from walras.simulation.clock import ANSWER, DEADLINE, DELIVERY, Clock
 from walras.simulation.hosts import Host, Job
@@ -36,16 +37,6 @@ FOLD_ROWS = 1024
 """Rows that the trace buffers before it encodes them."""
 
 _SWEEP_ENTRIES = 512
-
-
-class Done(NamedTuple):
-    """Work that has ended, and when."""
-
-    conversation: ConversationId
-    agent: AgentId
-    task: Task
-    report: Report
-    at: float
 
 
 class World:
@@ -267,6 +258,8 @@ class World:
             legal = question.accepts(answer)
             commitment = question.commits(answer) if legal else None
             funded = commitment is None or account.hold(conversation, asked.name, commitment)
+        except ReplayError:
+            raise
         except Exception as error:  # a strategy is not ours: whatever it does must not stop the run
             if host.strategy is None and isinstance(error, ScenarioError):
                 raise  # the run was set up wrongly, which no default may hide

@@ -137,6 +137,8 @@ def _award(d: dict[str, Any]) -> str:
     line = d["line"]
     if line.get("winner") is None:
         return f"awards {line['item']} to nobody"
+    if not line.get("quantity", 1):
+        return f"charges {line['winner']} {show(line.get('price', 0.0))} for {line['item']}"
     quantity = f"{line['quantity']} of " if line.get("quantity", 1) != 1 else ""
     bond = f", bond {show(line['bond'])}" if line.get("bond") else ""
     return f"awards {quantity}{line['item']} to {line['winner']} at {show(line.get('price', 0.0))}{bond}"

@@ -1,0 +1,136 @@
+"""Roles and votes (Raft paper, 5.2 and 5.4.1; PreVote, CheckQuorum and transfer: Ongaro 2014, 9.6, 6.2 and 3.10)."""
+
+from consensus.raft.messages import TRANSFER, Kind, RaftMessage
+from consensus.raft.quorum import VoteResult, joint_vote_result
+from consensus.raft.records import NONE, Entry, EntryKind, NodeId
+from consensus.raft.replication import append_to_own_log, broadcast_append
+from consensus.raft.state import Raft, Role, reset, send, trace
+
+# ------------------------------------------------------------------ roles
+
+
+def become_follower(raft: Raft, term: int, lead: NodeId) -> None:
+    """Of a term, and of a leader if one is known."""
+    reset(raft, term)
+    raft.role = Role.FOLLOWER
+    raft.lead = lead
+    if raft.trace is not None:
+        trace(raft, "BecomeFollower")
+
+
+def become_pre_candidate(raft: Raft) -> None:
+    """Ask first: neither term nor vote changes."""
+    assert raft.role is not Role.LEADER, "a leader does not campaign"
+    raft.role = Role.PRE_CANDIDATE
+    raft.lead = NONE
+    raft.votes = {}
+
+
+def become_candidate(raft: Raft) -> None:
+    """For the next term, with one's own vote."""
+    assert raft.role is not Role.LEADER, "a leader does not campaign"
+    reset(raft, raft.term + 1)
+    raft.vote = raft.id
+    raft.role = Role.CANDIDATE
+    if raft.trace is not None:
+        trace(raft, "BecomeCandidate")
+
+
+def become_leader(raft: Raft) -> None:
+    """Begin with an empty entry: once it is committed, so is all before it, and what is committed is known."""
+    assert raft.role in (Role.CANDIDATE, Role.PRE_CANDIDATE), f"a {raft.role} won an election"
+    reset(raft, raft.term)
+    raft.role = Role.LEADER
+    raft.lead = raft.id
+    own = raft.progress[raft.id]
+    own.become_replicate()
+    own.recent_active = True
+    # The log may hold a membership change that is not applied: wait for all of it before the next one.
+    raft.pending_conf_index = raft.log.last_index()
+    if raft.trace is not None:
+        trace(raft, "BecomeLeader")
+    append_to_own_log(raft, (Entry(),))
+
+
+# ------------------------------------------------------------------ campaigns
+
+
+def hup(raft: Raft, transfer: bool = False) -> None:
+    """Campaign, unless this node leads, may not lead, or may not know yet who votes."""
+    if raft.role is Role.LEADER or not raft.is_promotable() or _has_unapplied_conf_change(raft):
+        return
+    if raft.settings.pre_vote and not transfer:
+        become_pre_candidate(raft)
+        _request_votes(raft, Kind.PRE_VOTE, raft.term + 1)
+    else:
+        become_candidate(raft)
+        _request_votes(raft, Kind.VOTE, raft.term, TRANSFER if transfer else "")
+
+
+def _has_unapplied_conf_change(raft: Raft) -> bool:
+    log = raft.log
+    return any(entry.kind is not EntryKind.NORMAL for entry in log.slice(log.applied + 1, log.committed + 1))
+
+
+def _request_votes(raft: Raft, kind: Kind, term: int, context: str = "") -> None:
+    """From all voters in order of ids. One's own is an answer to oneself: it counts when the vote is durable."""
+    index = raft.log.last_index()
+    log_term = raft.log.term(index)
+    for voter in raft.configuration.electors():
+        if voter == raft.id:
+            send(raft, RaftMessage(_ANSWER[kind], voter, raft.id, term))
+        else:
+            send(raft, RaftMessage(kind, voter, raft.id, term, log_term, index, context=context))
+
+
+_ANSWER = {Kind.VOTE: Kind.VOTE_RESP, Kind.PRE_VOTE: Kind.PRE_VOTE_RESP}
+
+
+# ------------------------------------------------------------------ votes
+
+
+def on_vote_request(raft: Raft, m: RaftMessage) -> None:
+    """Grant a vote if it is free, or was this candidate's before, and the candidate's log is as fresh as ours.
+
+    Also a learner grants: that it was promoted may be committed and not known to it. A pre-vote for a later term
+    binds nobody and is recorded nowhere. A grant carries the candidate's term, a rejection our own.
+    """
+    pre_vote = m.kind is Kind.PRE_VOTE
+    free = (
+        raft.vote == m.sender
+        or (raft.vote == NONE and raft.lead == NONE)
+        or (pre_vote and m.term > raft.term)
+    )
+    if free and raft.log.is_up_to_date(m.index, m.log_term):
+        send(raft, RaftMessage(_ANSWER[m.kind], m.sender, raft.id, m.term))
+        if not pre_vote:
+            raft.election_elapsed = 0
+            raft.vote = m.sender
+    else:
+        send(raft, RaftMessage(_ANSWER[m.kind], m.sender, raft.id, raft.term, reject=True))
+
+
+def on_vote_answer(raft: Raft, m: RaftMessage) -> None:
+    """A candidate's tally; each voter's first answer counts."""
+    raft.votes.setdefault(m.sender, not m.reject)
+    configuration = raft.configuration
+    result = joint_vote_result(configuration.voters, configuration.outgoing, raft.votes)
+    if result is VoteResult.WON:
+        if raft.role is Role.PRE_CANDIDATE:
+            become_candidate(raft)
+            _request_votes(raft, Kind.VOTE, raft.term)
+        else:
+            become_leader(raft)
+            broadcast_append(raft)
+    elif result is VoteResult.LOST:
+        # A lost pre-vote came with terms above ours; nobody leads there, so ours stays.
+        become_follower(raft, raft.term, NONE)
+
+
+def hears_a_leader(raft: Raft) -> bool:
+    """Whether a leader was heard within the shortest timeout: then nobody else gets a vote (leader stickiness)."""
+    return (
+        raft.settings.check_quorum
+        and raft.lead != NONE
+        and raft.election_elapsed < raft.settings.election_tick
+    )

@@ -1,0 +1,77 @@
+"""Linearizable reads without a log entry (Ongaro 2014, 6.4): ReadIndex and leases, for followers' clients too.
+
+A read may be served at any replica that has applied what was committed when the request came, if the leader that told
+the commit index really led then. A round of heartbeats shows it; or, if clocks are trusted, the last check of a quorum.
+"""
+
+from consensus.raft.messages import Kind, RaftMessage
+from consensus.raft.quorum import VoteResult, joint_vote_result
+from consensus.raft.records import NONE
+from consensus.raft.replication import broadcast_heartbeat
+from consensus.raft.settings import ReadOnly
+from consensus.raft.state import PendingRead, Raft, ReadState, send
+
+
+def on_read_request(raft: Raft, m: RaftMessage) -> None:
+    """A leader is asked; before the first commit of its term it does not know what is committed."""
+    if _leads_alone(raft):
+        _answer(raft, m, raft.log.committed)
+    elif not _has_committed_in_its_term(raft):
+        raft.early_reads.append(m)
+    else:
+        _begin(raft, m)
+
+
+def release_early_reads(raft: Raft) -> None:
+    """Something was committed: if it was the first of this term, the requests that came before it begin."""
+    if raft.early_reads and _has_committed_in_its_term(raft):
+        early, raft.early_reads = raft.early_reads, []
+        for request in early:
+            _begin(raft, request)
+
+
+def last_context(raft: Raft) -> str:
+    """The newest round, which periodic heartbeats repeat; who answers it answers all older ones."""
+    return next(reversed(raft.pending_reads), "")
+
+
+def on_acknowledged(raft: Raft, m: RaftMessage) -> None:
+    """A heartbeat's answer with a context: with a quorum of them, that round and all before it are answered."""
+    pending = raft.pending_reads.get(m.context)
+    if pending is None:
+        return
+    pending.acks[m.sender] = True
+    configuration = raft.configuration
+    result = joint_vote_result(configuration.voters, configuration.outgoing, pending.acks)
+    if result is VoteResult.WON:
+        for context, read in list(raft.pending_reads.items()):
+            del raft.pending_reads[context]
+            _answer(raft, read.request, read.index)
+            if context == m.context:
+                break
+
+
+def _begin(raft: Raft, m: RaftMessage) -> None:
+    if raft.settings.read_only is ReadOnly.LEASE:
+        _answer(raft, m, raft.log.committed)
+        return
+    raft.pending_reads.setdefault(m.context, PendingRead(m, raft.log.committed, {raft.id: True}))
+    broadcast_heartbeat(raft, m.context)
+
+
+def _answer(raft: Raft, m: RaftMessage, index: int) -> None:
+    if m.sender in (NONE, raft.id):
+        raft.read_states.append(ReadState(index, m.context))
+    else:
+        answer = RaftMessage(
+            Kind.READ_INDEX_RESP, m.sender, raft.id, raft.term, index=index, context=m.context
+        )
+        send(raft, answer)
+
+
+def _leads_alone(raft: Raft) -> bool:
+    return raft.configuration.voters == (raft.id,) and not raft.configuration.joint
+
+
+def _has_committed_in_its_term(raft: Raft) -> bool:
+    return raft.log.term_or_0(raft.log.committed) == raft.term

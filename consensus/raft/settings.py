@@ -1,0 +1,81 @@
+"""How a node behaves: the knobs, and which values make sense together."""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+import msgspec
+
+from consensus.raft.quorum import EVERYTHING
+from consensus.raft.records import NodeId
+from consensus.raft.trace import TraceEvent
+from walras.errors import ScenarioError
+
+
+class ReadOnly(StrEnum):
+    """How a leader makes sure that it still leads before it lets somebody read."""
+
+    SAFE = "safe"
+    """By a round of heartbeats: right whatever the clocks do."""
+    LEASE = "lease-based"
+    """By its check of a quorum: no messages, but wrong if clocks drift apart by more than the election timeout."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The knobs of one node. Times are in ticks, sizes in bytes (`EVERYTHING`: no limit)."""
+
+    id: NodeId
+    election_tick: int = 10
+    """A follower campaigns after a time drawn from [election_tick, 2 election_tick - 1] without a leader."""
+    heartbeat_tick: int = 1
+    """Less than election_tick; a tenth of it is advised."""
+    max_size_per_msg: int = EVERYTHING
+    """Entries in one append; at least one passes."""
+    max_committed_size_per_ready: int = EVERYTHING
+    """Entries that are handed out to be applied and are not applied yet; at least one passes."""
+    max_uncommitted_size: int = EVERYTHING
+    """Data that a leader takes and has not applied yet; more is dropped, unless nothing is uncommitted."""
+    max_inflight_msgs: int = 256
+    """Appends on their way to one follower."""
+    max_inflight_bytes: int = 0
+    """Data on its way to one follower; 0: no limit."""
+    check_quorum: bool = False
+    """A leader that hears no quorum for an election timeout steps down; who hears a leader grants no votes."""
+    pre_vote: bool = False
+    """Ask whether an election could be won before the term is raised for it."""
+    read_only: ReadOnly = ReadOnly.SAFE
+    disable_proposal_forwarding: bool = False
+    """Followers drop proposals instead of sending them on to the leader."""
+    disable_conf_change_validation: bool = False
+    """Membership changes enter the log even where they do not fit the present configuration."""
+    step_down_on_removal: bool = False
+    """A leader that is removed or demoted becomes a follower at once."""
+    async_storage_writes: bool = False
+    """Storage work leaves as messages to `APPEND_THREAD` and `APPLY_THREAD`; there is no `advance`."""
+    applied: int = 0
+    """After a restart: the last entry that the state machine has applied durably."""
+    trace: Callable[[TraceEvent], None] | None = None
+    """Called with every event of the structured trace."""
+
+    def check(self) -> None:
+        """Raise a `ScenarioError` that names the first value that makes no sense."""
+        bytes_in_flight = self.max_inflight_bytes or EVERYTHING
+        expectations = (
+            ("id", self.id > 0, "a positive number"),
+            ("heartbeat_tick", self.heartbeat_tick > 0, "at least 1 tick"),
+            ("election_tick", self.election_tick > self.heartbeat_tick, "more than heartbeat_tick"),
+            ("max_size_per_msg", self.max_size_per_msg >= 0, "bytes, at least 0"),
+            ("max_committed_size_per_ready", self.max_committed_size_per_ready > 0, "more than 0 bytes"),
+            ("max_uncommitted_size", self.max_uncommitted_size > 0, "more than 0 bytes"),
+            ("max_inflight_msgs", self.max_inflight_msgs > 0, "at least 1 message"),
+            ("max_inflight_bytes", self.max_inflight_bytes >= 0, "bytes, or 0 for no limit"),
+            ("max_inflight_bytes", bytes_in_flight >= self.max_size_per_msg, "at least max_size_per_msg"),
+            (
+                "read_only",
+                self.check_quorum or self.read_only is not ReadOnly.LEASE,
+                "safe reads, or check_quorum with them: without it a lease never ends",
+            ),
+            ("applied", self.applied >= 0, "an index, at least 0"),
+        )
+        for field, fine, expected in expectations:
+            if not fine:
+                raise ScenarioError(f"Settings.{field}", getattr(self, field), expected)

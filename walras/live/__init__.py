@@ -1,0 +1,1 @@
+"""Live markets: the same protocols among real participants, on asyncio."""

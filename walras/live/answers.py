@@ -1,0 +1,63 @@
+"""What comes back from a live mind: always an answer with a status, never an exception."""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import msgspec
+
+Status = Literal["ok", "declined", "timeout", "invalid", "error", "over_budget", "circuit_open"]
+"""How a question to a live mind ended; only an `ok` answer is used, after everything else stands `otherwise`."""
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What calls to a mind took. None is unknown, which is not zero: a sum with an unknown part is unknown.
+
+    >>> Usage(1, 900, 40, cost_usd=0.002) + Usage(1, 900, 35)
+    Usage(calls=2, input_tokens=1800, output_tokens=75, cost_usd=None)
+    """
+
+    calls: int = 1
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+
+    @property
+    def tokens(self) -> int | None:
+        """Input and output together."""
+        total: int | None = _plus(self.input_tokens, self.output_tokens)
+        return total
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.calls + other.calls,
+            _plus(self.input_tokens, other.input_tokens),
+            _plus(self.output_tokens, other.output_tokens),
+            _plus(self.cost_usd, other.cost_usd),
+        )
+
+
+NOTHING = Usage(0, 0, 0, 0.0)
+"""What a rule takes, and whoever was not asked."""
+
+
+class Answered(msgspec.Struct, frozen=True):
+    """The end of one question. `latency_s` runs from asking to the answer, repairs and retries included.
+
+    `value` means something only where `status` is ok. `detail` says for people why the status is what it is.
+    """
+
+    status: Status
+    value: Any = None
+    usage: Usage = NOTHING
+    latency_s: float = 0.0
+    attempts: int = 0
+    detail: str = ""
+
+
+def total(usages: Iterable[Usage]) -> Usage:
+    """All of them together."""
+    return sum(usages, NOTHING)
+
+
+def _plus(one: Any, other: Any) -> Any:
+    return None if one is None or other is None else one + other

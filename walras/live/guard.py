@@ -1,0 +1,243 @@
+"""The guard around every live mind: whatever a participant does, a protocol gets an answer with a status, in time.
+
+In this order: breaker, budget, the call within the time that is left, retries of transient faults in the same time,
+account, validation, one repair. Nothing of this is anywhere else, so that nothing multiplies.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Mapping
+from random import Random
+from typing import Any
+
+import msgspec
+
+from walras.agents import Agent, Strategy
+from walras.errors import ReplayError, ScenarioError
+from walras.live.answers import NOTHING, Answered, Usage
+from walras.live.breaker import Breaker
+from walras.live.budget import Budgets
+from walras.live.cache import AnswerCache
+from walras.live.consultation import Consultation, in_words
+from walras.live.memory import Memory
+from walras.live.participant import Ask, Participant, Reply
+from walras.live.prompts import Prompts
+from walras.live.recording import Recording
+from walras.messages import ConversationId
+from walras.questions import Question
+
+_ONE_CALL = Usage(1, 0, 0, 0.0)
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """How patient a guard is.
+
+    Raises:
+        ScenarioError: for a number below 0.
+    """
+
+    retries: int = 2
+    """How often a call is made again after a transient fault."""
+    backoff_s: float = 0.05
+    """The first pause before that, times 0.5 to 1.5; it doubles with each."""
+    repairs: int = 1
+    """How often a mind is asked again when its answer was not legal, and told why."""
+    failures: int = 3
+    """After how many failures in a row a provider is left alone."""
+    open_s: float = 30.0
+    """For how long."""
+    most_bytes: int = 65_536
+    """The largest answer that is looked at."""
+    most_repeats: int = 20
+    """How often one agent is asked the same within a conversation; more is a loop."""
+    tools: Mapping[type[Question], tuple[str, ...]] = {}
+    """What may be used to answer questions of a class; nothing for all others, bids among them."""
+
+    def __post_init__(self) -> None:
+        for name in ("retries", "backoff_s", "repairs", "open_s"):
+            if not getattr(self, name) >= 0:
+                raise ScenarioError(name, getattr(self, name), "a number of 0 or more")
+
+
+class Guard:
+    """Asks minds. Its random stream only spreads retries; its clock is the event loop's.
+
+    Args:
+        rules: how patient it is.
+        budgets: what may be spent; by default nothing is limited, but all of it is counted.
+        prompts: how questions become words.
+        recording: of all answers, or to replay.
+        cache: of answers.
+        memory: what participants remember.
+        rng: draws the jitter of retries.
+    """
+
+    def __init__(
+        self,
+        rules: Rules = Rules(),  # noqa: B008  # it is frozen
+        *,
+        budgets: Budgets | None = None,
+        prompts: Prompts | None = None,
+        recording: Recording | None = None,
+        cache: AnswerCache | None = None,
+        memory: Memory | None = None,
+        rng: Random | None = None,
+    ) -> None:
+        self.rules = rules
+        self.budgets = budgets if budgets is not None else Budgets()
+        self.prompts = prompts if prompts is not None else Prompts()
+        self.recording, self.cache, self.memory = recording, cache, memory
+        self.rng = rng if rng is not None else Random()
+        self.breakers: dict[str, Breaker] = {}
+        self.repeats: dict[ConversationId, dict[str, int]] = {}
+        self.abandoned: set[asyncio.Task[Any]] = set()
+        """Calls that were given up, and are still running."""
+
+    async def answer(
+        self,
+        agent: Agent,
+        question: Question,
+        *,
+        conversation: ConversationId,
+        seconds: float,
+        strategy: Strategy | None = None,
+    ) -> Answered:
+        """Ask an agent's mind; an answer with its status comes back within about `seconds`, whatever it does.
+
+        Args:
+            agent: who is asked, with its view of itself.
+            question: what.
+            conversation: where.
+            seconds: until the answer is too late.
+            strategy: what answers where the agent has no strategy of its own, as its mechanism's default.
+
+        Raises:
+            ReplayError: only where a recording is replayed and has no answer. The run cannot go on then.
+        """
+        mind = agent.strategy if agent.strategy is not None else strategy
+        if mind is None:
+            return Answered("declined", detail=f"{agent.id} has no strategy")
+        if self.recording is not None:
+            found = self.recording.find(agent.id, conversation, question)
+            if found is not None:
+                return await self._paced(found, seconds)
+        answered = await self._ask(mind, agent, question, conversation, seconds)
+        if self.recording is not None:
+            self.recording.write(agent.id, conversation, question, answered)
+        if self.memory is not None:
+            self.memory.note(agent.id, conversation, question, answered)
+        return answered
+
+    async def _paced(self, found: Answered, seconds: float) -> Answered:
+        assert self.recording is not None
+        pondered = found.latency_s * self.recording.pace
+        if pondered > 0:
+            await asyncio.sleep(max(0.0, min(pondered, seconds)))
+        late = found.status == "ok" and pondered > seconds
+        return Answered("timeout", latency_s=seconds, detail="recorded, but too slow here") if late else found
+
+    async def _ask(
+        self, mind: Strategy, agent: Agent, question: Question, conversation: ConversationId, seconds: float
+    ) -> Answered:
+        if not isinstance(mind, Participant):
+            answered = self._rule(mind, agent, question, seconds)
+            if isinstance(answered, Answered):
+                return answered
+            mind = answered
+        cache = self.cache
+        if cache is not None:
+            kept = cache.find(agent.id, conversation, question)
+            if kept is not None:
+                return kept
+        try:
+            answered = await Consultation(self, mind, agent, question, conversation, seconds).run()
+        finally:
+            if isinstance(mind, Coroutine):
+                mind.drop()
+        if cache is not None:
+            cache.keep(agent.id, conversation, question, answered)
+        return answered
+
+    @staticmethod
+    def _rule(mind: Strategy, agent: Agent, question: Question, seconds: float) -> "Answered | Coroutine":
+        """Call a plain strategy; if it turns out to be a coroutine, that is a mind to be consulted."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        try:
+            value = mind(question, agent)
+            if inspect.isawaitable(value):
+                return Coroutine(mind, agent, value)
+            legal = question.accepts(value)
+        except ReplayError:
+            raise
+        except (Exception, SystemExit) as error:
+            return Answered("error", None, NOTHING, clock() - began, 1, in_words(error))
+        took = clock() - began
+        if took > seconds:
+            why = f"it blocked the market for {took:.3g} s; make it a coroutine, or a walras.adapters.function.InThread"
+            return Answered("timeout", None, NOTHING, took, 1, why)
+        if legal:
+            return Answered("ok", value, NOTHING, took, 1)
+        if value is None:
+            return Answered("declined", None, NOTHING, took, 1)
+        return Answered("invalid", None, NOTHING, took, 1, f"a {type(value).__name__}, and no legal answer")
+
+    def breaker(self, provider: str) -> Breaker:
+        """The circuit breaker of a provider."""
+        found = self.breakers.get(provider)
+        if found is None:
+            found = self.breakers[provider] = Breaker(self.rules.failures, self.rules.open_s)
+        return found
+
+    def repeated(self, conversation: ConversationId, key: str) -> int:
+        """How often a question with this key has been asked in a conversation before; counts this time."""
+        counts = self.repeats.setdefault(conversation, {})
+        counts[key] = counts.get(key, 0) + 1
+        return counts[key] - 1
+
+    def abandon(self, task: asyncio.Task[Any]) -> None:
+        """Give up a call: it is cancelled, and if it does not heed that, it runs on without anybody waiting."""
+        task.cancel()
+        self.abandoned.add(task)
+        task.add_done_callback(self._let_go)
+
+    def _let_go(self, task: asyncio.Task[Any]) -> None:
+        self.abandoned.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody else will look at it
+
+    def forget(self, conversation: ConversationId) -> None:
+        """A conversation is over: what was only kept for it goes."""
+        self.repeats.pop(conversation, None)
+        self.budgets.forget(conversation)
+        if self.memory is not None:
+            self.memory.forget(conversation)
+
+    def close(self) -> None:
+        """Close the files."""
+        if self.recording is not None:
+            self.recording.close()
+        if self.memory is not None:
+            self.memory.close()
+
+
+class Coroutine(Participant):
+    """A strategy that is a coroutine function: a participant that needs no words, and costs nothing that we know of."""
+
+    informed = False
+
+    def __init__(self, strategy: Strategy, agent: Agent, begun: Any) -> None:
+        self.strategy, self.agent, self.begun = strategy, agent, begun
+
+    async def answer(self, ask: Ask) -> Any:
+        begun, self.begun = self.begun, None
+        said = await (begun if begun is not None else self.strategy(ask.question, self.agent))
+        return said if isinstance(said, Reply) else Reply(said, _ONE_CALL)
+
+    def estimate(self, ask: Ask) -> Usage:
+        return _ONE_CALL
+
+    def drop(self) -> None:
+        """Close what was begun and never awaited, as when there was no budget for it."""
+        if inspect.iscoroutine(self.begun):
+            self.begun.close()
