@@ -48,12 +48,9 @@ class Contractor(Protocol):
 
     rules: "ContractNet"
     manager: AgentId
-    state: str = "new"
-    """new, deciding, proposed, working."""
     call: CallForProposals | None = None
     proposal: Propose | None = None
-    valid_until: float = 0.0
-    """Until when the rules let a proposal bind."""
+    working: bool = False
     waiting: tuple[str, ...] = ()
     """What has not ended yet: our own work, by its key, and parts, by their conversations."""
     cancelled: bool = False
@@ -62,23 +59,30 @@ class Contractor(Protocol):
     report: Report | None = None
     last_word: Inform | Failure | None = None
 
+    @property
+    def state(self) -> str:
+        """new, deciding, proposed or working."""
+        if self.call is None:
+            return "new"
+        return "deciding" if self.proposal is None else "working" if self.working else "proposed"
+
     # ------------------------------------------------------------------ proposing
     @on(CallForProposals)
     def consider(self, sender: AgentId, call: CallForProposals) -> None:
         """Ask our mind. Its deadline leaves time for the answer to travel; if that has passed, it is a refusal."""
-        if self.state != "new":
+        if self.call is not None:
             self.ignore(call, "a second call for proposals")
             return
-        rules, reply_by = self.rules, call.reply_by
-        if reply_by == inf:  # a stranger's call, without a deadline: our own rules have one
-            reply_by = self.now + rules.reply_within_s
-        self.state, self.call, self.valid_until = "deciding", call, reply_by + rules.valid_for_s
+        rules = self.rules
+        if call.reply_by == inf:  # a stranger's call, without a deadline: our own rules have one
+            call = replace(call, reply_by=self.now + rules.reply_within_s)
+        self.call, reply_by = call, call.reply_by
         self.decide(
             "bid",
             ProposalWanted(
                 task=call.task,
                 manager=sender,
-                valid_until=self.valid_until,
+                valid_until=reply_by + rules.valid_for_s,
                 eager=rules.reserve == "eager",
                 decide_by=reply_by - rules.margin_s,
             ),
@@ -86,9 +90,11 @@ class Contractor(Protocol):
 
     def on_decision(self, name: str, answer: Propose | Refuse | NotUnderstood) -> None:
         if type(answer) is Propose:
-            if answer.valid_until > self.valid_until:
-                answer = replace(answer, valid_until=self.valid_until)
-            self.state, self.proposal = "proposed", answer
+            assert self.call is not None
+            binds_until = self.call.reply_by + self.rules.valid_for_s
+            if answer.valid_until > binds_until:
+                answer = replace(answer, valid_until=binds_until)
+            self.proposal = answer
             self.send(self.manager, answer)
         else:
             self.send(self.manager, answer)
@@ -97,7 +103,7 @@ class Contractor(Protocol):
     @on(RejectProposal, NotUnderstood)
     def release(self, sender: AgentId, message: Message) -> None:
         """We are free again."""
-        if self.state == "proposed" and sender == self.manager:
+        if self.proposal is not None and not self.working and sender == self.manager:
             self.finish(_RELEASED)
         else:
             self.puzzle_over(sender, message)
@@ -124,7 +130,7 @@ class Contractor(Protocol):
         if self.rules.reserve == "eager":
             self.withdraw("bid")  # the work takes the slot that the proposal held
         task, others = self.call.task, [a for a in self.rules.partners if a not in (self.me, self.manager)]
-        self.state, self.waiting = "working", (task.id,)
+        self.working, self.waiting = True, (task.id,)
         self.perform(task.id, task)
         for part in task.parts if others else ():
             self.waiting += (self.open(self.rules, [part], others, message.result_by - self.rules.margin_s),)
@@ -202,6 +208,6 @@ class Contractor(Protocol):
 
     def check(self) -> None:
         """Nothing is worked on before an acceptance, and nobody works for nothing."""
-        assert (self.state == "working") >= bool(self.waiting)
-        assert self.state not in ("proposed", "working") or self.proposal is not None
-        assert self.cancelled <= (self.state == "working")
+        assert self.working >= bool(self.waiting)
+        assert not self.working or self.proposal is not None
+        assert self.cancelled <= self.working

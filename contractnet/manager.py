@@ -18,7 +18,6 @@ from contractnet.messages import (
     Refuse,
     RejectProposal,
     TieDecided,
-    is_sound,
 )
 from walras.allocation import Award, Outcome, Report
 from walras.items import Task
@@ -51,7 +50,7 @@ class Manager(Protocol):
     with one announcement less, whose outcome becomes ours. So every conversation keeps the standard, their number is
     bounded, and every task ends: done, partial (some copies), failed, unassigned or cancelled.
 
-    `standing` is each participant's record: invited; proposed, refused, not-understood, unsound, silent or late;
+    `standing` is each participant's record: invited; proposed, refused, not-understood, silent or late;
     accepted or rejected; done or failed; cancelling, uncancellable, cancelled or unanswered.
     """
 
@@ -89,13 +88,8 @@ class Manager(Protocol):
         if self.standing.get(sender) != "invited":
             self.turn_away(sender, proposal)
             return
-        if is_sound(proposal):
-            self.standing[sender] = "proposed"
-            self.proposals[sender] = proposal
-        else:
-            self.standing[sender] = "unsound"
-            self.ignore(proposal, "its numbers make no sense")
-            self.send(sender, RejectProposal("unparsable"))
+        self.standing[sender] = "proposed"
+        self.proposals[sender] = proposal
         self.awaited -= 1
         if not self.awaited or len(self.proposals) == self.rules.enough:
             self.close_bidding()

@@ -8,6 +8,7 @@ from math import inf
 from typing import Any, ClassVar, Literal
 
 from walras.allocation import Report
+from walras.errors import LocalProtocolError
 from walras.items import Task
 from walras.messages import AgentId, Fact, Message
 from walras.questions import Commitment, Question
@@ -41,16 +42,43 @@ class CallForProposals(Message, frozen=True):
     reply_by: float
 
 
+class UnsoundProposalError(LocalProtocolError, ValueError):
+    """The numbers of a proposal make no sense. A `ValueError` too, so that reading one from JSON says where."""
+
+
 class Propose(Message, frozen=True):
     """A binding offer: do the task for `price`, within `eta_s` of its acceptance, at `quality` in [0, 1].
 
     It binds until `valid_until`, at most as long as the rules ask for; left out, exactly so long.
+
+    Raises:
+        UnsoundProposalError: for anything but plain numbers, not negative, not NaN, at most `MOST`, quality at most 1:
+            there is no proposal that makes no sense, so nobody who receives one has to ask.
     """
 
     price: float
     eta_s: float = 0.0
     quality: float = 1.0
     valid_until: float = inf
+
+    def __post_init__(self) -> None:
+        price, eta_s, quality, until = self.price, self.eta_s, self.quality, self.valid_until
+        if not (
+            price.__class__ is eta_s.__class__ is quality.__class__ is until.__class__ is float
+            and 0.0 <= price <= MOST
+            and 0.0 <= eta_s <= MOST
+            and 0.0 <= quality <= 1.0
+            and until >= 0.0
+        ):
+            self._check()
+
+    def _check(self) -> None:
+        """As above, one number after the other, for integers, too, and to say what is wrong."""
+        for field, most in (("price", MOST), ("eta_s", MOST), ("quality", 1.0), ("valid_until", inf)):
+            value = getattr(self, field)
+            if not isinstance(value, int | float) or not 0.0 <= value <= most:
+                upto = f"from 0 to {most:g}" if most < inf else "of 0 or more"
+                raise UnsoundProposalError(f"{field} of a proposal is {value!r}; expected a number {upto}")
 
 
 class Refuse(Message, frozen=True):
@@ -110,16 +138,6 @@ class TieDecided(Fact, frozen=True):
     places: int
 
 
-def is_sound(proposal: Propose) -> bool:
-    """Whether the numbers of a proposal make sense: plain ones, not negative, at most `MOST`, quality at most 1, no NaN."""
-    price, eta_s, quality, until = proposal.price, proposal.eta_s, proposal.quality, proposal.valid_until
-    if not price.__class__ is eta_s.__class__ is quality.__class__ is until.__class__ is float and not all(
-        isinstance(number, int | float) for number in (price, eta_s, quality, until)
-    ):
-        return False
-    return 0.0 <= price <= MOST and 0.0 <= eta_s <= MOST and 0.0 <= quality <= 1.0 and until >= 0.0
-
-
 _NO_ANSWER = Refuse("no-answer")
 
 
@@ -144,7 +162,7 @@ class ProposalWanted(Question, frozen=True, kw_only=True):
 
     def accepts(self, answer: Any) -> bool:
         if type(answer) is Propose:
-            return is_sound(answer)
+            return True
         return isinstance(answer, Refuse | NotUnderstood) and type(answer.reason) is type(answer.why) is str
 
     def commits(self, answer: Any) -> Commitment | None:

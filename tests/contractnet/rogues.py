@@ -66,7 +66,6 @@ class LateWorker(Contractor):
 
     @on(AcceptProposal)
     def start_work(self, sender: AgentId, message: AcceptProposal) -> None:
-        self.valid_until = self.now + 100.0
         self.proposal = Propose(1.0)
         super().start_work(sender, message)
 
@@ -134,7 +133,7 @@ class OverCommitter(Contractor):
 
     @on(CallForProposals)
     def consider(self, sender: AgentId, call: CallForProposals) -> None:
-        self.call, self.valid_until = call, call.reply_by + 10.0
+        self.call = call
         self.on_decision("bid", Propose(1.0))
 
 
@@ -147,10 +146,13 @@ class Gossip(Contractor):
 
 
 class Nonsense(Contractor):
-    """Asks for a negative price."""
+    """Answers the call with a call, an acceptance and a result of its own."""
 
     def on_decision(self, name: str, answer: Any) -> None:
-        super().on_decision(name, Propose(-5.0))
+        assert self.call is not None
+        for nonsense in (self.call, AcceptProposal(1.0), Inform("result")):
+            self.send(self.manager, nonsense)
+        self.finish(Outcome("refused"))
 
 
 # ------------------------------------------------------------------------------------------------ managers

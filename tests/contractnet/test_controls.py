@@ -117,7 +117,7 @@ def test_a_liar_that_reports_cancelled_is_not_paid() -> None:
 
 
 def test_nonsense_harms_nobody_else() -> None:
-    """A negative price is turned down and the net goes on."""
+    """What is out of turn is ignored, its sender counts as silent, and the net goes on."""
     result = with_contractor(rogues.Nonsense)
     assert [line.winner for line in result.allocation.lines] == ["b"]
     assert violations(result) == {}

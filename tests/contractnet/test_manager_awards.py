@@ -1,7 +1,12 @@
 """The manager alone: doubles, strangers and nonsense (row C), and who wins (row E)."""
 
-from math import inf, nan
+import json
+import re
+from fractions import Fraction
+from math import inf, isfinite, nan
+from typing import Any
 
+import msgspec
 import pytest
 
 from contractnet import (
@@ -15,11 +20,11 @@ from contractnet import (
     RejectProposal,
     TieDecided,
 )
+from contractnet.messages import UnsoundProposalError
 from tests.contractnet.stage import DONE, manager, messages, statuses
 from walras.effects import (
     Ignore,
     Publish,
-    Send,
     Settle,
 )
 from walras.errors import LocalProtocolError
@@ -67,29 +72,36 @@ def test_a_message_of_another_protocol_is_ignored() -> None:
 
 
 @pytest.mark.parametrize(
-    "nonsense",
+    ("nonsense", "why"),
     [
-        Propose(-1.0),
-        Propose(nan),
-        Propose(inf),
-        Propose(1.0, eta_s=nan),
-        Propose(1.0, eta_s=-1.0),
-        Propose(1.0, quality=1.1),
-        Propose(1.0, quality=nan),
-        Propose(1.0, valid_until=nan),
-        Propose("cheap"),  # type: ignore[arg-type]
-        Propose(1.0, eta_s=None),  # type: ignore[arg-type]
+        ({"price": -1.0}, "price of a proposal is -1.0; expected a number from 0 to 1e+300"),
+        ({"price": nan}, "price of a proposal is nan"),
+        ({"price": inf}, "price of a proposal is inf"),
+        ({"price": 1.0, "eta_s": nan}, "eta_s of a proposal is nan"),
+        ({"price": 1.0, "eta_s": -1.0}, "eta_s of a proposal is -1.0"),
+        ({"price": 1.0, "quality": 1.1}, "quality of a proposal is 1.1; expected a number from 0 to 1"),
+        ({"price": 1.0, "quality": nan}, "quality of a proposal is nan"),
+        (
+            {"price": 1.0, "valid_until": nan},
+            "valid_until of a proposal is nan; expected a number of 0 or more",
+        ),
+        ({"price": "cheap"}, "price of a proposal is 'cheap'"),
+        ({"price": Fraction(1, 2)}, "price of a proposal is Fraction"),
+        ({"price": 1.0, "eta_s": None}, "eta_s of a proposal is None"),
     ],
 )
-def test_nonsense_is_rejected_ignored_and_counted_as_an_answer(nonsense: Propose) -> None:
-    """Section 16, Byzantine bids: validate, reject, count; never crash."""
-    stage = manager("a", "b")
+def test_there_is_no_proposal_that_makes_no_sense(nonsense: dict[str, Any], why: str) -> None:
+    """Section 16, Byzantine bids: validated where they are made, or read from the wire; nobody is sent one."""
+    with pytest.raises(UnsoundProposalError, match="^" + re.escape(why)):
+        Propose(**nonsense)
+    if all(isinstance(number, float) and isfinite(number) for number in nonsense.values()):
+        with pytest.raises(msgspec.ValidationError, match=re.escape(why)):
+            msgspec.json.decode(json.dumps({"type": "Propose", **nonsense}), type=Propose)
 
-    first, second = stage.hear("a", nonsense)
-    assert isinstance(first, Ignore)
-    assert second == Send("a", RejectProposal("unparsable"))
 
-    assert messages(stage.hear("b", Propose(5.0))) == [("b", AcceptProposal(98.75))]
+def test_whole_numbers_are_numbers() -> None:
+    """Integer prices stay what they are."""
+    assert repr(Propose(3, eta_s=2, quality=1)) == "Propose(price=3, eta_s=2, quality=1)"
 
 
 # ------------------------------------------------------------------------------------------------ E: awards

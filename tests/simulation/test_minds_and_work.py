@@ -211,26 +211,26 @@ async def coroutine(question: Any, agent: Agent) -> Propose:
     return Propose(0.5)
 
 
-NONSENSE: dict[str, Any] = {
-    "nothing": None,
-    "a number": 3,
-    "a text": "I propose 5",
-    "a class": Propose,
-    "a price that is none": Propose(math.nan),
-    "a negative price": Propose(-1.0),
-    "a price in words": Propose("five"),  # type: ignore[arg-type]
-    "a price beyond all floats": Propose(10**400),
-    "a price that is no plain number": Propose(Decimal("0.5")),  # type: ignore[arg-type]
-    "a price that cannot be paid exactly": Propose(Fraction(1, 3)),  # type: ignore[arg-type]
-    "a price in an array": Propose(np.array([0.5])),  # type: ignore[arg-type]
-    "prices": Propose(np.array([0.5, 1.0])),  # type: ignore[arg-type]
-    "endless work": Propose(0.5, eta_s=math.inf),
-    "more than perfect": Propose(0.5, quality=1.5),
-    "quality in words": Propose(0.5, quality="good"),  # type: ignore[arg-type]
-    "expired before time began": Propose(0.5, valid_until=-1.0),
-    "valid until somebody comes": Propose(0.5, valid_until=None),  # type: ignore[arg-type]
-    "a reason that cannot be shown": Refuse(why=Unspeakable()),  # type: ignore[arg-type]
-    "what cannot be shown": Unspeakable(),
+NONSENSE: dict[str, Callable[[], Any]] = {
+    "nothing": lambda: None,
+    "a number": lambda: 3,
+    "a text": lambda: "I propose 5",
+    "a class": lambda: Propose,
+    "a price that is none": lambda: Propose(math.nan),
+    "a negative price": lambda: Propose(-1.0),
+    "a price in words": lambda: Propose("five"),  # type: ignore[arg-type]
+    "a price beyond all floats": lambda: Propose(10**400),
+    "a price that is no plain number": lambda: Propose(Decimal("0.5")),  # type: ignore[arg-type]
+    "a price that cannot be paid exactly": lambda: Propose(Fraction(1, 3)),  # type: ignore[arg-type]
+    "a price in an array": lambda: Propose(np.array([0.5])),  # type: ignore[arg-type]
+    "prices": lambda: Propose(np.array([0.5, 1.0])),  # type: ignore[arg-type]
+    "endless work": lambda: Propose(0.5, eta_s=math.inf),
+    "more than perfect": lambda: Propose(0.5, quality=1.5),
+    "quality in words": lambda: Propose(0.5, quality="good"),  # type: ignore[arg-type]
+    "expired before time began": lambda: Propose(0.5, valid_until=-1.0),
+    "valid until somebody comes": lambda: Propose(0.5, valid_until=None),  # type: ignore[arg-type]
+    "a reason that cannot be shown": lambda: Refuse(why=Unspeakable()),  # type: ignore[arg-type]
+    "what cannot be shown": Unspeakable,
 }
 
 
@@ -255,7 +255,7 @@ def recorded(result: Result) -> tuple[list[str], list[str]]:
 @pytest.mark.parametrize("name", NONSENSE)
 def test_a_strategy_that_answers_nonsense_is_recorded_and_the_run_goes_on(name: str, check: bool) -> None:
     """Its question is answered by `otherwise`, the trace says why, and the task goes to somebody else."""
-    result = against_bob(lambda question, agent: NONSENSE[name], check)
+    result = against_bob(lambda question, agent: NONSENSE[name](), check)
     assert [outcome.awards[0].winner for outcome in result.outcomes.values()] == ["bob", "bob"]
     marks, notes = recorded(result)
     assert marks in (["illegal"] * 2, ["error"] * 2)

@@ -197,7 +197,7 @@ class Clock(Environment):
         queue: list[Any] = self._queue
         run = self._run
         pop, pop_run, process = heappop, run.pop, self._process
-        seats_of, admit, ready, answer = self._seats_of.get, self._admit, self._ready, self._answer
+        seats_of, admit, ready, answer = self._seats_of, self._admit, self._ready, self._answer
         while True:
             if run and queue:
                 early, entry = run[-1][0], queue[0]
@@ -213,7 +213,11 @@ class Clock(Environment):
                 return
             if len(entry) == 8:
                 self._now, _, _, conversation, sender, to, message, _ = entry
-                port = seats_of(conversation, _NOBODY).get(to) or admit(entry)
+                try:
+                    seats = seats_of[conversation]
+                except KeyError:
+                    seats = _NOBODY
+                port = seats.get(to) or admit(entry)
                 if port is not None:
                     try:
                         handler = port.handlers[message.__class__]

@@ -31,6 +31,7 @@ class GuardedHost(Host):
     """An agent's place where it can be down or paused, with a clock and a disk of its own."""
 
     __slots__ = ("disk", "down_until", "held", "held_until", "records", "skew", "survives")
+    world: GuardedWorld
 
     def __init__(
         self, world: GuardedWorld, agent: Agent, account: Any, routes: Any, skew: Skew | None

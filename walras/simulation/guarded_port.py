@@ -49,7 +49,6 @@ class GuardedPort(Port, eq=False):
 
     guarded: ClassVar[bool] = True
 
-    world: GuardedWorld
     host: GuardedHost
     input: int = 0
     effect: int = 0
@@ -73,6 +72,10 @@ class GuardedPort(Port, eq=False):
             self.disk = Disk(self, host)
         if world.mortal:
             self.snapshot = Snapshot(self)
+
+    @property
+    def world(self) -> GuardedWorld:
+        return self.host.world
 
     # ------------------------------------------------------------------ clocks
     @property

@@ -27,10 +27,24 @@ if TYPE_CHECKING:
 class Host:
     """One agent's place in the world."""
 
-    __slots__ = ("account", "agent", "blueprint", "id", "mind", "routes", "strategy", "worker")
+    __slots__ = (
+        "account",
+        "agent",
+        "blueprint",
+        "clock",
+        "id",
+        "mind",
+        "ready",
+        "routes",
+        "rows",
+        "strategy",
+        "worker",
+        "world",
+    )
 
     def __init__(self, world: World, agent: Agent, account: AccountBook, routes: Routes) -> None:
         self.id = agent.id
+        self.world, self.clock, self.rows, self.ready = world, world.clock, world.trace.rows, world.ready
         self.agent = agent
         self.blueprint = copy.copy(
             agent

@@ -41,8 +41,10 @@ class Handlers:
     once per class, so the others cost nothing.
     """
 
-    def __init__(self, entered: HandlerTable) -> None:
+    def __init__(self, entered: HandlerTable, role_class: type[Protocol] = Protocol) -> None:
         self.entered = entered
+        self.starts = role_class.on_start is not Protocol.on_start
+        """Whether a newcomer's first call does anything."""
         self.known: dict[type, Handler] = {}
 
     def learn(self, message_type: type) -> Handler:
@@ -65,33 +67,23 @@ class Handlers:
         return handle
 
 
-_HANDLERS: dict[type, Handlers] = {}
+HANDLERS: dict[type[Protocol], Handlers] = {}
+"""What `handlers_of` has worked out."""
 
-LATE = Handlers(HandlerTable({}, _hear_late))
+_LATE = Handlers(HandlerTable({}, _hear_late))
+OVER = _LATE.known
 """The handlers of every finished role: all it hears goes to `on_late`."""
 
 
 def handlers_of(role_class: type[Protocol]) -> Handlers:
     """The handlers of a role class in worlds without faults, where messages go straight from the clock to them."""
-    found = _HANDLERS.get(role_class)
+    found = HANDLERS.get(role_class)
     if found is None:
-        found = _HANDLERS[role_class] = Handlers(role_class.message_handlers)
+        found = HANDLERS[role_class] = Handlers(role_class.message_handlers, role_class)
     return found
 
 
 FORGED = "a signature is false"
-
-
-class _Over(dict[Any, Any]):
-    """The timers and questions of a finished role: there will be none."""
-
-    def __setitem__(self, name: object, value: object) -> None:
-        raise LocalProtocolError(
-            f"{name!r} is set or asked after finish; expected nothing but messages and facts"
-        )
-
-
-OVER = _Over()
 
 
 INFINITY = float("inf")
@@ -134,12 +126,7 @@ class Port(msgspec.Struct, eq=False):
 
     guarded: ClassVar[bool] = False
 
-    world: World
-    clock: Clock
-    rows: list[tuple[Any, ...]]
     host: Host
-    routes: Any  # `Routes`, or `FaultyRoutes` in a guarded world
-    me: AgentId
     talk: Conversation
     conversation: ConversationId
     role: Any
@@ -148,7 +135,6 @@ class Port(msgspec.Struct, eq=False):
     timers: dict[Hashable, Timer] | None = None
     jobs: dict[str, Any] | None = None
     children: dict[ConversationId, bool] | None = None
-    ended: bool = False
     opens: int = 0
     awards: int = 0
     stream: Random | None = None
@@ -156,10 +142,40 @@ class Port(msgspec.Struct, eq=False):
     def __repr__(self) -> str:
         return f"<port of {self.me} in {self.conversation}>"
 
+    # ------------------------------------------------------------------ what it shares with its agent's other ports
+    @property
+    def world(self) -> World:
+        return self.host.world
+
+    @property
+    def clock(self) -> Clock:
+        return self.host.clock
+
+    @property
+    def rows(self) -> list[tuple[Any, ...]]:
+        return self.host.rows
+
+    @property
+    def routes(self) -> Any:
+        return self.host.routes
+
+    @property
+    def ended(self) -> bool:
+        """Whether the role has finished: all that it hears is late."""
+        return self.handlers is OVER
+
+    @ended.setter
+    def ended(self, ended: bool) -> None:
+        self.handlers = OVER if ended else handlers_of(type(self.role)).known
+
     # ------------------------------------------------------------------ what a role may read
     @property
+    def me(self) -> AgentId:
+        return self.host.id
+
+    @property
     def now(self) -> float:
-        return self.clock._now
+        return self.host.clock._now
 
     @property
     def finish_by(self) -> float:
@@ -190,26 +206,25 @@ class Port(msgspec.Struct, eq=False):
 
     def learn(self, message_type: type) -> Handler:
         """The handler for messages of a class that has not come before."""
-        return (LATE if self.ended else handlers_of(type(self.role))).learn(message_type)
+        return (_LATE if self.ended else handlers_of(type(self.role))).learn(message_type)
 
     # ------------------------------------------------------------------ messages
     def send(self, to: AgentId, message: Message) -> None:
-        clock = self.clock
+        host = self.host
+        clock = host.clock
         now = clock._now
-        link = (
-            self.routes.get(to) or self.routes[to]
-        )  # a plain look-up would go through dict's slow subclass path
-        entry = (now + link(), 1, next(clock._eid), self.conversation, self.me, to, message, now)
-        self.rows.append(entry)
+        link = host.routes.get(to) or host.routes[to]  # `get` first: a look-up in a subclass of dict is slow
+        entry = (now + link(), 1, next(clock._eid), self.conversation, host.id, to, message, now)
+        host.rows.append(entry)
         heappush(clock._queue, entry)  # type: ignore[misc]  # SimPy's heap holds our entries, too
 
     def broadcast(self, to: Iterable[AgentId], message: Message) -> None:
-        peers = tuple(to)
-        routes, clock, me, conversation = self.routes, self.clock, self.me, self.conversation
+        peers, host, conversation = tuple(to), self.host, self.conversation
+        routes, clock, me = host.routes, host.clock, host.id
         now = clock._now
         known = routes.get
         arrivals = [now + (known(peer) or routes[peer])() for peer in peers]
-        self.rows.append((now, "broadcast", conversation, me, peers, message, arrivals))
+        host.rows.append((now, "broadcast", conversation, me, peers, message, arrivals))
         clock.fan(
             list(
                 zip(
@@ -238,6 +253,7 @@ class Port(msgspec.Struct, eq=False):
         """Set a timer on the world's clock."""
         timers = self.timers
         if timers is None:
+            self.demand_life("set_timer")
             timers = self.timers = {}
         elif name in timers:
             self._disarm(timers[name])
@@ -257,17 +273,19 @@ class Port(msgspec.Struct, eq=False):
 
     # ------------------------------------------------------------------ minds
     def decide(self, name: Hashable, question: Question) -> None:
-        self.rows.append((self.clock._now, "ask", self.conversation, self.me, name, question))
+        host, others = self.host, self.asked
+        host.rows.append((host.clock._now, "ask", self.conversation, host.id, name, question))
         asked = Asked(self, name, question)
-        others = self.asked
         if others is None:
+            if self.handlers is OVER:
+                self.demand_life("decide")
             self.asked = asked
         else:
             if isinstance(others, Asked):
                 others = self.asked = {others.name: others}
             self._void(others.get(name))
             others[name] = asked
-        self.world.ready.append(asked)
+        host.ready.append(asked)
 
     @staticmethod
     def _void(asked: Asked | None) -> None:
@@ -365,7 +383,7 @@ class Port(msgspec.Struct, eq=False):
         self.note("fact", fact)
 
     def finish(self, outcome: Outcome) -> None:
-        if self.ended or self.jobs is not None or self.children is not None:
+        if self.handlers is OVER or self.jobs is not None or self.children is not None:
             self.demand_rest()
         self.end(outcome)
 
@@ -392,23 +410,21 @@ class Port(msgspec.Struct, eq=False):
 
     def end(self, outcome: Outcome) -> None:
         """Close the role: timers, questions and holds go; what it hears from now on is late."""
-        self.rows.append((self.clock._now, "finish", self.conversation, self.me, outcome))
-        self.ended = True
-        self.handlers = LATE.known
+        host, talk, asked = self.host, self.talk, self.asked
+        host.rows.append((host.clock._now, "finish", self.conversation, host.id, outcome))
+        self.handlers = OVER
         if self.timers is not None:
             for timer in self.timers.values():
                 self._disarm(timer)
-        self.timers = OVER
-        asked = self.asked
+            self.timers = None
         if asked is not None:
             for question in asked.values() if isinstance(asked, dict) else (asked,):
                 question.open = False
-        self.asked = OVER
-        if self.host.account.holds:
-            self.host.account.release(self.conversation)
-        talk = self.talk
+            self.asked = None
+        if host.account.holds:
+            host.account.release(self.conversation)
         talk.live -= 1
-        if not talk.live or self.me == talk.opener:
+        if not talk.live or host.id == talk.opener:
             talk.role_ended(self, outcome)
 
     def forget(self) -> None:

@@ -25,7 +25,7 @@ from walras.simulation.clock import ANSWER, DEADLINE, DELIVERY, Clock
 from walras.simulation.hosts import Host, Job
 from walras.simulation.market import Market
 from walras.simulation.network import Network
-from walras.simulation.port import Asked, Port, fire, handlers_of
+from walras.simulation.port import HANDLERS, Asked, Port, fire, handlers_of
 from walras.trace import Trace
 from walras.trace.rows import without_addresses
 
@@ -145,19 +145,8 @@ class World:
 
     def seat(self, talk: Conversation, host: Host, role: Protocol) -> Port:
         """Give a role its port and its seat: one role per agent and conversation."""
-        me = host.id
-        port = talk.seats[me] = role._port = self.port_class(
-            self,
-            self.clock,
-            self.trace.rows,
-            host,
-            host.routes,
-            me,
-            talk,
-            talk.id,
-            role,
-            handlers_of(type(role)).known,
-        )
+        handlers = HANDLERS.get(role.__class__) or handlers_of(role.__class__)
+        port = talk.seats[host.id] = role._port = self.port_class(host, talk, talk.id, role, handlers.known)
         talk.live += 1
         if talk.outcome is not None and talk.over:
             talk.expire_soon()  # it has come after the end
@@ -172,6 +161,10 @@ class World:
             why = "unknown agent" if host is None else "over" if talk is None else "not seated"
             self.trace.rows.append((self.clock._now, "ignored", conversation, to, message, why))
             return None
+        if (
+            len(self.trace.rows) > FOLD_ROWS
+        ):  # a wide conversation is folded while it lasts, and warm in the cache
+            self.trace.fold()
         mechanism = talk.mechanism
         role = mechanism.join(
             to, Envelope(conversation, mechanism.protocol, sender, to, message, sent, talk.finish_by)
@@ -180,7 +173,7 @@ class World:
             self.trace.rows.append((self.clock._now, "ignored", conversation, to, message, "turned away"))
             return None
         port = self.seat(talk, host, role)
-        if port.guarded or type(role).on_start is not Protocol.on_start:
+        if port.guarded or HANDLERS[role.__class__].starts:
             port.enter("on_start")
         return port
 
@@ -251,22 +244,20 @@ class World:
     def answer(self, asked: Asked, pondered: bool = False) -> None:
         """Ask the strategy, now, or once its mind has pondered; an illegal or unaffordable answer is `otherwise`."""
         port, question = asked.port, asked.question
-        host = port.host
+        host, conversation = port.host, port.conversation
         if host.mind is not None and not pondered:
             host.mind.ask(asked)
             return
         if (port.now if port.guarded else self.clock._now) > question.decide_by:
             self.conclude(asked, question.otherwise, "silent")
             return
-        account, strategy = host.account, host.strategy
-        account.asking = port.conversation
+        account = host.account
+        account.asking = conversation
         try:
-            if strategy is None:
-                strategy = self._default_strategy(port)
-            answer = strategy(question, host.agent)
+            answer = (host.strategy or self._default_strategy(port))(question, host.agent)
             legal = question.accepts(answer)
             commitment = question.commits(answer) if legal else None
-            funded = commitment is None or account.hold(port.conversation, asked.name, commitment)
+            funded = commitment is None or account.hold(conversation, asked.name, commitment)
         except ReplayError:
             raise
         except Exception as error:  # a strategy is not ours: whatever it does must not stop the run
@@ -285,15 +276,13 @@ class World:
         elif port.guarded:
             self.conclude(asked, answer, "ok")
         else:  # `conclude`, unrolled: this is every answer of a well-behaved market
-            asked.open = False
+            name, asked.open = asked.name, False
             if port.asked is asked:
                 port.asked = None
             else:
                 port.close_question(asked)
-            port.rows.append(
-                (self.clock._now, "answer", port.conversation, port.me, asked.name, answer, "ok")
-            )
-            port.role.on_decision(asked.name, answer)
+            host.rows.append((self.clock._now, "answer", conversation, host.id, name, answer, "ok"))
+            port.role.on_decision(name, answer)
 
     @staticmethod
     def _default_strategy(port: Port) -> Callable[[Any, Agent], Any]:

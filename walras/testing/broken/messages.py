@@ -6,7 +6,7 @@ from heapq import heappush
 from typing import Any
 
 from walras.errors import LocalProtocolError
-from walras.simulation import book
+from walras.simulation import book, port
 from walras.simulation.disk import Disk
 from walras.simulation.guarded import GuardedWorld
 from walras.simulation.guarded_port import GuardedPort
@@ -157,17 +157,12 @@ def signatures_verified_for_late_messages(patch: Patch) -> None:
 @bug
 def late_messages_are_heard_in_on_late(patch: Patch) -> None:
     """Plain messages that reach a role soon after its finish are dropped."""
-    end = Port.end
 
     def deaf(role: Any, sender: str, message: Any) -> None:
         if role._port.clock._now > 1.0:
             role.on_late(sender, message)
 
-    def deafen(self: Any, outcome: Any) -> None:
-        end(self, outcome)
-        self.handlers = {Note: deaf}
-
-    patch(Port, "end", deafen)
+    patch(port, "OVER", {Note: deaf})
 
 
 @bug
