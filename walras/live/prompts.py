@@ -93,7 +93,7 @@ class Prompts:
             begin=begin,
             end=end,
         )
-        inside = escaped(fitted(data, self.most_chars)) if self.fenced else unfenced(data)
+        inside = fitted(data, self.most_chars) if self.fenced else unfenced(data)
         ask = f"{begin}\n{inside}\n{end}\n" if self.fenced else f"{inside}\n"
         if note:
             ask += f"Your last answer was not accepted: {note}. Answer again.\n"
@@ -146,12 +146,12 @@ def escaped(text: str) -> str:
 
 
 def fitted(data: Mapping[str, Any], most_chars: int) -> str:
-    """JSON of at most so many characters, with what was cut from long texts and lists counted."""
-    text = msgspec.json.encode(data).decode()
+    """Escaped JSON of at most so many characters, with what was cut from long texts and lists counted."""
+    text = escaped(msgspec.json.encode(data).decode())
     for most_text, most_entries in _LIMITS:
         if len(text) <= most_chars:
             return text
-        text = msgspec.json.encode(_cut(data, most_text, most_entries)).decode()
+        text = escaped(msgspec.json.encode(_cut(data, most_text, most_entries)).decode())
     if len(text) > most_chars:
         raise LocalProtocolError(
             f"the question takes {len(text):,} characters; expected at most {most_chars:,}"
