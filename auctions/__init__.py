@@ -55,11 +55,48 @@ _HOMES = {
     "sealed": ("AllPay", "FirstPrice", "SealedBid", "Vickrey"),
     "strategies": ("truthful", "worth"),
     "traders": ("ZeroIntelligence", "Zip", "ZipSettings", "truthful_trader"),
+    "bulk": (
+        "Assigned",
+        "Rates",
+        "Rounds",
+        "assign",
+        "clear_rounds",
+    ),
+    "distributions": (
+        "Distribution",
+        "Exponential",
+        "Power",
+        "Uniform",
+    ),
+    "learning": (
+        "Exp3",
+        "Hedge",
+        "Learned",
+        "RegretMatching",
+        "learn_to_bid",
+    ),
+    "shading": (
+        "Limited",
+        "LoadPriced",
+        "Naive",
+        "Shading",
+        "Tabled",
+    ),
+    "values": (
+        "Affiliated",
+        "Drawn",
+        "Independent",
+        "Risk",
+        "ValueModel",
+        "Wallet",
+        "common_value",
+    ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 if TYPE_CHECKING:
     from auctions.auction import Auction
+    from auctions.bulk import Assigned, Rates, Rounds, assign, clear_rounds
     from auctions.clearing import (
         Cleared,
         ClearingRule,
@@ -75,6 +112,7 @@ if TYPE_CHECKING:
     )
     from auctions.commit_reveal import CommitReveal, Disputed, NotRevealed
     from auctions.continuous import ContinuousDouble
+    from auctions.distributions import Distribution, Exponential, Power, Uniform
     from auctions.house import Auctioneer, Bidder
     from auctions.induced import (
         Equilibrium,
@@ -85,6 +123,7 @@ if TYPE_CHECKING:
         smith_alpha,
         smith_market,
     )
+    from auctions.learning import Exp3, Hedge, Learned, RegretMatching, learn_to_bid
     from auctions.lots import Lots
     from auctions.messages import (
         Bid,
@@ -104,11 +143,15 @@ if TYPE_CHECKING:
     from auctions.posted import PostedPrice
     from auctions.scoring import ScoringAuction, price_at_full_quality, score
     from auctions.sealed import AllPay, FirstPrice, SealedBid, Vickrey
+    from auctions.shading import Limited, LoadPriced, Naive, Shading, Tabled
     from auctions.strategies import truthful, worth
     from auctions.traders import ZeroIntelligence, Zip, ZipSettings, truthful_trader
+    from auctions.values import Affiliated, Drawn, Independent, Risk, ValueModel, Wallet, common_value
 
 __all__ = [
+    "Affiliated",
     "AllPay",
+    "Assigned",
     "Auction",
     "Auctioneer",
     "Bid",
@@ -124,13 +167,23 @@ __all__ = [
     "CommitReveal",
     "ContinuousDouble",
     "Disputed",
+    "Distribution",
+    "Drawn",
     "Equilibrium",
+    "Exp3",
+    "Exponential",
     "FirstPrice",
+    "Hedge",
+    "Independent",
     "InducedMarket",
     "KthPrice",
+    "Learned",
     "Leave",
+    "Limited",
     "Limits",
+    "LoadPriced",
     "Lots",
+    "Naive",
     "NotRevealed",
     "Offer",
     "Order",
@@ -138,22 +191,36 @@ __all__ = [
     "OrderWanted",
     "Pass",
     "PostedPrice",
+    "Power",
     "PriceOffered",
+    "Rates",
+    "RegretMatching",
     "Rejected",
+    "Risk",
+    "Rounds",
     "ScoringAuction",
     "SealedBid",
+    "Shading",
+    "Tabled",
     "TieDecided",
+    "Uniform",
+    "ValueModel",
     "Vickrey",
+    "Wallet",
     "WorkEnded",
     "ZeroIntelligence",
     "Zip",
     "ZipSettings",
     "all_pay",
+    "assign",
     "clear",
+    "clear_rounds",
+    "common_value",
     "first_price",
     "flat_supply_market",
     "gode_sunder_market",
     "kth_price",
+    "learn_to_bid",
     "price_at_full_quality",
     "ranked",
     "score",
