@@ -1,0 +1,62 @@
+"""Conformance of our consensus protocols with transcripts of others.
+
+``python -m consensus.conformance raft DIR [--json]`` replays every transcript in a folder and its subfolders: etcd's
+format, with files on majorities, on membership changes and on whole clusters (see `consensus.raft.transcripts`). It prints
+how many files and directives matched and the first difference of each file that has one, and exits with 1 if any has.
+
+Log lines (DEBUG, INFO, WARN, ERROR, FATAL) are left out on both sides, since their wording is no part of the protocol.
+There are no other deviations on purpose, and no file is treated differently from any other.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from consensus.raft.transcripts.running import Difference, Summary, run_folder, summarize
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run from a shell; 0 if everything matched, 1 if something differed, 2 if there was nothing to run."""
+    parser = argparse.ArgumentParser(prog="python -m consensus.conformance", description=(__doc__ or ""))
+    parser.add_argument("protocol", choices=["raft"])
+    parser.add_argument("folder", type=Path, help="where the transcripts are, in any subfolder")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    options = parser.parse_args(arguments)
+    if not options.folder.is_dir():
+        parser.error(f"{options.folder} is not a folder")
+    summary = summarize(run_folder(options.folder))
+    if not summary.files:
+        parser.error(f"there is no transcript in {options.folder}")
+    if options.json:
+        shown = msgspec.json.format(msgspec.json.encode(summary)).decode()
+    else:
+        shown = _text(summary)
+    sys.stdout.write(shown + "\n")
+    return 1 if summary.differences else 0
+
+
+def _text(summary: Summary) -> str:
+    lines = [
+        f"files       {summary.files_passed} of {summary.files}",
+        f"directives  {summary.directives_matched} of {summary.directives}",
+    ]
+    for file, difference in summary.differences.items():
+        lines += ["", *_difference(file, difference)]
+    return "\n".join(lines)
+
+
+def _difference(file: str, difference: Difference) -> list[str]:
+    return [
+        f"{file}:{difference.line} {difference.command}",
+        "  expected",
+        *(f"    {line}" for line in difference.expected),
+        "  printed",
+        *(f"    {line}" for line in difference.printed),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
