@@ -12,6 +12,7 @@ _HOME_OF = {
     "ContractError": "errors",
     **dict.fromkeys(("kill_everywhere", "kill_points"), "kills"),
     **dict.fromkeys(("Conditions", "RuntimeReport", "RuntimeUnderTest", "check_runtime"), "runtime"),
+    "LiveRuntime": "live",
     "Script": "script",
     "SimulatedRuntime": "simulated",
 }
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from walras.testing.errors import ContractError as ContractError
     from walras.testing.kills import kill_everywhere as kill_everywhere
     from walras.testing.kills import kill_points as kill_points
+    from walras.testing.live import LiveRuntime as LiveRuntime
     from walras.testing.mechanisms import (
         MechanismReport as MechanismReport,
     )

@@ -62,7 +62,7 @@ class Quote(Message, frozen=True):
     wrapped: tuple[Wrapped, ...] = ()
 
 
-class Offer(Frozen, frozen=True):
+class Offer(Frozen, frozen=True, tag=True):
     """An answer that binds money or slots until a time."""
 
     price: float = 0.0
@@ -73,7 +73,7 @@ class Offer(Frozen, frozen=True):
         return f"{self.price:g}"
 
 
-class Skip(Frozen, frozen=True):
+class Skip(Frozen, frozen=True, tag=True):
     """An answer that binds nothing."""
 
     def __str__(self) -> str:

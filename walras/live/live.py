@@ -1,0 +1,269 @@
+"""The live front: ``async with Live() as market``; add agents, run mechanisms among them."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from math import inf
+from pathlib import Path
+from types import TracebackType
+
+from walras.agents import Agent
+from walras.errors import ScenarioError
+from walras.items import Item
+from walras.live.budget import Budgets, Limits
+from walras.live.conversation import Opening
+from walras.live.guard import Guard
+from walras.live.hosts import Work
+from walras.live.journal import Journal
+from walras.live.recovery import bring_back, resume
+from walras.live.runs import Run
+from walras.live.runtime import Runtime
+from walras.live.settings import Asker, Rules
+from walras.mechanism import Mechanism
+from walras.messages import AgentId, ConversationId
+from walras.protocol import Protocol
+from walras.results import Result
+from walras.scenario import Arrival, check_arrival
+from walras.trace import Trace
+
+
+class Live:
+    """A live market: the mechanisms of the simulator, among real participants, on asyncio.
+
+    With a journal, a program that was killed and is started again goes on where it was: it adds the same agents and
+    runs the same mechanisms in the same order, and finds what has already happened.
+
+    Args:
+        budget_usd: what all minds together may cost; None: as much as it takes.
+        seed: of the roles' random streams.
+        journal: the file of the journal; None: nothing survives the process.
+        guard: asks the minds; None: one with the budget above.
+        rules: lifetimes, leases and the like; its seed is ignored.
+        fsync: whether the journal waits for the disk, so that it survives power failures as well as kills.
+        wall: the time of day in seconds, read once, so that time goes on while the program is down.
+
+    Raises:
+        ScenarioError: for a budget below 0, or a journal that another process uses.
+
+    Examples:
+        >>> import asyncio
+        >>> from contractnet import ContractNet
+        >>> from walras.agents import Agent
+        >>> from walras.items import Task
+        >>> async def main() -> str:
+        ...     async with Live(seed=7) as market:
+        ...         market.add(Agent("ada", costs={"job": 3.0}))
+        ...         market.add(Agent("bob", costs={"job": 2.0}))
+        ...         return (
+        ...             (await market.run(ContractNet(), items=[Task("job")], within_s=5))
+        ...             .allocation["job"]
+        ...             .winner
+        ...         )
+        >>> asyncio.run(main())
+        'bob'
+    """
+
+    def __init__(
+        self,
+        *,
+        budget_usd: float | None = None,
+        seed: int = 0,
+        journal: str | Path | None = None,
+        guard: Asker | None = None,
+        rules: Rules | None = None,
+        fsync: bool = False,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        limits = Limits(usd=inf if budget_usd is None else budget_usd)
+        self.guard: Asker = guard if guard is not None else Guard(budgets=Budgets(limits))
+        self._journal_path, self._fsync, self._wall = journal, fsync, wall
+        self._rules = (rules or Rules())._replace(seed=seed)
+        self._runtime: Runtime | None = None
+        self.recovered = False
+        """Whether the journal had a life to go on with."""
+
+    # ------------------------------------------------------------------ opening and closing
+    async def __aenter__(self) -> Live:
+        journal = None if self._journal_path is None else Journal(self._journal_path, fsync=self._fsync)
+        try:
+            self._begin(journal)
+        except BaseException:
+            if journal is not None:
+                journal.close()
+            raise
+        return self
+
+    def _begin(self, journal: Journal | None) -> None:
+        now = 0.0
+        if journal is not None:
+            wall = self._wall()
+            now = wall - journal.settle("epoch", wall)
+            seed = journal.settle("seed", self._rules.seed)
+            if seed != self._rules.seed:
+                raise ScenarioError("seed", self._rules.seed, f"{seed}, with which this journal was begun")
+        runtime = self._runtime = Runtime(self.guard, journal, self._rules)
+        if journal is not None:
+            self.recovered = bring_back(runtime, journal)
+        runtime.agenda.start(asyncio.get_running_loop(), now)
+        resume(runtime)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End here. With a journal, what goes on can be taken up by another program."""
+        runtime = self.runtime
+        runtime.agenda.stop()
+        tasks = [
+            task for host in runtime.hosts.values() for task in (*host.mind.tasks(), *host.worker.tasks())
+        ]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if runtime.agenda.journal is not None:
+            if runtime.agenda.failed is None:
+                runtime.agenda.journal.commit()
+            runtime.agenda.journal.close()
+        self.guard.close()
+
+    @property
+    def runtime(self) -> Runtime:
+        """The runtime beneath."""
+        if self._runtime is None:
+            raise ScenarioError("market", self, "one that is open: async with Live(...) as market")
+        return self._runtime
+
+    @property
+    def now(self) -> float:
+        """Seconds since the run's epoch."""
+        return self.runtime.agenda.clock()
+
+    @property
+    def trace(self) -> Trace:
+        """Everything that has happened in this market until now."""
+        return self.runtime.trace.so_far()
+
+    # ------------------------------------------------------------------ agents
+    def add(self, agent: Agent, worker: Work | None = None) -> None:
+        """Bring an agent in, or back.
+
+        Args:
+            agent: its strategy is a plain function, a coroutine function or a participant; None: the mechanism's default.
+            worker: does its tasks, see `walras.live.hosts.Work`; None: its strategy's `work`, if it has one, else
+                nothing is truly done, and what it believes of the task (`costs`) comes true, as in simulation.
+        """
+        if not isinstance(agent, Agent):
+            raise ScenarioError("agent", agent, "an Agent")
+        self.runtime.add(agent, worker if worker is not None else getattr(agent.strategy, "work", None))
+
+    def leave(self, agent: AgentId) -> None:
+        """The agent goes, now: its questions run out, its work waits for its return. Its account stays."""
+        self.runtime.drain(agent)
+        self.runtime.host(agent).detach()
+
+    async def drain(self, agent: AgentId) -> None:
+        """The agent finishes what it is in, takes part in nothing new, and goes."""
+        self.runtime.drain(agent)
+        await self.runtime.drained(self.runtime.host(agent))
+        self.leave(agent)
+
+    # ------------------------------------------------------------------ conversations
+    async def run(
+        self,
+        mechanism: Mechanism,
+        items: Iterable[Item],
+        within_s: float = 60.0,
+        *,
+        opener: AgentId = "house",
+        participants: Iterable[AgentId] | None = None,
+    ) -> Result:
+        """Open a conversation about these items and wait for its end.
+
+        Args:
+            mechanism: the rules.
+            items: what is allocated.
+            within_s: until when it is over at the latest, seconds from now.
+            opener: who opens it; comes in, with unlimited credit, if it is not there.
+            participants: who is invited; None: everybody else who is there.
+
+        Raises:
+            ScenarioError: for items, agents or times that make no sense, before anything happens.
+        """
+        conversation = self.open(
+            mechanism, items, within_s, opener=opener, participants=participants
+        )  # fmt: skip
+        return await self.result(conversation)
+
+    def open(
+        self,
+        mechanism: Mechanism,
+        items: Iterable[Item],
+        within_s: float = inf,
+        *,
+        opener: AgentId = "house",
+        participants: Iterable[AgentId] | None = None,
+    ) -> ConversationId:
+        """As `run`, without waiting: the id of the conversation, ``opener/k``."""
+        runtime = self.runtime
+        if not isinstance(mechanism, Mechanism):
+            raise ScenarioError("mechanism", mechanism, "a Mechanism, such as contractnet.ContractNet()")
+        if not within_s > 0:
+            raise ScenarioError("within_s", within_s, "a number of seconds above 0")
+        if opener not in runtime.hosts:
+            self.add(Agent(opener, capacity=0))
+        if participants is None:
+            participants = (id_ for id_, host in runtime.hosts.items() if id_ != opener and not host.draining)
+        now = max(runtime.now, self.now)
+        opening = Opening("", mechanism, tuple(items), opener, tuple(participants), now + within_s)
+        check_arrival(
+            Arrival(now, opening.items, opener, opening.participants, opening.finish_by), runtime.hosts, 0.0
+        )
+        return runtime.open(opening).opening.id
+
+    async def result(self, conversation: ConversationId) -> Result:
+        """Wait for the end of a conversation that was opened here."""
+        run = self._run(conversation)
+        await run.wait()
+        return run.result()
+
+    def so_far(self, conversation: ConversationId) -> Result:
+        """What a conversation has come to until now."""
+        return self._run(conversation).result()
+
+    def cancel(self, conversation: ConversationId) -> None:
+        """Tell a conversation that it is no longer wanted; its outcome still comes."""
+        self._run(conversation)
+        self.runtime.agenda.at_once(self.runtime.take_cancel, conversation)
+
+    def _run(self, conversation: ConversationId) -> Run:
+        found = self.runtime.runs.get(conversation)
+        if found is None:
+            known = ", ".join(list(self.runtime.runs)[-8:]) or "none yet"
+            raise ScenarioError("conversation", conversation, f"one that was opened here ({known})")
+        return found
+
+    # ------------------------------------------------------------------ bare roles
+    def seat(
+        self, agent: AgentId, role: Protocol, conversation: ConversationId = "bare/1", finish_by: float = inf
+    ) -> None:
+        """Seat a bare role at an agent; all that share a conversation id can talk.
+
+        With a journal, a role that was seated before the program was killed is there already, as it was; one that
+        recovers from records has begun a new life.
+        """
+        self.runtime.seat_bare(agent, role, conversation, finish_by)
+
+    def role(self, conversation: ConversationId, agent: AgentId) -> Protocol:
+        """A role's present state, while its conversation is in the book."""
+        try:
+            return self.runtime.book[conversation].seats[agent].role
+        except KeyError:
+            raise ScenarioError("role", f"{agent} in {conversation}", "a role that is seated now") from None
+
+    def join(self, agent: AgentId, conversation: ConversationId) -> None:
+        """Let an agent join a conversation by its own wish, now."""
+        self.runtime.join(agent, conversation)

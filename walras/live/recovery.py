@@ -1,0 +1,90 @@
+"""Bringing a market back: the same inputs in the same order, and then what was left open.
+
+While the journal is read nothing leaves the market: minds are not asked and work is not done. What the journal proves
+done is done; what is left in the agenda afterwards (messages under way, timers at their absolute times, children's
+outcomes) takes place now, open questions are asked again, and work is taken up again under its key.
+"""
+
+from __future__ import annotations
+
+import pickle
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from walras.live.journal import Journal, JournalError
+from walras.messages import AgentId, ConversationId
+
+if typing.TYPE_CHECKING:
+    from walras.live.port import Port
+    from walras.live.runtime import Runtime
+
+
+def bring_back(runtime: Runtime, journal: Journal) -> bool:
+    """Live the life again that the journal has; false if it is a new one.
+
+    Raises:
+        JournalError: for a journal that this program could not have written.
+    """
+    found = False
+    for number, at, serial, what, payload in journal.inputs():
+        found = True
+        if serial:
+            runtime.agenda.replay(at, serial, what)
+        else:
+            runtime.agenda.now = at
+            take: Callable[..., None] | None = (
+                getattr(runtime, what, None) if what.startswith("take_") else None
+            )
+            if take is None:
+                raise JournalError(f"row {number} is {what!r}, which this program knows nothing of")
+            take(*pickle.loads(payload))
+    if found and _records_roles(runtime):
+        journal.write(runtime.now, 0, runtime.take_restart.__name__, journal.encode(()))
+        runtime.take_restart()
+    return found
+
+
+def resume(runtime: Runtime) -> None:
+    """Ask what is open again. Work is taken up when its agent is there."""
+    for asked in tuple(runtime.questions.values()):
+        if asked.question.decide_by >= runtime.now:
+            runtime.agenda.outward(asked.port.host.mind.ask, asked)
+    runtime.agenda.plan()
+
+
+# ---------------------------------------------------------------------------------------------- records roles
+
+
+def begin_new_lives(runtime: Runtime) -> None:
+    """Records roles have forgotten all but what they persisted; what was local to them and under way is gone."""
+    forgetful = _records_roles(runtime)
+    for port in forgetful:
+        port.host.worker.forget(port)
+        for job in [job for job in runtime.jobs.values() if job.port is port]:
+            del runtime.jobs[job.id]
+    for entry in runtime.agenda.kept.values():
+        if entry.live and _dies_with_the_machine(runtime, entry.act.__name__, entry.arguments):
+            entry.call_off()
+    for port in forgetful:
+        port.amnesia()
+
+
+def _records_roles(runtime: Runtime) -> list[Port]:
+    ports = [port for talk in runtime.book.values() for port in talk.seats.values()]
+    return [port for port in ports if port.role.recovery == "records" and not port.ended]
+
+
+def _dies_with_the_machine(runtime: Runtime, what: str, arguments: tuple[Any, ...]) -> bool:
+    if what == "deliver_tell":
+        teller, conversation, _ = arguments
+        return teller.role.recovery == "records" or _is_records(runtime, conversation, teller.me)
+    if what == "deliver":
+        conversation, sender, to, _, _ = arguments
+        return sender == to and _is_records(runtime, conversation, to)
+    return False
+
+
+def _is_records(runtime: Runtime, conversation: ConversationId, agent: AgentId) -> bool:
+    talk = runtime.book.get(conversation)
+    return talk is not None and agent in talk.seats and talk.seats[agent].role.recovery == "records"

@@ -1,0 +1,51 @@
+"""What a live runtime is made with: its rules, who asks the minds, who looks on."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from walras.agents import Agent, Strategy
+from walras.live.answers import Answered
+from walras.messages import ConversationId
+from walras.questions import Question
+
+if TYPE_CHECKING:
+    from walras.live.port import Port
+
+
+class Rules(NamedTuple):
+    """Settings of a live market that hold for its whole life."""
+
+    seed: int = 0
+    name: str = ""
+    lifetime_s: float = 30.0
+    """How old a message may be on arrival, and how long a finished role hears late ones."""
+    grace_s: float = 1.0
+    """How long whoever waits for a conversation waits for its other roles, after its opener has ended."""
+    lease_s: float = inf
+    """How long an agent may hold a piece of work; after that it is reported as unknown."""
+    secret: bytes = b""
+    """The key of signatures; processes that share a market share it."""
+
+
+class Asker(Protocol):
+    """Who asks the minds, as `walras.live.guard.Guard` does; it comes back within about `seconds`, with an answer."""
+
+    async def answer(
+        self, agent: Agent, question: Question, *, conversation: ConversationId, seconds: float,
+        strategy: Strategy | None = None,
+    ) -> Answered: ...  # fmt: skip
+
+    def forget(self, conversation: ConversationId) -> None:
+        """A conversation is over."""
+
+    def close(self) -> None:
+        """Give back what it holds."""
+
+
+class Watch(Protocol):
+    """Who looks on, in tests: before every effect and after every input of a role."""
+
+    def before_effect(self, port: Port) -> None: ...
+    def after_input(self, port: Port) -> None: ...
