@@ -11,9 +11,10 @@ sys.path.insert(
 
 from matplotlib import pyplot
 
+from auctions import ContinuousDouble, InducedMarket, Zip, smith_market
 from contractnet import ContractNet
 from scenarios import llm_router
-from walras import FirstComeClaim, Greedy, LeastLoaded, RandomAssignment, RoundRobin, Simulation
+from walras import Agent, FirstComeClaim, Greedy, LeastLoaded, Lot, RandomAssignment, RoundRobin, Simulation
 from walras.study import compare, gantt, mean_interval, sequence
 from walras.study.study import Study
 
@@ -91,8 +92,49 @@ def intervals() -> None:
     study.plot("efficiency")[0].figure.savefig(PICTURES / "study.png", dpi=110)
 
 
+def order_book() -> None:
+    """Supply and demand of Smith's market, and all prices of five periods of ZIP trading beside them."""
+    market, periods, seeds = smith_market(), 5, 12
+    figure, (left, right) = pyplot.subplots(
+        1, 2, figsize=(7.4, 3.6), layout="constrained", sharey=True, width_ratios=[1, 1.7]
+    )
+    units = range(len(market.demand()) + 1)
+    left.step(units, [*market.demand(), market.demand()[-1]], where="post", color=BLUE, label="demand")
+    left.step(units, [*market.supply(), market.supply()[-1]], where="post", color=VERMILION, label="supply")
+    left.set_xticks(range(0, 12, 2))
+    left.set_xlabel("units")
+    left.set_ylabel("price")
+    left.legend(fontsize=8, frameon=False)
+    for seed in range(seeds):
+        for period, prices in enumerate(_zip_prices(market, periods, seed), 1):
+            across = [period - 0.35 + 0.7 * k / max(1, len(prices) - 1) for k in range(len(prices))]
+            right.plot(across, prices, "o", color=BLUE, markersize=4, alpha=0.35, markeredgewidth=0)
+    right.set_xticks(range(1, periods + 1))
+    right.set_xlabel("trading period; in each, first trade to last")
+    right.set_title(f"Prices among ZIP traders, {seeds} seeds", fontsize=10, loc="left")
+    for axes in (left, right):
+        axes.axhline(market.equilibrium().price, color=INK, linewidth=0.6)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+    figure.savefig(PICTURES / "order-book.png", dpi=110)
+
+
+def _zip_prices(market: InducedMarket, periods: int, seed: int) -> list[list[float]]:
+    simulation = Simulation(seed=seed)
+    simulation.add(Agent("venue"))
+    for agent in market.agents({name: Zip() for name in market.limits()}):
+        simulation.add(agent)
+    rules = ContinuousDouble(endowments=market.endowments())
+    for k in range(periods):
+        at = 61.0 * k
+        simulation.open(rules, [Lot(market.good, quantity=100)], "venue", at=at, finish_by=at + 60.0)
+    simulation.run()
+    awards = simulation.world.awards
+    return [[line.price for where, line in awards if where == f"venue/{k}"] for k in range(1, periods + 1)]
+
+
 if __name__ == "__main__":
     PICTURES.mkdir(exist_ok=True)
-    for make in (price_of_a_market, conversation, work, intervals):
+    for make in (price_of_a_market, conversation, work, intervals, order_book):
         make()
         pyplot.close("all")
