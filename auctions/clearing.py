@@ -163,7 +163,7 @@ def exact_sum(amounts: Iterable[float]) -> float:
     (3, 1.0)
     """
     amounts = list(amounts)
-    return sum(amounts) if all(isinstance(amount, int) for amount in amounts) else fsum(amounts)
+    return fsum(amounts) if any(isinstance(amount, float) for amount in amounts) else sum(amounts)
 
 
 # ----------------------------------------------------------------------------------------------------- before and after

@@ -48,7 +48,7 @@ class CallForBids(Message, frozen=True):
     reply_by: float
     rule: str = ""
     bidders: int = 0
-    value_of_quality: float = 0.0
+    value_of_quality: float = 0
 
 
 class ClockPrice(Message, frozen=True):
@@ -97,7 +97,7 @@ class Bid(Message, frozen=True):
     price: float
     units: int = 1
     round: int = 0
-    quality: float = 1.0
+    quality: float = 1
 
 
 class BidSchedule(Message, frozen=True):
@@ -217,7 +217,7 @@ class BidWanted(AuctionQuestion, frozen=True, kw_only=True):
     """
 
     rule: str = ""
-    value_of_quality: float = 0.0
+    value_of_quality: float = 0
 
     answers: ClassVar[tuple[type, ...]] = (Bid, BidSchedule, Pass)
 

@@ -165,7 +165,7 @@ class SealedBid(Auction, frozen=True):
     # ------------------------------------------------------------------ what bids are compared by
     def quality_value(self, item: Item) -> float:
         """What bidders are told that quality is worth; 0: only prices count."""
-        return 0.0
+        return 0
 
     def compared(self, item: Item, bid: Bid | BidSchedule, price: float) -> float:
         """The price per unit that a bid is taken for when bids are compared: its own."""

@@ -59,8 +59,8 @@ def truthful(question: Question, agent: Agent) -> Any:
     assert value is not None
     if isinstance(question, BidWanted):
         price = -value if item.procured else min(value, purse(agent, item))
-        quality = agent.claim(item) if question.value_of_quality and isinstance(item, Task) else None
-        return Bid(item.id, price, round=question.round, quality=quality.quality if quality else 1.0)
+        quality = _quality(agent, item) if question.value_of_quality else 1
+        return Bid(item.id, price, round=question.round, quality=quality)
     if isinstance(question, PriceOffered):
         if question.price <= purse(agent, item) and (
             value >= -question.price if item.procured else value >= question.price
@@ -68,3 +68,8 @@ def truthful(question: Question, agent: Agent) -> Any:
             return Bid(item.id, question.price, round=question.round)
         return Pass(item.id, "no-interest", question.round)
     return question.otherwise
+
+
+def _quality(agent: Agent, item: Item) -> float:
+    claim = agent.claim(item) if isinstance(item, Task) else None
+    return 1 if claim is None else claim.quality
