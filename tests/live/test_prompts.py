@@ -122,9 +122,7 @@ def test_what_fits_the_schema_reads_as_the_answer_and_null_is_left_out(data: Any
     assert form_of(AnyOf).read(data, 10_000) == read
 
 
-@given(
-    price=st.floats(allow_nan=False, allow_infinity=False), eta_s=st.floats(0, 1e9), quality=st.floats(0, 1)
-)
+@given(price=st.floats(0, 1e300), eta_s=st.floats(0, 1e9), quality=st.floats(0, 1))
 def test_every_answer_survives_the_journey_through_json(price: float, eta_s: float, quality: float) -> None:
     said = Propose(price, eta_s, quality, 12.0)
     assert form_of(ProposalWanted).read(msgspec.json.encode({"answer": said}), 10_000) == said

@@ -139,7 +139,8 @@ class Recording:
     ) -> None:
         """Append an answer. Nothing of how it was obtained is written, so no key or address either."""
         key = key_of(agent, question)
-        number = self.numbers[key] = self.numbers.get(key, -1) + 1
+        number = self.numbers.get(key, 0)
+        self.numbers[key] = number + 1
         value = anchored(answered.value, question) if answered.status == "ok" else None
         entry = Entry(
             key, agent, conversation, number, type(question).__name__, meaning(question), answered.status, value,
