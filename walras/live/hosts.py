@@ -137,7 +137,7 @@ class Mind:
     def void(self, asked: Asked) -> None:
         """Nobody wants the answer any more: a call that is under way is broken off, and so costs no more."""
         task = self.pondering.get(asked.id)
-        if task is not None and task is not _current_task():
+        if task is not None:
             task.cancel()
 
     def tasks(self) -> list[asyncio.Task[None]]:
@@ -218,6 +218,8 @@ class Worker:
         try:
             async with asyncio.timeout(runtime.lease_s):
                 report = await _carried_out(work, job)
+            if _current_task().cancelling() and not job.stopping:
+                return  # it has said something all the same, but the market closes, or the agent has left
         except TimeoutError:
             report = Report("unknown", result=f"its lease of {runtime.lease_s:g} s has run out")
         except asyncio.CancelledError:
@@ -307,8 +309,7 @@ def _otherwise(question: Any, agent: Agent) -> Any:
     return question.otherwise
 
 
-def _current_task() -> asyncio.Task[Any] | None:
-    try:
-        return asyncio.current_task()
-    except RuntimeError:
-        return None
+def _current_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None, "only tasks ponder and work"
+    return task

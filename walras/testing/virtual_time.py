@@ -64,6 +64,11 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._thread_is_done)
         return future
 
+    async def shutdown_default_executor(self) -> None:
+        self._threads += 1  # who waits for the threads is one
+        await super().shutdown_default_executor()
+        self._threads -= 1
+
     def _thread_is_done(self, future: Any) -> None:
         self._threads -= 1
 
