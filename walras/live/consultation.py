@@ -70,7 +70,7 @@ class Consultation:
                 raise Ended(
                     "over_budget", f"a loop: asked the same {repeats} times before in {self.conversation}"
                 )
-        note = ""
+        note = detail = ""
         for repair in range(self.guard.rules.repairs + 1):
             ask = self._ask(form, f"{key}-{repeats}-{repair}", note)
             value = await self._called(ask)
@@ -79,8 +79,8 @@ class Consultation:
             try:
                 return self._legal(form, value)
             except UnreadableError as error:
-                note = str(error)
-        raise Ended("invalid", note)
+                note, detail = error.note, str(error)
+        raise Ended("invalid", detail)
 
     def _legal(self, form: Form, value: Any) -> Any:
         answer = form.read(value, self.guard.rules.most_bytes) if value is not None else None

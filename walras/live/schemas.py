@@ -22,13 +22,18 @@ WRAPPER = "answer"
 
 _REF = "#/$defs/{name}"
 _FENCED = re.compile(rb"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)
-_QUOTED = re.compile(r" (?:field )?[`'\"]([^`'\"]*)[`'\"]")
-
-_PYTHON_WORDS = {"float", "int", "str", "bool", "null", "array", "object"}
+_PLACED = re.compile(r"(.*) - at `(\$[\w.\[\]]*)`", re.DOTALL)
+_TYPES_AND_BOUNDS = re.compile(r"(Expected `[a-z |]+`[^`']*(, got `[a-z]+`)?|Number out of range)")
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+_QUOTING = re.compile(r"Invalid enum value|Invalid value|Object contains unknown field")
 
 
 class UnreadableError(Exception):
-    """What came back is no legal answer; says which field is wrong, in words that are safe in a prompt."""
+    """What came back is no legal answer. `note` says why in words that are ours throughout, and safe in a prompt."""
+
+    def __init__(self, note: str, detail: str = "") -> None:
+        super().__init__(detail or note)
+        self.note = note
 
 
 class Form:
@@ -48,7 +53,7 @@ class Form:
             names = ", ".join(answer.__name__ for answer in answers)
             raise LocalProtocolError(f"answers {names} cannot be told apart in JSON: {error}") from None
         self.text = msgspec.json.encode(self.schema).decode()
-        self.words = frozenset(re.findall(r"\w+", self.text)) | _PYTHON_WORDS
+        self.words = frozenset(re.findall(r"\w+", self.text))
 
     def _schema(self, answers: tuple[type, ...]) -> dict[str, Any]:
         options, components = msgspec.json.schema_components(answers, ref_template=_REF)
@@ -77,7 +82,7 @@ class Form:
         except UnreadableError:
             raise
         except Exception as error:  # structs check themselves, with errors of their own
-            raise UnreadableError(self.safe(str(error))) from None
+            raise UnreadableError(self.note(str(error)), str(error)[:300]) from None
 
     def _plain(self, value: Any, most_bytes: int) -> Any:
         if isinstance(value, str | bytes):
@@ -87,16 +92,27 @@ class Form:
             plain = _decoded(fenced[1] if fenced else raw)
         else:
             if where := next(not_finite(value), ""):
-                raise UnreadableError(f"{where} is not a finite number")
+                raise UnreadableError("a number in it is not finite", f"{where} is not a finite number")
             plain = msgspec.to_builtins(value)
             _check_size(len(msgspec.json.encode(plain)), most_bytes)
         if self.wrapped and isinstance(plain, dict) and plain.keys() == {WRAPPER}:
             plain = plain[WRAPPER]
         return without_nulls(plain, self.info)
 
-    def safe(self, error: str) -> str:
-        """An error without what it quotes of the answer, which may be another's words."""
-        return _QUOTED.sub(lambda m: m[0] if m[1].strip("$.[]") in self.words else "", error)[:300]
+    def note(self, error: str) -> str:
+        """What an error says of types, bounds and fields, without anything that it quotes of the answer.
+
+        An answer may repeat what others wrote, and the note stands outside of the fence.
+        """
+        placed = _PLACED.fullmatch(error)
+        what, path = placed.groups() if placed else (error, "$")
+        missing, quoting = _MISSING.fullmatch(what), _QUOTING.match(what)
+        if _TYPES_AND_BOUNDS.fullmatch(what) or (missing and missing[1] in self.words):
+            said = what
+        else:
+            said = quoting[0] if quoting else "its values are not allowed"
+        known = all(word in self.words for word in re.findall(r"[a-z_A-Z]\w*", path))
+        return f"{said}, at {path}" if known and path != "$" else said
 
 
 @cache
@@ -206,6 +222,6 @@ def _decoded(raw: bytes) -> Any:
     try:
         return msgspec.json.decode(raw)
     except msgspec.ValidationError as error:  # a number beyond all floats
-        raise UnreadableError(str(error)) from None
+        raise UnreadableError("a number in it is out of range", str(error)[:300]) from None
     except msgspec.DecodeError:
         raise UnreadableError("it is not JSON; expected one JSON object and nothing else") from None
