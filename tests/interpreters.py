@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 MINE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 OTHERS = tuple(version for version in ("3.11", "3.12", "3.13") if version != MINE)
-NEEDED = ("simpy", "mesa", "numpy", "pandas", "scipy", "msgspec", "networkx", "rich")
+NEEDED = ("simpy", "mesa", "numpy", "pandas", "scipy", "msgspec", "networkx", "rich", "pytest")
 PROBE = f"""
 import importlib.util, sys
 found = all(importlib.util.find_spec(name) for name in {NEEDED!r})
