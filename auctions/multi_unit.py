@@ -241,15 +241,16 @@ def count(offers: Iterable[Offer | Clinch]) -> int:
     return sum(offer.units for offer in offers)
 
 
-def check_marginal_values(bids: Iterable[Offer]) -> None:
-    """Raise `ScenarioError` if a bidder offers more for a later unit than for an earlier one."""
+def check_marginal_values(bids: Iterable[Offer], *, asked: bool = False) -> None:
+    """Raise `ScenarioError` if somebody bids more for a later unit than for an earlier one, or (`asked`) asks less."""
     before: dict[AgentId, float] = {}
+    limit, change = ("at least", "costs") if asked else ("at most", "values")
     for bid in bids:
         last = before.get(bid.bidder, bid.price)
-        if bid.price > last:
-            raise ScenarioError(
-                f"price of {bid.bidder}",
-                bid.price,
-                f"at most the {last} of its unit before: marginal values, first unit first, must not increase",
+        if bid.price < last if asked else bid.price > last:
+            verb = "decrease" if asked else "increase"
+            expected = (
+                f"{limit} the {last} of its unit before: marginal {change}, first unit first, must not {verb}"
             )
+            raise ScenarioError(f"price of {bid.bidder}", bid.price, expected)
         before[bid.bidder] = bid.price
