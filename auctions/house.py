@@ -85,6 +85,11 @@ class Auctioneer(Protocol):
             return replace(self.item, reserve=None)
         return self.item
 
+    @property
+    def audience(self) -> tuple[AgentId, ...]:
+        """Who is told how it ended: all bidders."""
+        return self.bidders
+
     def unfit(self, bid: Bid | BidSchedule) -> Reason | None:
         """Why a bid cannot count, whatever the format; None: it can."""
         if bid.item != self.item.id:
@@ -163,10 +168,10 @@ class Auctioneer(Protocol):
         for winner in self.contracts:
             self.set_timer(("result", winner), result_by)
         if self.rules.disclose == "all":
-            self.broadcast(self.bidders, Closed(self.item.id, awards, None, result_by))
+            self.broadcast(self.audience, Closed(self.item.id, awards, None, result_by))
             return
         others = []
-        for bidder in self.bidders:
+        for bidder in self.audience:
             own = tuple(award for award in awards if award.winner == bidder)
             if own:
                 self.send(bidder, Closed(self.item.id, own, None, result_by))
@@ -274,7 +279,7 @@ class Auctioneer(Protocol):
                 self.call_off(worker)
         elif self.state == "bidding":
             self.state, workers = "cancelling", tuple(self.contracts)
-            self.broadcast(self.bidders, Closed(self.item.id, reason="cancelled"))
+            self.broadcast(self.audience, Closed(self.item.id, reason="cancelled"))
             for worker in workers:
                 self.part_with(worker)
             if not workers:

@@ -19,9 +19,9 @@ class Lots(Protocol):
         Lots ── open(item 1) ──▶ Auctioneer … ── outcome ──┐
              ── open(item 2) ──▶ Auctioneer … ── outcome ──┼──▶ done, partial, failed, unassigned or cancelled
 
-    In sequence the next one opens when the last one has ended, in the order in which the items were given; each has an
-    equal share of the time that is left. A bidder's purse is the same for all: what it has bid or paid in one auction
-    it cannot bid in another.
+    In sequence the next one opens when the last one has ended and everybody can have heard of it (`margin_s` later), in
+    the order in which the items were given; each has an equal share of the time that is left. A bidder's purse is the
+    same for all: what it has bid or paid in one auction it cannot bid in another.
     """
 
     rules: "Auction"
@@ -50,13 +50,20 @@ class Lots(Protocol):
         """One auction has ended."""
         self.outcomes[self.running.pop(conversation)] = outcome
         if self.waiting and not self.cancelled:
-            self.open_next()
+            self.set_timer("next", self.now + self.rules.margin_s)
         elif not self.running:
             self.finish(self.total())
+
+    def on_timer(self, name: str) -> None:
+        """Everybody can have heard how the last auction ended."""
+        self.open_next()
 
     def on_cancel(self) -> None:
         """Cancel what runs, and open no more; we end when all of it has ended."""
         self.cancelled = True
+        self.cancel_timer("next")
+        if not self.running:
+            self.finish(self.total())
         for child in self.running:
             self.cancel(child)
 

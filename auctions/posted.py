@@ -48,6 +48,11 @@ class PriceSetter(Auctioneer):
         self.rng.shuffle(self.queue)
         self.ask_next()
 
+    @property
+    def audience(self) -> tuple[AgentId, ...]:
+        """Who has been asked; the others know nothing of it."""
+        return tuple(bidder for bidder in self.bidders if bidder not in self.queue)
+
     def ask_next(self) -> None:
         """Offer what is left to the next one, if there is time."""
         if not self.queue or not self.left or self.close_by - self.now <= self.rules.margin_s:

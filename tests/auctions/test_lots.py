@@ -34,13 +34,32 @@ def test_in_sequence_each_opens_when_the_last_has_ended_with_its_share_of_the_ti
     (first,) = script.start()
     assert opened([first]) == [("urn", 30.0)]
     assert isinstance(first, Open)
-    script.port.now = 10.0
-    (second,) = script.outcome(first.conversation, Outcome("done", (Award("urn", "ada", 5),)))
+    script.port.now = 9.75
+    script.outcome(first.conversation, Outcome("done", (Award("urn", "ada", 5),)))
+    (second,) = script.timer("next")  # a margin later, when all have heard of the first
+    assert script.now == 10.0
     assert opened([second]) == [("vase", 50.0)]
     assert isinstance(second, Open)
-    script.port.now = 50.0
-    (third,) = script.outcome(second.conversation, Outcome("unassigned", why="no bids"))
-    assert opened([third]) == [("clock", 90.0)]
+    script.port.now = 49.75
+    script.outcome(second.conversation, Outcome("unassigned", why="no bids"))
+    assert opened(script.timer("next")) == [("clock", 90.0)]
+
+
+def test_cancelled_between_two_auctions_it_ends_with_what_has_been_sold() -> None:
+    script = lots(order="sequential")
+    (first,) = script.start()
+    assert isinstance(first, Open)
+    line = Award("urn", "ada", 5)
+    script.outcome(first.conversation, Outcome("done", (line,)))
+    script.cancel()
+    assert script.finished == Outcome("cancelled", (line,))
+
+
+def test_in_sequence_losers_have_their_money_back_before_the_next_begins() -> None:
+    values = {"ada": {"urn": 12, "vase": 1}, "bob": {"urn": 11, "vase": 11}}
+    for seed in range(5):
+        result = play(Vickrey(order="sequential"), LOTS[:2], values, money=12, seed=seed)
+        assert [(line.winner, line.price) for line in result.allocation.lines] == [("ada", 11), ("bob", 1)]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +103,7 @@ def test_who_only_pays_does_not_make_it_partial() -> None:
 def test_cancelled_what_runs_is_cancelled_and_nothing_more_is_opened(order: str) -> None:
     script = lots(order=order)
     children = [effect.conversation for effect in script.start() if isinstance(effect, Open)]
-    assert script.cancel() == [CancelChild(child) for child in children]
+    assert script.cancel()[1:] == [CancelChild(child) for child in children]
     effects = [effect for child in children for effect in script.outcome(child, Outcome("cancelled"))]
     assert opened(effects) == []
     assert script.finished is not None
