@@ -1,9 +1,8 @@
-"""What the tests of the guard share: a loop whose time jumps, a question, participants of many characters."""
+"""What the tests of the guard share: a question, and participants of many characters; all on virtual time."""
 
 import asyncio
-import selectors
-from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from walras.agents import Agent
 from walras.items import Task
@@ -12,40 +11,9 @@ from walras.live.guard import Guard
 from walras.live.participant import Ask, Participant, Reply, Retryable
 from walras.messages import AgentId, Frozen
 from walras.questions import Question
+from walras.testing.virtual_time import run_virtually as run
 
-T = TypeVar("T")
-
-
-class _Jumping(selectors.SelectSelector):
-    """Never waits: lets the loop's clock jump to what is due next."""
-
-    loop: "JumpingLoop"
-
-    def select(self, timeout: float | None = None) -> Any:
-        ready = super().select(0)
-        if not ready:
-            assert timeout is not None, "everybody waits, and nothing will ever happen"
-            self.loop.now += timeout
-        return ready
-
-
-class JumpingLoop(asyncio.SelectorEventLoop):
-    """An event loop with a clock of its own, so that a minute's patience costs a test no time."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        selector = _Jumping()
-        selector.loop = self
-        super().__init__(selector)
-
-    def time(self) -> float:
-        return self.now
-
-
-def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run to the end in jumping time."""
-    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
-        return runner.run(coroutine)
+__all__ = ["HowMuch", "No", "Offer", "Scripted", "ask", "busy", "how_much", "run", "took"]
 
 
 class Offer(Frozen, frozen=True, tag=True):
@@ -121,7 +89,7 @@ def ask(
     seconds: float = 10.0,
     **fields: Any,
 ) -> Answered:
-    """One question, in jumping time."""
+    """One question, on virtual time."""
     asked = question if question is not None else how_much()
     return run(guard.answer(Agent(agent, mind, **fields), asked, conversation=conversation, seconds=seconds))
 

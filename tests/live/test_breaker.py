@@ -9,7 +9,7 @@ from tests.live.minds import Offer, Scripted, ask, busy, how_much, run
 from walras.agents import Agent
 from walras.errors import ScenarioError
 from walras.live.breaker import Breaker
-from walras.live.guard import Guard, Rules
+from walras.live.guard import Guard, GuardRules
 
 
 def fail(breaker: Breaker, now: float, times: int = 1) -> None:
@@ -86,7 +86,7 @@ def test_settings_out_of_range_are_refused(bad: dict[str, Any]) -> None:
 
 def test_it_belongs_to_the_provider_not_to_the_participant() -> None:
     """Three agents of one provider fail once each; the fourth is spared, another provider's agent is asked."""
-    guard = Guard(Rules(retries=0, failures=3))
+    guard = Guard(GuardRules(retries=0, failures=3))
     for name in ("a", "b", "c"):
         assert ask(guard, Scripted(busy(), provider="acme"), agent=name).status == "error"
     spared = Scripted(Offer(1.0), provider="acme")
@@ -98,14 +98,14 @@ def test_it_belongs_to_the_provider_not_to_the_participant() -> None:
 
 
 def test_participants_without_a_provider_stand_alone() -> None:
-    guard = Guard(Rules(retries=0, failures=1))
+    guard = Guard(GuardRules(retries=0, failures=1))
     assert ask(guard, Scripted(KeyError("x")), agent="a").status == "error"
     assert ask(guard, Scripted(Offer(1.0)), agent="a").status == "circuit_open"
     assert ask(guard, Scripted(Offer(1.0)), agent="b").status == "ok"
 
 
 def test_after_a_while_one_of_many_askers_probes_and_all_are_served_again() -> None:
-    guard = Guard(Rules(retries=0, failures=1, open_s=30.0))
+    guard = Guard(GuardRules(retries=0, failures=1, open_s=30.0))
     mind = Scripted(busy(), Offer(1.0), provider="acme", takes_s=1.0)
 
     async def market() -> list[list[str]]:
@@ -131,7 +131,7 @@ def test_after_a_while_one_of_many_askers_probes_and_all_are_served_again() -> N
 
 def test_timeouts_count_as_failures_and_illegal_answers_do_not() -> None:
     """A provider that answers nonsense is there."""
-    guard = Guard(Rules(retries=0, repairs=0, failures=2))
+    guard = Guard(GuardRules(retries=0, repairs=0, failures=2))
     nonsense = Scripted("what?", provider="acme")
     assert [ask(guard, nonsense).status for _ in range(4)] == ["invalid"] * 4
     slow = Scripted(Offer(1.0), provider="acme", takes_s=60.0)
@@ -139,7 +139,7 @@ def test_timeouts_count_as_failures_and_illegal_answers_do_not() -> None:
 
 
 def test_it_opens_in_the_midst_of_retries() -> None:
-    guard = Guard(Rules(retries=5, failures=2))
+    guard = Guard(GuardRules(retries=5, failures=2))
     mind = Scripted(busy(), provider="acme")
     found = ask(guard, mind)
     assert (found.status, len(mind.asks)) == ("circuit_open", 2)

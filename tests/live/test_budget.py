@@ -13,7 +13,7 @@ from walras.agents import Agent
 from walras.errors import ScenarioError
 from walras.live.answers import Usage, total
 from walras.live.budget import Budgets, Limits, OverBudgetError
-from walras.live.guard import Guard, Rules
+from walras.live.guard import Guard, GuardRules
 from walras.live.participant import Ask, Participant, Reply, Retryable
 
 CENT = Usage(1, 100, 10, 0.01)
@@ -184,7 +184,7 @@ def test_no_account_exceeds_its_limit_as_long_as_calls_keep_to_their_estimates(
 )
 def test_calls_that_fail_are_late_or_were_in_vain_are_charged(mind: Any, status: str, charged: float) -> None:
     """What is not known is charged as it was reserved; the prototype counted it as free."""
-    guard = Guard(Rules(failures=99))
+    guard = Guard(GuardRules(failures=99))
     assert ask(guard, mind).status == status
     run_account = guard.budgets.run
     assert run_account.usd + run_account.assumed_usd == pytest.approx(charged)

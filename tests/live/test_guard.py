@@ -14,13 +14,13 @@ from walras.errors import ScenarioError
 from walras.live.answers import Answered, Usage
 from walras.live.budget import Budgets, Limits
 from walras.live.cache import AnswerCache
-from walras.live.guard import Guard, Rules
+from walras.live.guard import Guard, GuardRules
 from walras.live.memory import Memory
 from walras.live.participant import Ask, Participant, Reply, Retryable
 from walras.questions import Question
 
 
-def one(*acts: Any, rules: Rules = Rules(), **settings: Any) -> tuple[Answered, Scripted]:  # noqa: B008
+def one(*acts: Any, rules: GuardRules = GuardRules(), **settings: Any) -> tuple[Answered, Scripted]:  # noqa: B008
     mind = Scripted(*acts, **settings)
     return ask(Guard(rules), mind), mind
 
@@ -157,7 +157,7 @@ def test_only_a_transient_fault_is_tried_again_with_doubling_jittered_pauses() -
             return await super().answer(asked)
 
     mind: Scripted = Watching(busy(), busy(), busy(), Offer(1.0))
-    found = ask(Guard(Rules(retries=3, failures=9), rng=Random(3)), mind)
+    found = ask(Guard(GuardRules(retries=3, failures=9), rng=Random(3)), mind)
     assert (found.status, found.attempts) == ("ok", 4)
     pauses = [later - earlier for earlier, later in pairwise(waited)]
     for pause, base in zip(pauses, (0.05, 0.1, 0.2), strict=True):
@@ -168,7 +168,7 @@ def test_only_a_transient_fault_is_tried_again_with_doubling_jittered_pauses() -
 
 
 def test_retries_end_and_say_how_often() -> None:
-    found, mind = one(busy(), rules=Rules(failures=9))
+    found, mind = one(busy(), rules=GuardRules(failures=9))
     assert (found.status, len(mind.asks)) == ("error", 3)
     assert found.detail == "429 too many requests, 3 times"
 
@@ -345,13 +345,13 @@ def test_a_function_that_blocks_the_loop_is_late_and_is_told_what_to_do() -> Non
 def test_no_tools_are_offered_unless_the_rules_allow_them_for_that_question() -> None:
     _, mind = one(Offer(1.0))
     assert mind.asks[0].tools == ()
-    _, mind = one(Offer(1.0), rules=Rules(tools={HowMuch: ("search",)}))
+    _, mind = one(Offer(1.0), rules=GuardRules(tools={HowMuch: ("search",)}))
     assert mind.asks[0].tools == ("search",)
 
 
 def test_a_loop_is_stopped_by_what_the_question_means() -> None:
     """Its times differ each time, and its conversation counts; another task is another question."""
-    guard = Guard(Rules(most_repeats=3))
+    guard = Guard(GuardRules(most_repeats=3))
     mind = Scripted(Offer(1.0))
     statuses = [ask(guard, mind, how_much(decide_by=10.0 + k)).status for k in range(5)]
     assert statuses == ["ok"] * 3 + ["over_budget"] * 2
@@ -380,7 +380,7 @@ def test_a_participant_that_is_called_like_a_function_says_what_it_is() -> None:
 )
 def test_rules_out_of_range_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(ScenarioError):
-        Rules(**bad)
+        GuardRules(**bad)
 
 
 # --------------------------------------------------------------------------------------------------------- cache
@@ -421,7 +421,7 @@ def test_the_scope_of_a_cache(
 
 
 def test_only_legal_answers_are_cached_and_not_for_ever() -> None:
-    guard = Guard(Rules(repairs=0), cache=AnswerCache("run", [HowMuch], most=2))
+    guard = Guard(GuardRules(repairs=0), cache=AnswerCache("run", [HowMuch], most=2))
     mind = Scripted("prose", Offer(1.0))
     assert [ask(guard, mind).status for _ in range(2)] == ["invalid", "ok"]
     for task in ("t2", "t3", "t1"):

@@ -29,7 +29,7 @@ from walras.questions import Question
 _ONE_CALL = Usage(1, 0, 0, 0.0)
 
 
-class Rules(msgspec.Struct, frozen=True):
+class GuardRules(msgspec.Struct, frozen=True):
     """How patient a guard is.
 
     Raises:
@@ -74,7 +74,7 @@ class Guard:
 
     def __init__(
         self,
-        rules: Rules = Rules(),  # noqa: B008  # it is frozen
+        rules: GuardRules = GuardRules(),  # noqa: B008  # it is frozen
         *,
         budgets: Budgets | None = None,
         prompts: Prompts | None = None,
