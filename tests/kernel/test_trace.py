@@ -2,6 +2,7 @@
 
 import json
 import math
+import pickle
 from base64 import b64encode
 from datetime import UTC, datetime
 from pathlib import Path
@@ -497,3 +498,18 @@ def test_binary_rubbish_an_empty_and_a_missing_file_are_named(tmp_path: Path) ->
     path.write_bytes(b"\xff\xfe\x00rubbish")
     with pytest.raises(WalrasError, match=r"line 1 is .* expected the header"):
         Trace.from_jsonl(path)
+
+
+def test_a_trace_survives_pickling_and_goes_on() -> None:
+    trace = Trace()
+    trace.rows.append((0.0, "note", "", "ada", "it begins"))
+    twin = pickle.loads(pickle.dumps(trace))
+    assert twin == trace and [row.details for row in twin] == [{"text": "it begins"}]
+    for each in (trace, twin):
+        each.rows.append((1.0, "note", "", "ada", "it goes on"))
+    assert twin.digest == trace.digest
+
+    counting = Trace(keep=False)
+    counting.rows.append((0.0, "note", "", "ada", "it begins"))
+    with pytest.raises(WalrasError, match="only counted"):
+        pickle.dumps(counting)

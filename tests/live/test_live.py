@@ -241,7 +241,7 @@ class FragileRules(Mechanism, frozen=True):
 
 def test_a_bug_in_a_role_ends_its_conversation_and_no_other() -> None:
     async def main(market: Live) -> Any:
-        market.add(*workers(1))
+        market.add(workers(1)[0])
         good = asyncio.create_task(market.run(CONTRACT_NET, tasks(1)))
         with pytest.raises(LocalProtocolError, match="a bug"):
             await market.run(FragileRules(), tasks(1))

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import count
 from math import inf, nextafter
 from typing import Any
-
-import msgspec
 
 from walras.live.journal import Journal, JournalError
 
@@ -26,7 +25,8 @@ TURN_ENTRIES = 512
 """How many entries are carried out before other tasks of the loop have their turn."""
 
 
-class Entry(msgspec.Struct, eq=False):
+@dataclass(slots=True, eq=False)
+class Entry:
     """One thing that will happen: ``act(*arguments)`` at a time, unless it is called off."""
 
     at: float
@@ -67,6 +67,9 @@ class Agenda:
         self._handle_at = inf
         self._offset = 0.0
         self._asked = False
+        self.compact: Callable[[], None] = lambda: None
+        self.compact_at = inf
+        """How many rows of the journal `compact` is called after."""
         self.failed: BaseException | None = None
         """What stopped the market: a machine that was killed, or a bug."""
 
@@ -102,6 +105,10 @@ class Agenda:
         """Do something that cannot be taken back, once all that led to it is durable."""
         if not self.replaying:
             self._leaving.append((act, arguments))
+
+    def waiting(self) -> list[Entry]:
+        """What the market itself has brought about, and what is still to happen."""
+        return [entry for *_, entry in self._heap if entry.live and entry.serial]
 
     def _push(self, entry: Entry, at: float | None = None) -> None:
         if entry.at != inf:
@@ -177,6 +184,8 @@ class Agenda:
             self._carry_out_what_is_due()
             if self.journal is not None:
                 self.journal.commit()
+                if self.journal.written >= self.compact_at:
+                    self.compact()
         except BaseException as error:
             self.on_failure(error)
             if isinstance(error, KeyboardInterrupt | SystemExit):

@@ -7,6 +7,7 @@ import copy
 import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -151,7 +152,8 @@ class Mind:
             task.cancel()
 
 
-class Job(msgspec.Struct, eq=False):
+@dataclass(slots=True, eq=False)
+class Job:
     """One piece of work: queued, then running, then ended."""
 
     id: int

@@ -8,13 +8,13 @@ life is lived again. It is a SQLite file that one process uses at a time.
 
 from __future__ import annotations
 
-import pickle
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from walras.errors import ScenarioError, WalrasError
+from walras.live.pickling import dumps
 
 SCHEMA_VERSION = 1
 
@@ -105,7 +105,7 @@ class Journal:
             ScenarioError: for what does not pickle, as a function made inside another one.
         """
         try:
-            return pickle.dumps(arguments)
+            return dumps(arguments)
         except Exception as error:  # pickle raises nearly everything
             raise ScenarioError(
                 "what goes into the journal", arguments, f"something that pickles ({error})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from math import inf
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,7 @@ from walras.live.conversation import Opening
 from walras.live.guard import Guard
 from walras.live.hosts import Work
 from walras.live.journal import Journal
-from walras.live.recovery import bring_back, resume
+from walras.live.recovery import bring_back, compact, resume
 from walras.live.runs import Run
 from walras.live.runtime import Runtime
 from walras.live.settings import Asker, Rules
@@ -106,6 +107,8 @@ class Live:
         runtime = self._runtime = Runtime(self.guard, journal, self._rules)
         if journal is not None:
             self.recovered = bring_back(runtime, journal)
+            runtime.agenda.compact = partial(compact, runtime)
+            runtime.agenda.compact_at = self._rules.compact_every
         runtime.agenda.start(asyncio.get_running_loop(), now)
         resume(runtime)
 

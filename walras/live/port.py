@@ -8,10 +8,9 @@ its cause is durable.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from walras.allocation import Award, Outcome, Report
 from walras.errors import LocalProtocolError
@@ -30,7 +29,8 @@ if TYPE_CHECKING:
     from walras.mechanism import Mechanism
 
 
-class Asked(msgspec.Struct, eq=False):
+@dataclass(slots=True, eq=False)
+class Asked:
     """One question to a mind, open until it is answered or voided."""
 
     id: int
@@ -67,6 +67,10 @@ class Port:
         self.children: dict[ConversationId, bool] = {}
         self._stream: Random | None = None
         role._port = self
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.role._port = self  # which is not part of a role's state
 
     def __repr__(self) -> str:
         return f"<port of {self.me} in {self.conversation}>"

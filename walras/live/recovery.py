@@ -7,17 +7,23 @@ outcomes) takes place now, open questions are asked again, and work is taken up 
 
 from __future__ import annotations
 
+import logging
 import pickle
 import typing
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 from walras.live.journal import Journal, JournalError
+from walras.live.snapshot import restore, take
 from walras.messages import AgentId, ConversationId
 
 if typing.TYPE_CHECKING:
     from walras.live.port import Port
     from walras.live.runtime import Runtime
+
+
+log = logging.getLogger("walras.live")
 
 
 def bring_back(runtime: Runtime, journal: Journal) -> bool:
@@ -26,7 +32,10 @@ def bring_back(runtime: Runtime, journal: Journal) -> bool:
     Raises:
         JournalError: for a journal that this program could not have written.
     """
-    found = False
+    copy = journal.snapshot()
+    found = copy is not None
+    if copy is not None:
+        restore(runtime, copy)
     for number, at, serial, what, payload in journal.inputs():
         found = True
         if serial:
@@ -43,6 +52,17 @@ def bring_back(runtime: Runtime, journal: Journal) -> bool:
         journal.write(runtime.now, 0, runtime.take_restart.__name__, journal.encode(()))
         runtime.take_restart()
     return found
+
+
+def compact(runtime: Runtime) -> None:
+    """Put a copy of the market in the place of its journal so far; one that cannot be copied keeps all of it."""
+    journal = runtime.agenda.journal
+    assert journal is not None
+    try:
+        journal.replace(take(runtime))
+    except Exception:  # pickle raises nearly everything
+        log.exception("the market cannot be copied, so its journal grows on")
+        runtime.agenda.compact_at = inf
 
 
 def resume(runtime: Runtime) -> None:

@@ -25,6 +25,8 @@ class Rules(NamedTuple):
     """How long whoever waits for a conversation waits for its other roles, after its opener has ended."""
     lease_s: float = inf
     """How long an agent may hold a piece of work; after that it is reported as unknown."""
+    compact_every: int = 50_000
+    """After how many rows the journal is replaced by a copy of the market: endless markets would need endless replay."""
     secret: bytes = b""
     """The key of signatures; processes that share a market share it."""
 

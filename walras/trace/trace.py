@@ -130,6 +130,17 @@ class Trace:
         twin._counted = self._counted
         return twin
 
+    def __getstate__(self) -> tuple[bool, list[Chunk]]:
+        """A pickle holds the rows, so a trace that has kept none has no pickle."""
+        self._readable()
+        return self.keep, self._chunks
+
+    def __setstate__(self, state: tuple[bool, list[Chunk]]) -> None:
+        keep, chunks = state
+        Trace.__init__(self, keep)
+        for chunk in chunks:
+            self._take(chunk, len(decode_split(chunk)))
+
     # ------------------------------------------------------------------ as a whole
     @property
     def digest(self) -> str:
