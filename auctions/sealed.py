@@ -186,7 +186,9 @@ class SealedBid(Auction, frozen=True):
 class FirstPrice(SealedBid, frozen=True):
     """Sealed bids; the best bid wins and pays, or is paid, what it says."""
 
-    rule: ClearingRule = first_price
+    rule: ClearingRule = field(
+        default_factory=lambda: first_price
+    )  # msgspec's JSON schema refuses a function here
     protocol: ClassVar[str] = "x-sealed-first-price"
 
 
@@ -200,5 +202,5 @@ class Vickrey(SealedBid, frozen=True):
 class AllPay(SealedBid, frozen=True):
     """Sealed bids; the best bid wins, and everybody pays what they bid. Procured, everybody is paid what they ask."""
 
-    rule: ClearingRule = all_pay
+    rule: ClearingRule = field(default_factory=lambda: all_pay)
     protocol: ClassVar[str] = "x-sealed-all-pay"
