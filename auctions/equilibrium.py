@@ -177,7 +177,7 @@ def wallet_second_price(x: Real, n: int, model: Wallet) -> Real:
 
 def virtual_value(v: Real, distribution: Distribution) -> Real:
     """What a seller can get out of a bidder with this value, v - (1 - F(v)) / f(v) (Myerson 1981)."""
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         return plain(v, v - (1.0 - np.asarray(distribution.cdf(v))) / distribution.pdf(v))
 
 
