@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -157,7 +158,7 @@ def _one_by_one(
 
 
 # ------------------------------------------------------------------------------------------------- many tasks, one by one
-class Rates(NamedTuple):
+class Rates(msgspec.Struct, frozen=True):
     """Costs of agents who are faster at some kinds of work than at others: ``per_size[kind, agent] * size``.
 
     As `walras.agents.CostTable` with `per_size` has it, so that agents in a simulation bid the same.
