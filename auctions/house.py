@@ -4,6 +4,7 @@ A format adds how the bids come about. What follows is the same for all and is h
 awards, the result that everybody is told, and, for tasks, the work, its payment, and another try if it fails.
 """
 
+from collections.abc import Iterable, Set
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -126,13 +127,13 @@ class Auctioneer(Protocol):
             self.tell_tie(offers, {line.bidder for line in lines if line.units})
         return lines
 
-    def tell_tie(self, offers: list[Offer], winners: "set[AgentId]") -> None:
+    def tell_tie(self, offers: list[Offer], winners: Set[AgentId]) -> None:
         """Publish whether our dice had to decide who wins."""
         won = [offer.price for offer in offers if offer.bidder in winners]
         if won:
             last = max(won) if self.item.procured else min(won)
             level = sorted({offer.bidder for offer in offers if offer.price == last})
-            if not winners.issuperset(level):
+            if not winners >= set(level):
                 self.publish(TieDecided(self.item.id, tuple(level), tuple(b for b in level if b in winners)))
 
     def give(self, line: Cleared) -> None:
@@ -148,17 +149,17 @@ class Auctioneer(Protocol):
         else:
             self.settle(self.item.id, line.price, line.bidder)
 
-    def sell(self, lines: "list[Cleared] | tuple[Cleared, ...]" = ()) -> None:
+    def sell(self, lines: Iterable[Cleared] = ()) -> None:
         """Bidding is over: award these lines, tell everybody, and await the work, if there is any."""
         assert self.state == "bidding"
         self.cancel_timer(_CLOSE)
-        result_by = self.rules.result_by(self.now, self.finish_by) if self.item.escrowed else inf
         self.state = "working"
-        for line in (
-            lines if result_by is not None else ()
-        ):  # no time left for the work: nobody is awarded any
+        result_by = self.rules.result_by(self.now, self.finish_by) if self.item.escrowed else inf
+        if result_by is None:  # no time is left for the work
+            lines, result_by = (), inf
+        for line in lines:
             self.give(line)
-        self.tell_result(inf if result_by is None else result_by)
+        self.tell_result(result_by)
         if not self.contracts:
             self.conclude()
 
@@ -172,7 +173,7 @@ class Auctioneer(Protocol):
             return
         others = []
         for bidder in self.audience:
-            own = tuple(award for award in awards if award.winner == bidder)
+            own = tuple(award for award in awards if bidder in (award.winner, award.seller))
             if own:
                 self.send(bidder, Closed(self.item.id, own, None, result_by))
             else:
