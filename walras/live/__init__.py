@@ -1,1 +1,47 @@
-"""Live markets: the same protocols among real participants, on asyncio."""
+"""Live markets: the same protocols among real participants, on asyncio. Start from `Live`.
+
+Names are handed on lazily, so that what needs one part loads no other.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+_HOMES = {
+    "answers": ("Answered", "Usage"),
+    "budget": ("Budgets", "Limits"),
+    "guard": ("Guard",),
+    "journal": ("Journal", "JournalError"),
+    "live": ("Live",),
+    "participant": ("Ask", "Participant", "Reply", "Retryable"),
+    "recording": ("Recording",),
+    "settings": ("Rules",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605  # computed, so that it cannot drift from the table
+
+if TYPE_CHECKING:
+    from walras.live.answers import Answered as Answered
+    from walras.live.answers import Usage as Usage
+    from walras.live.budget import Budgets as Budgets
+    from walras.live.budget import Limits as Limits
+    from walras.live.guard import Guard as Guard
+    from walras.live.journal import Journal as Journal
+    from walras.live.journal import JournalError as JournalError
+    from walras.live.live import Live as Live
+    from walras.live.participant import Ask as Ask
+    from walras.live.participant import Participant as Participant
+    from walras.live.participant import Reply as Reply
+    from walras.live.participant import Retryable as Retryable
+    from walras.live.recording import Recording as Recording
+    from walras.live.settings import Rules as Rules
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"walras.live has no {name!r}; its names are {', '.join(__all__)}")
+    return getattr(import_module(f"walras.live.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

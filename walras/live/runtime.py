@@ -100,7 +100,7 @@ class Runtime:
         elif host.agent is not None:
             raise ScenarioError("agent id", agent.id, "an id that no other agent of this market has")
         self.drain(agent.id, draining=False)
-        made = partial(stream, self.seed, "strategy", agent.id)
+        made = cache(partial(stream, self.seed, "strategy", agent.id))  # one stream for all views of the agent
         host.attach(agent.seated(host.account, made, self.market), work)
 
     def take_agent(self, id_: AgentId, money: float, capacity: int) -> None:
