@@ -36,9 +36,10 @@ from walras.simulation.latency import Latency, Uniform
 TICK_S = 1e-5
 """A hundredth of a millisecond: fine enough for timeouts that differ by a few. Idle ticks cost nothing."""
 LATENCY = Uniform(0.002, 0.003)
-"""Seconds, one way. With `WRITE` a broadcast takes about the paper's 15 ms at most: there, back, and a write."""
+"""Seconds, one way. With `WRITE` a broadcast (there, a write, and back) takes 8 to 14 ms; the paper has about 15."""
 WRITE = Uniform(0.004, 0.008)
 """Seconds until a vote or an entry is durable."""
+VOTING = frozenset({Kind.VOTE, Kind.VOTE_RESP, Kind.PRE_VOTE, Kind.PRE_VOTE_RESP})
 QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95, "q99": 0.99}
 
 
@@ -108,10 +109,14 @@ class Setting(Frozen, frozen=True, kw_only=True):
 
 
 class Failover(NamedTuple):
-    """What followed one crash: seconds until the others had heard the new leader, and how many elections were held."""
+    """What followed one crash: seconds until the others had heard the new leader, and what it took.
+
+    `vote_messages` are all requests for votes and pre-votes and their answers, also those to servers that are down.
+    """
 
     downtime_s: float
     elections: int
+    vote_messages: int
 
 
 class Timeouts(Random):
@@ -160,7 +165,7 @@ class Trial:
         self.latency = setting.latency.sampler(stream(seed, "latency", number))
         self.write = setting.write.sampler(stream(seed, "write", number))
         self.servers = {i: Server(i, length, setting, rng) for i, length in enumerate(setting.logs, start=1)}
-        self.now = self.serial = 0
+        self.now = self.serial = self.vote_messages = 0
         self.events: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
         self.heard: dict[int, set[NodeId]] = {}
         self.over = False
@@ -175,13 +180,14 @@ class Trial:
         while not self.over:
             at, _, handler, arguments = heapq.heappop(self.events)
             if at > limit:
-                return Failover(self.setting.limit_s, self.elections())
+                return self.failover(self.setting.limit_s)
             self.now = at
             handler(*arguments)
-        return Failover(self.now * TICK_S - self.crash_at, self.elections())
+        return self.failover(self.now * TICK_S - self.crash_at)
 
-    def elections(self) -> int:
-        return max(server.node.raft.term for server in self.servers.values()) - 1
+    def failover(self, downtime_s: float) -> Failover:
+        elections = max(server.node.raft.term for server in self.servers.values()) - 1
+        return Failover(downtime_s, elections, self.vote_messages)
 
     def after(self, seconds: float, handler: Callable[..., None], *arguments: Any) -> None:
         self.at(self.now + round(seconds / TICK_S), handler, *arguments)
@@ -279,6 +285,7 @@ class Trial:
         self.settle(server)
 
     def send(self, message: RaftMessage) -> None:
+        self.vote_messages += message.kind in VOTING
         to = self.servers.get(message.to)
         if to is not None:
             self.after(self.latency(), self.deliver, to, message)

@@ -23,7 +23,12 @@ def figure_16(trials: int, limit_s: float = 10.0, seed: int = 1) -> Figure:
         axes.set_xscale("log")
         axes.set_xlim(0.02, limit_s)
         axes.set_xlabel("time without a leader, s (logarithmic)")
-        axes.legend(fontsize=8, frameon=False, loc="upper left" if names is SPREADS else "lower right")
+        axes.legend(
+            fontsize=8,
+            frameon=False,
+            handlelength=1.0,
+            loc="upper left" if names is SPREADS else "lower right",
+        )
         axes.grid(linewidth=0.4, alpha=0.5)
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)

@@ -12,6 +12,7 @@ sys.path.insert(
 from matplotlib import pyplot
 
 from auctions import ContinuousDouble, InducedMarket, Zip, smith_market
+from benchmarks.raft_election_plot import figure_16
 from contractnet import ContractNet
 from scenarios import llm_router
 from walras import Agent, FirstComeClaim, Greedy, LeastLoaded, Lot, RandomAssignment, RoundRobin, Simulation
@@ -133,8 +134,13 @@ def _zip_prices(market: InducedMarket, periods: int, seed: int) -> list[list[flo
     return [[line.price for where, line in awards if where == f"venue/{k}"] for k in range(1, periods + 1)]
 
 
+def raft_elections() -> None:
+    """How long clusters are without a leader, for several ranges of election timeouts."""
+    figure_16(trials=500).savefig(PICTURES / "raft-elections.png", dpi=110)
+
+
 if __name__ == "__main__":
     PICTURES.mkdir(exist_ok=True)
-    for make in (price_of_a_market, conversation, work, intervals, order_book):
+    for make in (price_of_a_market, conversation, work, intervals, order_book, raft_elections):
         make()
         pyplot.close("all")

@@ -71,6 +71,16 @@ def test_what_widens_the_collision_window_lengthens_the_downtime() -> None:
     assert mean_ms(log_lengths=(2, 1, 1)) > plain
 
 
+@pytest.mark.parametrize(("pre_vote", "messages"), [(False, 4 + 3), (True, 2 * (4 + 3))])
+def test_an_undisturbed_election_takes_two_messages_for_each_voter_and_twice_that_with_pre_votes(
+    pre_vote: bool, messages: int
+) -> None:
+    """Requests go to the four others, of whom three can answer."""
+    setting = Setting(low_s=0.150, high_s=0.400, log_lengths=(1,) * 4, pre_vote=pre_vote)
+    counts = [failover.vote_messages for failover in failovers(setting, 40)]
+    assert min(counts) == messages and counts.count(messages) > 20
+
+
 def test_timeouts_fill_their_range_and_nothing_else() -> None:
     for low_s, high_s in ((0.150, 0.155), (0.012, 0.024), (0.1, 0.35)):
         setting = Setting(low_s=low_s, high_s=high_s)
