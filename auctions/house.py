@@ -68,15 +68,15 @@ class Auctioneer(Protocol):
     # ------------------------------------------------------------------ what a format says
     def open_bidding(self) -> None:
         """Tell the bidders that it begins."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not say how bidding begins")
 
     def close_bidding(self) -> None:
         """No more time for bids: `sell` to whom it may concern."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not say how bidding ends")
 
     def time_is_up(self, name: Any) -> None:
-        """A timer of the format is due."""
-        raise NotImplementedError
+        """A timer of the format is due. Where it has only one, that ends the bidding."""
+        self.close_bidding()
 
     # ------------------------------------------------------------------ what a format uses
     @property

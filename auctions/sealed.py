@@ -1,6 +1,6 @@
 """Sealed bids: everybody names a price without knowing the others', and a clearing rule does the rest."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from msgspec import field
 
@@ -73,9 +73,6 @@ class SealedAuctioneer(Auctioneer):
         if self.state != "bidding":
             return "closed" if self.now <= self.reply_by else "late"
         return super().unfit(bid)
-
-    def time_is_up(self, name: Any) -> None:
-        self.close_bidding()
 
     def close_bidding(self) -> None:
         self.cancel_timer("reply")

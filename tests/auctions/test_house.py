@@ -337,6 +337,10 @@ def test_a_format_has_to_make_its_roles() -> None:
         Auction().auctioneer(Lot("x"), ("ada",))
     with pytest.raises(TypeError, match="Auction does not say who bids"):
         Auction().bidder(HOUSE)
+    with pytest.raises(TypeError, match="Auctioneer does not say how bidding begins"):
+        Script(Auctioneer(Auction(), Lot("x"), ("ada",)), me=HOUSE, finish_by=60.0).start()
+    with pytest.raises(TypeError, match="Auctioneer does not say how bidding ends"):
+        Auctioneer(Auction(), Lot("x"), ("ada",)).time_is_up("reply")
 
 
 def test_roles_and_rules_pickle() -> None:
