@@ -91,12 +91,32 @@ _HOMES = {
         "Wallet",
         "common_value",
     ),
+    "call_market": ("CallMarket",),
+    "double_clearing": (
+        "DoubleRule",
+        "Exchange",
+        "KDouble",
+        "k_double",
+        "mcafee",
+        "trade_reduction",
+        "vcg_double",
+    ),
+    "multi_unit": (
+        "UniformPrice",
+        "ausubel",
+        "clinches",
+        "discriminatory",
+        "uniform_price",
+        "vickrey_multi_unit",
+    ),
+    "positions": ("Positions", "gsp", "vcg_positions"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 if TYPE_CHECKING:
     from auctions.auction import Auction
     from auctions.bulk import Assigned, Rates, Rounds, assign, clear_rounds
+    from auctions.call_market import CallMarket
     from auctions.clearing import (
         Cleared,
         ClearingRule,
@@ -113,6 +133,15 @@ if TYPE_CHECKING:
     from auctions.commit_reveal import CommitReveal, Disputed, NotRevealed
     from auctions.continuous import ContinuousDouble
     from auctions.distributions import Distribution, Exponential, Power, Uniform
+    from auctions.double_clearing import (
+        DoubleRule,
+        Exchange,
+        KDouble,
+        k_double,
+        mcafee,
+        trade_reduction,
+        vcg_double,
+    )
     from auctions.house import Auctioneer, Bidder
     from auctions.induced import (
         Equilibrium,
@@ -138,8 +167,17 @@ if TYPE_CHECKING:
         TieDecided,
         WorkEnded,
     )
+    from auctions.multi_unit import (
+        UniformPrice,
+        ausubel,
+        clinches,
+        discriminatory,
+        uniform_price,
+        vickrey_multi_unit,
+    )
     from auctions.order_book import Order, OrderBook
     from auctions.order_messages import CancelOrder, Leave, OrderWanted
+    from auctions.positions import Positions, gsp, vcg_positions
     from auctions.posted import PostedPrice
     from auctions.scoring import ScoringAuction, price_at_full_quality, score
     from auctions.sealed import AllPay, FirstPrice, SealedBid, Vickrey
@@ -159,6 +197,7 @@ __all__ = [
     "BidWanted",
     "Bidder",
     "CallForBids",
+    "CallMarket",
     "CancelOrder",
     "Cleared",
     "ClearingRule",
@@ -168,14 +207,17 @@ __all__ = [
     "ContinuousDouble",
     "Disputed",
     "Distribution",
+    "DoubleRule",
     "Drawn",
     "Equilibrium",
+    "Exchange",
     "Exp3",
     "Exponential",
     "FirstPrice",
     "Hedge",
     "Independent",
     "InducedMarket",
+    "KDouble",
     "KthPrice",
     "Learned",
     "Leave",
@@ -190,6 +232,7 @@ __all__ = [
     "OrderBook",
     "OrderWanted",
     "Pass",
+    "Positions",
     "PostedPrice",
     "Power",
     "PriceOffered",
@@ -204,6 +247,7 @@ __all__ = [
     "Tabled",
     "TieDecided",
     "Uniform",
+    "UniformPrice",
     "ValueModel",
     "Vickrey",
     "Wallet",
@@ -213,14 +257,20 @@ __all__ = [
     "ZipSettings",
     "all_pay",
     "assign",
+    "ausubel",
     "clear",
     "clear_rounds",
+    "clinches",
     "common_value",
+    "discriminatory",
     "first_price",
     "flat_supply_market",
     "gode_sunder_market",
+    "gsp",
+    "k_double",
     "kth_price",
     "learn_to_bid",
+    "mcafee",
     "price_at_full_quality",
     "ranked",
     "score",
@@ -228,8 +278,13 @@ __all__ = [
     "smith_alpha",
     "smith_market",
     "third_price",
+    "trade_reduction",
     "truthful",
     "truthful_trader",
+    "uniform_price",
+    "vcg_double",
+    "vcg_positions",
+    "vickrey_multi_unit",
     "worth",
 ]
 

@@ -9,7 +9,7 @@ what prices:
 =================  ========  ==============================================  ==========  ======================
 rule               units     price                                           truthful    money of the house
 =================  ========  ==============================================  ==========  ======================
-`call_market`      q         one, between s_q and b_q                        no          0
+`k_double`         q         one, between s_q and b_q                        no          0
 `mcafee`           q, q - 1  one, or b_q to buyers and s_q to sellers        yes         0 or more
 `trade_reduction`  q - 1     b_q to buyers, s_q to sellers                   yes         0 or more
 `vcg_double`       q         what the others lose or gain by one's presence  yes         0 or less
@@ -20,6 +20,7 @@ Theory 29, 1983). Truthful means: for traders that want or have one unit; with m
 offer for several units may trade some of them. Nobody can be on both sides. With integer prices all results are exact.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import cast
@@ -28,7 +29,7 @@ import msgspec
 
 from auctions.clearing import Cleared, Offer, exact_sum, nth_price
 from auctions.multi_unit import by_bidder, count, price_of, split
-from walras.errors import ScenarioError
+from walras.errors import LocalProtocolError, ScenarioError
 from walras.messages import Frozen
 
 
@@ -48,7 +49,7 @@ DoubleRule = Callable[[Sequence[Offer], Sequence[Offer]], Exchange]
 """From what is bid and what is asked, in any order, to who trades at which price."""
 
 
-class CallMarket(msgspec.Struct, frozen=True):
+class KDouble(msgspec.Struct, frozen=True):
     """The k-double auction: all units that can trade do so at one price between the last ask and the last bid.
 
     Args:
@@ -62,7 +63,7 @@ class CallMarket(msgspec.Struct, frozen=True):
         Journal of Economic Theory 48, 1989.
 
     Examples:
-        >>> call_market([Offer("a", 10), Offer("b", 6)], [Offer("x", 5), Offer("y", 8)])
+        >>> k_double([Offer("a", 10), Offer("b", 6)], [Offer("x", 5), Offer("y", 8)])
         Exchange(bought=(Cleared(bidder='a', units=1, price=7.5),), sold=(Cleared(bidder='x', units=1, price=7.5),))
     """
 
@@ -80,7 +81,7 @@ class CallMarket(msgspec.Struct, frozen=True):
         return at_prices(buys, sells, q, price, price)
 
 
-call_market = CallMarket()
+k_double = KDouble()
 
 
 def mcafee(buys: Sequence[Offer], sells: Sequence[Offer]) -> Exchange:
@@ -191,6 +192,33 @@ def at_prices(
         tuple(Cleared(buyer, count(own), pays * count(own)) for buyer, own in bought.items()),
         tuple(Cleared(seller, count(own), gets * count(own)) for seller, own in sold.items()),
     )
+
+
+def checked(exchange: Exchange, buys: Sequence[Offer], sells: Sequence[Offer]) -> Exchange:
+    """What a rule returned for these orders, if it makes sense.
+
+    Raises:
+        LocalProtocolError: if more or less is bought than sold, somebody trades more than it wants, a buyer pays more than
+            it bid, or a seller gets less than it asked.
+    """
+    if count(exchange.bought) != count(exchange.sold):
+        raise LocalProtocolError(
+            f"a double rule has {count(exchange.bought)} units bought; expected as many as sold, {count(exchange.sold)}"
+        )
+    for lines, side in ((exchange.bought, _by_price(buys)[::-1]), (exchange.sold, _by_price(sells))):
+        own = by_bidder(side)
+        for line in lines:
+            offers, _ = split(own.get(line.bidder, []), line.units)
+            limit = exact_sum(offer.price * offer.units for offer in offers)
+            slack = 1e-9 * limit  # a rule may add floats up in another order
+            low, high = (
+                (0, limit + slack) if lines is exchange.bought else (limit - slack, sys.float_info.max)
+            )
+            if not 1 <= line.units == count(offers) or not low <= line.price <= high:
+                raise LocalProtocolError(
+                    f"a double rule returns {line}; expected what its trader ordered, {offers}"
+                )
+    return exchange
 
 
 def between(low: float, high: float, share: float) -> float:

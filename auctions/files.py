@@ -16,7 +16,7 @@ from auctions.clearing import (
     second_price,
     third_price,
 )
-from auctions.double_clearing import CallMarket, DoubleRule, mcafee, trade_reduction, vcg_double
+from auctions.double_clearing import DoubleRule, KDouble, mcafee, trade_reduction, vcg_double
 from auctions.multi_unit import (
     UniformPrice,
     ausubel,
@@ -160,7 +160,7 @@ def _trading(rule: DoubleRule) -> Clear:
 
 
 def _call_market(sheet: Sheet) -> list[dict[str, Any]]:
-    return _traded(CallMarket(sheet.k), sheet)
+    return _traded(KDouble(sheet.k), sheet)
 
 
 def _vcg_double(sheet: Sheet) -> list[dict[str, Any]]:

@@ -236,7 +236,7 @@ def by_bidder(offers: Iterable[Offer]) -> dict[AgentId, list[Offer]]:
     return found
 
 
-def count(offers: Iterable[Offer | Clinch]) -> int:
+def count(offers: Iterable[Offer | Clinch | Cleared]) -> int:
     """How many units these are for."""
     return sum(offer.units for offer in offers)
 

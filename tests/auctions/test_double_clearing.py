@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 
 from auctions.clearing import Cleared, Offer
 from auctions.double_clearing import (
-    CallMarket,
     DoubleRule,
     Exchange,
-    call_market,
+    KDouble,
     crossed,
+    k_double,
     mcafee,
     trade_reduction,
     vcg_double,
 )
 from walras.errors import ScenarioError
 
-RULES: list[Any] = [call_market, CallMarket(0), CallMarket(1), mcafee, trade_reduction, vcg_double]
+RULES: list[Any] = [k_double, KDouble(0), KDouble(1), mcafee, trade_reduction, vcg_double]
 TRUTHFUL: list[Any] = [mcafee, trade_reduction, vcg_double]
 
 prices = st.lists(st.integers(0, 9), max_size=5)
@@ -104,7 +104,7 @@ def test_mcafee_without_anybody_left_out_gives_the_last_trade_up() -> None:
 
 @pytest.mark.parametrize(("k", "price"), [(0, 4), (0.25, 4.75), (0.5, 5.5), (1, 7)])
 def test_the_call_market_trades_all_it_can_at_one_price(k: float, price: float) -> None:
-    found = market(CallMarket(k), [9, 8, 7, 4], [2, 3, 4, 5])
+    found = market(KDouble(k), [9, 8, 7, 4], [2, 3, 4, 5])
     assert [line.price for line in (*found.bought, *found.sold)] == [price] * 6
 
 
@@ -119,14 +119,14 @@ def test_bilateral_trade_in_its_linear_equilibrium() -> None:
     for v in points:
         for c in points:
             buy, sell = 2 * v / 3 + Fraction(1, 12), 2 * c / 3 + Fraction(1, 4)
-            traded = market(call_market, [buy], [sell]).bought  # type: ignore[list-item]
+            traded = market(k_double, [buy], [sell]).bought  # type: ignore[list-item]
             assert bool(traded) == (v - c >= Fraction(1, 4))
             gained += v - c if traded else 0
     assert float(gained / cells**2) == pytest.approx(9 / 64, abs=0.002)
 
 
 # ----------------------------------------------------------------------------------------------------------- brute force
-@pytest.mark.parametrize("rule", [call_market, CallMarket(0.3), vcg_double])
+@pytest.mark.parametrize("rule", [k_double, KDouble(0.3), vcg_double])
 @given(buys=few_orders, sells=few_orders.map(asks))
 def test_who_trades_gains_all_that_can_be_gained(
     rule: DoubleRule, buys: list[Offer], sells: list[Offer]
@@ -196,7 +196,7 @@ def test_trades_balance_and_nobody_loses(rule: DoubleRule, buys: list[Offer], se
 
 @pytest.mark.parametrize(
     ("rule", "least", "most"),
-    [(call_market, 0, 0), (mcafee, 0, 1000), (trade_reduction, 0, 1000), (vcg_double, -1000, 0)],
+    [(k_double, 0, 0), (mcafee, 0, 1000), (trade_reduction, 0, 1000), (vcg_double, -1000, 0)],
 )
 @given(buys=orders, sells=orders.map(asks))
 def test_the_money_of_the_house(
@@ -227,7 +227,7 @@ def test_truth_is_dominant_for_traders_of_one_unit(
 
 def test_the_call_market_is_not_truthful() -> None:
     """The buyer at the margin asks for a better price, and gets it."""
-    honest, shaded = market(call_market, [10, 8], [2, 4]), market(call_market, [10, 6], [2, 4])
+    honest, shaded = market(k_double, [10, 8], [2, 4]), market(k_double, [10, 6], [2, 4])
     assert (lines(honest.bought)["b2"], lines(shaded.bought)["b2"]) == ((1, 6), (1, 5))
 
 
@@ -257,9 +257,9 @@ def test_an_order_for_several_units_is_as_good_as_several_orders(
 
 
 def test_equal_orders_trade_as_they_are_listed() -> None:
-    found = call_market([Offer("b", 5), Offer("a", 5)], [Offer("x", 3)])
+    found = k_double([Offer("b", 5), Offer("a", 5)], [Offer("x", 3)])
     assert found.bought == (Cleared("b", 1, 4),)
-    assert call_market([Offer("a", 5)], [Offer("y", 3), Offer("x", 3)]).sold == (Cleared("y", 1, 4),)
+    assert k_double([Offer("a", 5)], [Offer("y", 3), Offer("x", 3)]).sold == (Cleared("y", 1, 4),)
 
 
 # ----------------------------------------------------------------------------------------------------------- degenerate
@@ -278,7 +278,7 @@ def test_all_equal(rule: DoubleRule) -> None:
 
 
 def test_prices_of_zero() -> None:
-    assert market(call_market, [0], [0]) == Exchange((Cleared("b1", 1, 0),), (Cleared("s1", 1, 0),))
+    assert market(k_double, [0], [0]) == Exchange((Cleared("b1", 1, 0),), (Cleared("s1", 1, 0),))
 
 
 def test_the_number_of_trades_counts_no_unit_that_asks_more_than_its_buyer_bids() -> None:
@@ -288,10 +288,10 @@ def test_the_number_of_trades_counts_no_unit_that_asks_more_than_its_buyer_bids(
 
 def test_fractions_stay_fractions_and_integers_integers() -> None:
     third = Fraction(1, 3)
-    assert market(CallMarket(third), [3], [0]).bought[0].price == 1  # type: ignore[arg-type]
-    assert market(call_market, [third], [0]).bought[0].price == Fraction(1, 6)  # type: ignore[list-item]
-    assert type(market(call_market, [6], [4]).bought[0].price) is int
-    assert type(market(call_market, [6.0], [4]).bought[0].price) is float
+    assert market(KDouble(third), [3], [0]).bought[0].price == 1  # type: ignore[arg-type]
+    assert market(k_double, [third], [0]).bought[0].price == Fraction(1, 6)  # type: ignore[list-item]
+    assert type(market(k_double, [6], [4]).bought[0].price) is int
+    assert type(market(k_double, [6.0], [4]).bought[0].price) is float
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -305,7 +305,7 @@ def test_a_share_outside_the_interval_is_an_error(k: float) -> None:
     with pytest.raises(
         ScenarioError, match=r"k is .*; expected a number from 0 \(the last ask\) to 1 \(the last bid\)"
     ):
-        CallMarket(k)
+        KDouble(k)
 
 
 def test_rules_travel() -> None:
