@@ -2,7 +2,7 @@
 
 import msgspec
 
-from consensus.raft.errors import CompactedError, UnavailableError
+from consensus.raft.errors import CompactedError, SnapshotUnavailableError, UnavailableError
 from consensus.raft.quorum import EVERYTHING
 from consensus.raft.records import Entry, Snapshot, entries_size, within
 from consensus.raft.storage import Storage
@@ -209,5 +209,9 @@ class RaftLog(msgspec.Struct):
 
 def open_log(storage: Storage, max_applying_size: int = EVERYTHING) -> RaftLog:
     """The log of a storage after a start: all of it durable, and what the snapshot covers applied."""
-    first, last = storage.first_index(), storage.last_index()
-    return RaftLog(storage, Unstable(last + 1, last + 1), first - 1, first - 1, first - 1, max_applying_size)
+    last = storage.last_index()
+    try:
+        applied = max(storage.snapshot().index, storage.first_index() - 1)
+    except SnapshotUnavailableError:
+        applied = storage.first_index() - 1
+    return RaftLog(storage, Unstable(last + 1, last + 1), applied, applied, applied, max_applying_size)

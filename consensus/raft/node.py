@@ -17,7 +17,7 @@ In::
     transfer_leader(to: NodeId)         given up after an election timeout
     forget_leader()                     suspect the leader: our vote is free
     report_unreachable(peer: NodeId)
-    report_snapshot(peer: NodeId, delivered: bool)
+    report_snapshot(peer: NodeId, delivered: bool)              a must after each snapshot whose answer stays out
     apply_conf_change(change: ConfChange) -> Configuration      when the entry that holds it is applied
 
 Out::
@@ -74,11 +74,20 @@ from random import Random
 
 from consensus.raft import confchange, elections, leader, stepping, ticks
 from consensus.raft.errors import CorruptStorageError, LocalMessageError, PeerNotFoundError
-from consensus.raft.log import open_log
+from consensus.raft.log import RaftLog, open_log
 from consensus.raft.membership import apply_conf_change, switch_to
 from consensus.raft.messages import APPEND_THREAD, APPLY_THREAD, LOCAL, RESPONSES, Kind, RaftMessage
 from consensus.raft.ready import Handed, Ready, SoftState, has_ready, take_ready
-from consensus.raft.records import NONE, Command, ConfChange, Configuration, Entry, EntryKind, NodeId
+from consensus.raft.records import (
+    NONE,
+    Command,
+    ConfChange,
+    Configuration,
+    Entry,
+    EntryKind,
+    HardState,
+    NodeId,
+)
 from consensus.raft.settings import Settings
 from consensus.raft.state import Raft, Role, trace
 from consensus.raft.status import Status, status_of
@@ -95,19 +104,9 @@ class Node:
         settings.check()
         log = open_log(storage, settings.max_committed_size_per_ready)
         hard, configuration = storage.initial_state()
-        commit = max(hard.commit, log.committed)  # a storage that was never written says 0
-        if hard.commit and not log.committed <= hard.commit <= log.last_index():
-            raise CorruptStorageError(
-                f"commit {hard.commit} lies outside of the log, {log.committed} to {log.last_index()}"
-            )
-        if settings.applied > commit:
-            raise ScenarioError(
-                "Settings.applied", settings.applied, f"at most the stored commit index, {commit}"
-            )
+        configuration = _start(log, hard, confchange.checked(configuration), settings.applied)
         raft = Raft(settings, log, rng, settings.id, term=hard.term, vote=hard.vote, trace=settings.trace)
-        switch_to(raft, confchange.checked(configuration))
-        log.committed = commit
-        log.applied_to(max(settings.applied, log.applied), 0)
+        switch_to(raft, configuration)
         trace(raft, "InitState")
         elections.become_follower(raft, raft.term, NONE)
         self.raft = raft
@@ -194,7 +193,10 @@ class Node:
             leader.unreachable(self.raft, peer)
 
     def report_snapshot(self, peer: NodeId, delivered: bool) -> None:
-        """A snapshot was delivered to a peer, or is known not to be."""
+        """A snapshot was delivered to a peer, or is known or feared not to be: call it some time after each one sent.
+
+        Until then, or until the peer answers, nothing else goes to it.
+        """
         if self.raft.role is Role.LEADER:
             leader.snapshot_done(self.raft, peer, delivered)
 
@@ -230,3 +232,19 @@ class Node:
     def status(self) -> Status:
         """How this node is, for people."""
         return status_of(self.raft)
+
+
+def _start(log: RaftLog, hard: HardState, configuration: Configuration, applied: int) -> Configuration:
+    """Set a log's commit index and what is applied; the configuration as of there, given that of the snapshot."""
+    last = log.last_index()
+    if hard.commit and not log.committed <= hard.commit <= last:  # a storage that was never written says 0
+        raise CorruptStorageError(f"commit {hard.commit} lies outside of the log, {log.committed} to {last}")
+    log.commit_to(hard.commit)
+    if applied > log.committed:
+        expected = f"at most the stored commit index, {log.committed}"
+        raise ScenarioError("Settings.applied", applied, expected)
+    for entry in log.slice(log.applied + 1, applied + 1):
+        if isinstance(entry.data, ConfChange):
+            configuration = confchange.changed(configuration, entry.data)
+    log.applied_to(max(applied, log.applied), 0)
+    return configuration

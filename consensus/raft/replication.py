@@ -77,6 +77,10 @@ def _send_snapshot(raft: Raft, to: NodeId, progress: Progress) -> bool:
     except SnapshotUnavailableError:
         return False
     assert snapshot.index, "a log that was compacted has a snapshot"
+    if (
+        to not in snapshot.configuration.members()
+    ):  # it would refuse one from before it came; a newer one will do
+        return False
     progress.become_snapshot(snapshot.index)
     send(raft, RaftMessage(Kind.SNAP, to, raft.id, raft.term, snapshot=snapshot))
     return True

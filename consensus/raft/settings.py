@@ -52,7 +52,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     async_storage_writes: bool = False
     """Storage work leaves as messages to `APPEND_THREAD` and `APPLY_THREAD`; there is no `advance`."""
     applied: int = 0
-    """After a restart: the last entry that the state machine has applied durably."""
+    """After a restart: the last entry that the state machine has applied durably; 0: what the snapshot covers.
+
+    Membership changes up to there are made again from the log, so none of them may have been decided against.
+    """
     trace: Callable[[TraceEvent], None] | None = None
     """Called with every event of the structured trace."""
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from consensus.raft import confchange
 from consensus.raft.errors import (
     CompactedError,
     SnapshotOutOfDateError,
@@ -16,7 +17,7 @@ from consensus.raft.errors import (
     UnavailableError,
 )
 from consensus.raft.quorum import EVERYTHING
-from consensus.raft.records import Configuration, Entry, HardState, Snapshot, within
+from consensus.raft.records import Command, Configuration, Entry, HardState, Snapshot, within
 
 
 class Storage(Protocol):
@@ -38,7 +39,10 @@ class Storage(Protocol):
         """The entries of [low, high), cut off after `max_size` bytes but never to nothing."""
 
     def snapshot(self) -> Snapshot:
-        """The newest snapshot; raises `SnapshotUnavailableError` while there is none to send."""
+        """The newest snapshot; raises `SnapshotUnavailableError` while there is none to send.
+
+        A newcomer can only be given one that was taken after the change that made it a member was applied.
+        """
 
 
 class WritableStorage(Storage, Protocol):
@@ -54,6 +58,14 @@ class WritableStorage(Storage, Protocol):
 
     def compact(self, snapshot: Snapshot, keep: int = 0) -> None:
         """Keep a snapshot of what was applied, and drop the entries that it covers but for the last `keep`."""
+
+
+def founding(configuration: Configuration, data: str | Command = "") -> Snapshot:
+    """What every founding member of a cluster writes before it starts: the same first snapshot, of index 1, before all terms.
+
+    Members who join later start with an empty storage.
+    """
+    return Snapshot(1, 0, confchange.checked(configuration), data)
 
 
 class MemoryStorage(msgspec.Struct):

@@ -1,7 +1,6 @@
 """Nodes, their storages and the messages between them, moved by hand: what the interaction commands work on."""
 
 from collections.abc import Callable, Sequence
-from random import Random
 
 import msgspec
 
@@ -14,6 +13,7 @@ from consensus.raft.settings import Settings
 from consensus.raft.storage import MemoryStorage
 from consensus.raft.transcripts import describe
 from walras.errors import LocalProtocolError, RemoteProtocolError, WalrasError
+from walras.randomness import stream
 
 
 class SnapshottingStorage(MemoryStorage):
@@ -82,10 +82,13 @@ class Environment:
     # ------------------------------------------------------------------ nodes
     def add_node(self, settings: Settings, start: Snapshot) -> None:
         """One more node, on a storage that begins with a snapshot (of index 0: with nothing)."""
-        storage = SnapshottingStorage(history=[start])
+        storage = SnapshottingStorage()
         if start.index:
-            storage.write(None, (), start)
-        self.members.append(Member(Node(settings, storage, Random(settings.id)), storage))
+            storage.restore(start)
+        else:
+            storage.history.append(start)
+        rng = stream(0, "transcript", settings.id)  # no transcript depends on a draw
+        self.members.append(Member(Node(settings, storage, rng), storage))
 
     # ------------------------------------------------------------------ batches
     def process_ready(self, node: NodeId) -> None:
