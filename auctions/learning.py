@@ -145,7 +145,7 @@ def learn_to_bid(
     learners : for each bidder a fresh learner for each level of its value
     grid : the bids that they choose from, shape (actions,), in currency, ascending
     distribution : of values, which are drawn at random among as many equally likely levels as there are learners
-    rule : a single-item clearing rule; of equal bids the first bidder's counts as the higher one
+    rule : a single-item clearing rule; ties go to each bidder in turn
     rounds : how many; the mean bids are those of the second half
     seed : for the values, which are the same for all learners
     dice : each bidder's own, for its choices
@@ -172,9 +172,9 @@ def learn_to_bid(
     for number, row in enumerate(drawn.tolist()):
         chances = [mine[level].chances() for mine, level in zip(learners, row, strict=True)]
         taken = [choose(chance, rng) for chance, rng in zip(chances, dice, strict=True)]
-        made = grid[taken]
+        made, turn = grid[taken], [f"{(k + number) % len(row):09}" for k in range(len(row))]
         for bidder, level in enumerate(row):
-            payoffs = _payoffs(bidder, float(values[level]), made, grid, rule) / scale
+            payoffs = _payoffs(bidder, float(values[level]), made, grid, rule, turn) / scale
             learners[bidder][level].learn(payoffs, taken[bidder])
             earned[bidder] += payoffs[taken[bidder]]
             tried[bidder, level] += payoffs
@@ -186,11 +186,13 @@ def learn_to_bid(
     return Learned(values, mean, regret)
 
 
-def _payoffs(bidder: int, value: float, made: Floats, grid: Floats, rule: ClearingRule) -> Floats:
-    """What each bid of the grid would have earned against the bids that the others made."""
+def _payoffs(
+    bidder: int, value: float, made: Floats, grid: Floats, rule: ClearingRule, turn: Sequence[str]
+) -> Floats:
+    """What each bid of the grid would have earned against the bids that the others made; `turn` orders equal ones."""
     table = np.tile(made, (len(grid), 1))
     table[:, bidder] = grid
-    result = clear_rounds(rule, table)
+    result = clear_rounds(rule, table, names=turn)
     gains: Floats = value * (result.winners == bidder) - result.payments[:, bidder]
     return gains
 

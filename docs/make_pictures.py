@@ -9,6 +9,7 @@ sys.path.insert(
     0, str(Path(__file__).resolve().parents[1])
 )  # the packages beside these pages, installed or not
 
+import auction_pictures
 from matplotlib import pyplot
 
 from auctions import ContinuousDouble, InducedMarket, Zip, smith_market
@@ -141,6 +142,14 @@ def raft_elections() -> None:
 
 if __name__ == "__main__":
     PICTURES.mkdir(exist_ok=True)
-    for make in (price_of_a_market, conversation, work, intervals, order_book, raft_elections):
+    for make in (
+        price_of_a_market,
+        conversation,
+        work,
+        intervals,
+        order_book,
+        raft_elections,
+        auction_pictures.all_of_them,
+    ):
         make()
         pyplot.close("all")
