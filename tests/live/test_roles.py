@@ -1,6 +1,7 @@
 """The roles of the sketches, unchanged, in live markets: auctions, an endless book, sub-contracts, Raft, replication."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +152,8 @@ def test_a_replicated_auctioneer_sells_once_whatever_is_killed(tmp_path: Path) -
     for k, span_s in enumerate((0.4, 0.7, 1.1, 1.6)):
         path = tmp_path / f"{k}.db"
         for _ in range(4):
-            lives(path, lambda market, span_s=span_s: main(market, span_s), never())
-        balances, trace = lives(path, lambda market: main(market, 18.0), never())
+            lives(path, partial(main, seconds=span_s), never())
+        balances, trace = lives(path, partial(main, seconds=18.0), never())
         awards = [row for row in trace if row.kind == "award"]
         assert len(awards) == 1
         winner, price = awards[0].details["line"]["winner"], awards[0].details["line"]["price"]

@@ -63,6 +63,8 @@ class Host:
         self.work: Work | None = None
         self.draining = False
         """Whether it takes part in nothing new."""
+        self.away = False
+        """Whether its roles live in another process."""
         self.mind = Mind(self)
         self.worker = Worker(self)
 

@@ -29,6 +29,9 @@ from walras.results import Result
 from walras.scenario import Arrival, check_arrival
 from walras.trace import Trace
 
+DRAIN_LOOK_S = 0.05
+"""How often to look whether a leaving agent has finished."""
+
 
 class Live:
     """A live market: the mechanisms of the simulator, among real participants, on asyncio.
@@ -171,8 +174,21 @@ class Live:
     async def drain(self, agent: AgentId) -> None:
         """The agent finishes what it is in, takes part in nothing new, and goes."""
         self.runtime.drain(agent)
-        await self.runtime.drained(self.runtime.host(agent))
+        book = self.runtime.book  # a goodbye is rare: it is looked for, and needs no bookkeeping of its own
+        while any(not talk.seats[agent].ended for talk in book.values() if agent in talk.seats):
+            await asyncio.sleep(DRAIN_LOOK_S)
         self.leave(agent)
+
+    def add_absentee(self, agent: AgentId, money: float = inf, capacity: int = 1) -> None:
+        """An agent whose roles live in another process (see `walras.live.peers`); its account for what we open is here."""
+        if agent not in self.runtime.hosts:
+            self.runtime.agenda.at_once(self.runtime.peers.take_absentee, agent, money, capacity)
+
+    def serve(self, mechanism: Mechanism) -> None:
+        """Let our agents join conversations that other processes open by this mechanism."""
+        peers = self.runtime.peers
+        if peers.protocols.get(mechanism.protocol) != mechanism:
+            self.runtime.agenda.at_once(peers.take_protocol, mechanism)
 
     # ------------------------------------------------------------------ conversations
     async def run(

@@ -42,9 +42,8 @@ def bring_back(runtime: Runtime, journal: Journal) -> bool:
             runtime.agenda.replay(at, serial, what)
         else:
             runtime.agenda.now = at
-            take: Callable[..., None] | None = (
-                getattr(runtime, what, None) if what.startswith("take_") else None
-            )
+            home = runtime if hasattr(runtime, what) else runtime.peers
+            take: Callable[..., None] | None = getattr(home, what, None) if what.startswith("take_") else None
             if take is None:
                 raise JournalError(f"row {number} is {what!r}, which this program knows nothing of")
             take(*pickle.loads(payload))

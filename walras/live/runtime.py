@@ -6,7 +6,6 @@ whose names begin with ``take_`` are the inputs from outside, with plain argumen
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import logging
 import pickle
@@ -27,6 +26,7 @@ from walras.live.conversation import Conversation, Opening
 from walras.live.hosts import Host, Job, Work
 from walras.live.journal import Journal
 from walras.live.market import LiveMarket
+from walras.live.peers import Peers
 from walras.live.port import Asked, Port
 from walras.live.recovery import begin_new_lives
 from walras.live.runs import Run
@@ -41,9 +41,6 @@ from walras.trace import Trace
 from walras.trace.rows import without_addresses
 
 log = logging.getLogger("walras.live")
-
-DRAIN_LOOK_S = 0.05
-"""How often to look whether a leaving agent has finished."""
 
 FOLD_ROWS = 1024
 """Rows that a trace buffers before it encodes them."""
@@ -80,6 +77,7 @@ class Runtime:
         """Questions and pieces of work so far."""
         self.watch: Watch | None = None
         self.turnover = Turnover(self.ledger)
+        self.peers = Peers(self)
 
     @property
     def now(self) -> float:
@@ -100,7 +98,9 @@ class Runtime:
         elif host.agent is not None:
             raise ScenarioError("agent id", agent.id, "an id that no other agent of this market has")
         self.drain(agent.id, draining=False)
-        made = cache(partial(stream, self.seed, "strategy", agent.id))  # one stream for all views of the agent
+        made = cache(
+            partial(stream, self.seed, "strategy", agent.id)
+        )  # one stream for all views of the agent
         host.attach(agent.seated(host.account, made, self.market), work)
 
     def take_agent(self, id_: AgentId, money: float, capacity: int) -> None:
@@ -124,13 +124,6 @@ class Runtime:
     def take_draining(self, agent: AgentId, draining: bool) -> None:
         """An agent is about to go, or has come back."""
         self.hosts[agent].draining = draining
-
-    async def drained(self, host: Host) -> None:
-        """Until an agent that takes part in nothing new has no role that goes on."""
-        while any(
-            not talk.seats[host.id].ended for talk in self.book.values() if host.id in talk.seats
-        ):  # a goodbye is rare, and needs no bookkeeping of its own
-            await asyncio.sleep(DRAIN_LOOK_S)
 
     # ------------------------------------------------------------------ conversations
     def open(self, opening: Opening) -> Run:
@@ -167,7 +160,7 @@ class Runtime:
         self._begin(opening, role, parent)
 
     def _begin(self, opening: Opening, role: Protocol, parent: Port | None) -> None:
-        talk = self._enter(opening, parent)
+        talk = self.enter(opening, parent)
         assert talk.mechanism is not None
         if talk.run is not None and talk.run.opening.opener == talk.opener:
             rounds = talk.run.rounds  # its first announcement, or another one of the same opener
@@ -177,7 +170,8 @@ class Runtime:
         port.note("open", talk.mechanism.protocol, items, opening.participants, opening.finish_by)
         self.agenda.post(self.now, DELIVERY, port.start)
 
-    def _enter(self, opening: Opening, parent: Port | None) -> Conversation:
+    def enter(self, opening: Opening, parent: Port | None = None) -> Conversation:
+        """Enter a conversation into the book."""
         run = self.runs.get(top_of(opening.id))
         talk = self.book[opening.id] = Conversation(self, opening, parent, run)
         return talk
@@ -201,9 +195,7 @@ class Runtime:
         self, agent: AgentId, birth: bytes, conversation: ConversationId, finish_by: float, role: Protocol | None = None
     ) -> None:  # fmt: skip
         """The program has seated a role."""
-        talk = self.book.get(conversation) or self._enter(
-            Opening(conversation, None, finish_by=finish_by), None
-        )
+        talk = self.book.get(conversation) or self.enter(Opening(conversation, None, finish_by=finish_by))
         port = self.seat(talk, self.host(agent), role if role is not None else self.newborn(birth), birth)
         self.agenda.post(self.now, DELIVERY, port.start)
 
@@ -268,6 +260,7 @@ class Runtime:
     def forget(self, talk: Conversation) -> None:
         """Its memory is given back."""
         self.book.pop(talk.id, None)
+        self.peers.conversation_over(talk)
         self.agenda.outward(self.guard.forget, talk.id)
         for trace in (self.trace, talk.run.trace if talk.run is not None else self.trace):
             if len(trace.rows) > FOLD_ROWS:
@@ -276,8 +269,11 @@ class Runtime:
     # ------------------------------------------------------------------ messages
     def transmit(self, port: Port, to: AgentId, message: Message) -> tuple[float, ...]:
         """Send a message on its way: when its copies arrive. Within a process it arrives at once, and once."""
-        now = self.now
-        self.agenda.post(now, DELIVERY, self.deliver, port.conversation, port.me, to, message, now)
+        now, host = self.now, self.hosts.get(to)
+        if host is not None and host.away:
+            self.peers.send(port, to, message)
+        else:
+            self.agenda.post(now, DELIVERY, self.deliver, port.conversation, port.me, to, message, now)
         return (now,)
 
     def deliver(
