@@ -129,11 +129,11 @@ def _dutch(sheet: Sheet) -> list[dict[str, Any]]:
     """The clock falls from tick to tick towards the reserve: who takes the same tick is equal."""
     if sheet.tick is None:
         return sold(first_price, sheet)
-    heard = []
-    for entry in sheet.bids:
-        ticks = (entry.price - sheet.reserve) // sheet.tick
-        if ticks >= 0:
-            heard.append(msgspec.structs.replace(entry, price=sheet.reserve + ticks * sheet.tick))
+    tick, reserve = sheet.tick, sheet.reserve
+    heard = [
+        msgspec.structs.replace(entry, price=reserve + (entry.price - reserve) // tick * tick)
+        for entry in sheet.bids
+    ]
     return sold(first_price, msgspec.structs.replace(sheet, bids=tuple(heard)))
 
 

@@ -96,6 +96,16 @@ def test_equal_orders_are_decided_by_the_venues_dice_and_published() -> None:
     assert winners == {"b1", "b2"} and sellers == {"s1", "s2"}
 
 
+def test_a_tie_among_sellers_is_published_though_others_ask_less() -> None:
+    result = trade(values={"b1": 9, "b2": 9, "s1": 4, "s2": 6, "s3": 6})
+    (fact,) = [row.details["fact"] for row in result.trace if row.kind == "fact"]
+    (chosen,) = fact["chosen"]
+    assert fact["tied"] == ["s2", "s3"] and {line.seller for line in result.allocation.lines} == {
+        "s1",
+        chosen,
+    }
+
+
 def test_nobody_trades_where_nobody_gains() -> None:
     result = trade(values={"b1": 3, "s1": 4})
     assert not result.allocation.lines and result.outcomes[f"{HOUSE}/1"].status == "done"
