@@ -18,7 +18,8 @@ from walras.valuations import Additive, Valuation
 Strategy = Callable[[Question, "Agent"], "Any | Awaitable[Any]"]
 """Answers a question, from it and from the agent's view of itself. A coroutine function only where the runtime waits.
 
-One that has a method ``deliberation_s(question, agent)`` says so how long it ponders each question in simulation.
+One that has a method ``deliberation_s(question, agent)`` says so how long it ponders each question in simulation. One
+that keeps something has a method ``fresh()``, which returns it as it is at the beginning of a run.
 """
 
 
@@ -182,6 +183,9 @@ class Agent(msgspec.Struct):
         Instead of the stream, `rng` may be what makes it when it is first asked for.
         """
         twin = copy.copy(self)
+        fresh = getattr(self.strategy, "fresh", None)
+        if fresh is not None:
+            twin.strategy = fresh()
         twin.account, twin.stream = account, rng
         twin.market = market if self.operator else None
         return twin

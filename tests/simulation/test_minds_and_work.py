@@ -151,6 +151,33 @@ def test_a_strategy_may_say_itself_how_long_it_ponders_each_question(check: bool
     assert at(simulation.run(), "answer", "a") == [0.6, 1.6, 1.85]
 
 
+class Counting:
+    """Asks for one more each time."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def fresh(self) -> "Counting":
+        return Counting()
+
+    def __call__(self, question: Any, agent: Agent) -> Propose:
+        self.asked += 1
+        return Propose(float(self.asked))
+
+
+def test_a_strategy_that_keeps_something_is_fresh_in_every_run() -> None:
+    counting = Counting()
+
+    def prices() -> list[float]:
+        simulation = bare(network=STEADY, agents={"a": {"strategy": counting}})
+        for k in range(3):
+            simulation.open(RULES, [Task(f"t{k}")], "m", at=10.0 * k, finish_by=10.0 * k + 9.0)
+        return [line.price for line in simulation.run().allocation.lines]
+
+    assert prices() == prices() == [1.0, 2.0, 3.0]
+    assert counting.asked == 0
+
+
 class Muddled(Thoughtful):
     """Does not know how long it will ponder."""
 

@@ -181,9 +181,12 @@ class Replayed:
             read_entries(Path(recording)) if isinstance(recording, str | Path) else tuple(recording)
         )
         self.otherwise = otherwise
-        self._of: Agent | None = None
-        self._playback = Playback(())
+        self._playback = Playback(self.entries)
         self._pondered: dict[int, tuple[Question, Entry | None]] = {}
+
+    def fresh(self) -> "Replayed":
+        """The same answers from the beginning: what an agent is given when a run begins."""
+        return Replayed(self.entries, self.otherwise)
 
     def deliberation_s(self, question: Question, agent: Agent) -> float:
         """How long the recorded mind took; a simulation asks before it asks the question."""
@@ -201,8 +204,6 @@ class Replayed:
         return self.otherwise(question, agent)
 
     def _take(self, question: Question, agent: Agent) -> Entry | None:
-        if agent is not self._of:
-            self._of, self._playback, self._pondered = agent, Playback(self.entries), {}
         entry = self._playback.take(agent.id, question)
         if entry is None and self.otherwise is None:
             raise self._playback.miss(agent.id, question)
