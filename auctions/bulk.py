@@ -207,7 +207,7 @@ def assign(
     Parameters
     ----------
     costs : from the first and the last task (exclusive) of a slice to what they cost, shape (stop - start, agents), in
-        a fresh array; `Rates` is one
+        a fresh array; inf: it cannot do it; `Rates` is one
     tasks, agents : how many
     surcharge : currency for each task already won
     second : whether the winner is paid the second lowest bid (and if there is none, the reserve) instead of its own
@@ -240,25 +240,30 @@ def assign(
     for start in range(0, tasks, step):
         for task, bids in enumerate(costs(start, min(start + step, tasks)), start):
             bids += extra
-            winner = int(bids.argmin())
+            winner, rival = _two_lowest(bids, task, second, dice)
             price = float(bids[winner])
-            if not price <= limit:
-                continue
-            if second or dice is not None:
-                winner, rival = _runner_up(bids, winner, task, dice)
-                price = (min(rival, limit) if min(rival, limit) < math.inf else price) if second else price
-            winners[task], prices[task] = winner, price
-            loads[winner] += 1
-            extra[winner] = surcharge * loads[winner]
+            if price <= limit and price < math.inf:
+                winners[task], prices[task] = winner, _at_most(limit, rival, price) if second else price
+                loads[winner] += 1
+                extra[winner] = surcharge * loads[winner]
     return Assigned(winners, prices, loads)
 
 
-def _runner_up(bids: Floats, winner: int, task: int, dice: Dice | None) -> tuple[int, float]:
-    """Who wins once ties are decided, and the lowest bid of the others; inf if there are none."""
+def _two_lowest(bids: Floats, task: int, second: bool, dice: Dice | None) -> tuple[int, float]:
+    """Who wins, once ties are decided, and the lowest bid of the others where that matters; inf if there are none."""
+    winner = int(bids.argmin())
+    if not second and dice is None:
+        return winner, math.inf
     best = bids[winner]
     bids[winner] = math.inf
     rival = float(bids.min())
+    bids[winner] = best
     if rival == best and dice is not None:
-        bids[winner] = best
         winner = _decided(bids == best, _names(None, len(bids)), dice(task))
     return winner, rival
+
+
+def _at_most(limit: float, rival: float, own: float) -> float:
+    """What a winner is paid by the second price: the rival's bid or the reserve, and its own bid where there is neither."""
+    price = min(limit, rival)
+    return price if price < math.inf else own

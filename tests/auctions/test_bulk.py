@@ -178,6 +178,16 @@ def test_ties_in_assign_are_decided_by_dice() -> None:
     assert (assign(lambda start, stop: np.ones((stop - start, 5)), 50, 5).winners == 0).all()
 
 
+def test_who_cannot_do_a_task_does_not_get_it() -> None:
+    table = np.array([[np.inf, 2.0], [np.inf, np.inf], [1.0, np.inf]])
+    for second in (False, True):
+        found = assign(lambda start, stop: table[start:stop].copy(), 3, 2, second=second, surcharge=0.5)
+        assert found.winners.tolist() == [1, -1, 0]
+        assert found.prices.tolist() == [2.0, 0.0, 1.0], (
+            "alone, and without a reserve, one is paid one's own bid"
+        )
+
+
 def test_a_higher_surcharge_spreads_the_work() -> None:
     rng = np.random.default_rng(1)
     rates = Rates(rng.uniform(1, 2, (1, 50)), np.zeros(500, int), np.ones(500))
