@@ -10,9 +10,9 @@ from contractnet import ContractNet, Propose, truthful
 from tests.live.worlds import CONTRACT_NET, by_role, in_market, lived, order, simulated, tasks, workers
 from walras.agents import Agent
 from walras.allocation import Outcome, Report
-from walras.errors import LocalProtocolError, ScenarioError
+from walras.errors import LocalProtocolError, ReplayError, ScenarioError
 from walras.items import Lot, Task
-from walras.live.live import Live
+from walras.live import Ask, Live, Participant, Reply, Usage
 from walras.live.settings import Rules
 from walras.mechanism import Mechanism
 from walras.protocol import Protocol
@@ -270,6 +270,55 @@ def test_bad_input_is_refused_before_anything_happens() -> None:
         assert not market.runtime.runs
 
     in_market(main)
+
+
+class Closed(FragileRules, frozen=True):
+    """Its opener invites, and nobody can join."""
+
+    def opener(self, me: Any, items: Any, participants: Any) -> Protocol:
+        return ContractNet(announcements=1).opener(me, items, participants)
+
+    def join(self, me: Any, invitation: Any) -> Protocol:
+        raise KeyError("a bug")
+
+
+def test_a_bug_in_a_mechanism_turns_newcomers_away() -> None:
+    async def main(market: Live) -> Any:
+        market.add(workers(1)[0])
+        return await market.run(Closed(), tasks(1))
+
+    result = in_market(main)
+    assert result.records[0].status == "unassigned"
+    assert any(row.details.get("why") == "turned away" for row in result.trace if row.kind == "ignored")
+
+
+def test_a_replay_without_an_answer_stops_the_market_loudly() -> None:
+    def missing(question: Any, agent: Agent) -> Any:
+        raise ReplayError("no recorded answer")
+
+    async def main(market: Live) -> Any:
+        market.add(Agent("ada", missing, costs={"job": 1.0}))
+        with pytest.raises(ReplayError, match="no recorded answer"):
+            await market.run(CONTRACT_NET, tasks(1))
+        return True
+
+    assert in_market(main)
+
+
+def test_what_a_mind_takes_is_in_the_trace() -> None:
+    class Priced(Participant):
+        async def answer(self, ask: Ask) -> Any:
+            await asyncio.sleep(0.5)
+            return Reply(Propose(3.0), Usage(1, 900, 40, 0.002))
+
+    async def main(market: Live) -> Any:
+        market.add(Agent("ada", Priced(), costs={"job": 1.0}))
+        return await market.run(CONTRACT_NET, tasks(1))
+
+    result = in_market(main, budget_usd=1.0)
+    assert result.allocation["t0"].price == 3.0
+    thoughts = [row.details for row in result.trace if row.kind == "thought"]
+    assert [(t["usage"]["cost_usd"], t["latency_s"], t["attempts"]) for t in thoughts] == [(0.002, 0.5, 1)]
 
 
 def test_a_market_has_to_be_open() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,15 @@ from walras.allocation import Outcome
 from walras.items import Item
 from walras.live.agenda import DEADLINE
 from walras.mechanism import Mechanism
-from walras.messages import AgentId, ConversationId
+from walras.messages import AgentId, ConversationId, Envelope
+from walras.protocol import Protocol
 
 if TYPE_CHECKING:
     from walras.live.port import Port
     from walras.live.runs import Run
     from walras.live.runtime import Runtime
+
+log = logging.getLogger("walras.live")
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -57,6 +61,14 @@ class Conversation:
     def over(self) -> bool:
         """Whether its time is up: `finish_by` has passed, or, where there is none, its opener has ended."""
         return self.outcome is not None if self.finish_by == inf else self.finish_by <= self.runtime.now
+
+    def joining(self, agent: AgentId, invitation: Envelope | None) -> Protocol | None:
+        """The role of a newcomer; None: it is turned away."""
+        try:
+            return self.mechanism.join(agent, invitation) if self.mechanism is not None else None
+        except Exception:  # a mechanism may be a user's: nobody joins by it, and the market goes on
+            log.exception("%s cannot join %s", agent, self.id)
+            return None
 
     def role_ended(self, port: Port, outcome: Outcome) -> None:
         """A role has ended: its opener's outcome is the conversation's, and the last one lets it go."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import copy
 import inspect
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,11 +20,14 @@ from walras.allocation import Report
 from walras.errors import ReplayError
 from walras.items import Task
 from walras.live.agenda import DELIVERY
+from walras.live.answers import Answered
 from walras.messages import ConversationId
 
 if TYPE_CHECKING:
     from walras.live.port import Asked, Port
     from walras.live.runtime import Runtime
+
+log = logging.getLogger("walras.live")
 
 Work = Callable[[Task, str], "Report | str | Awaitable[Report | str | None] | None"]
 """An agent's worker: does a task, and reports (or returns its result as text). The second argument is the idempotency
@@ -133,6 +138,11 @@ class Mind:
             runtime.answered(asked, answered)
         except ReplayError as error:  # the run cannot go on, and must not seem to
             runtime.fail(error)
+        except (
+            Exception
+        ) as error:  # a bug of the guard's, which never raises: one question is lost, and the market goes on
+            log.exception("asking %s in %s", port.me, port.conversation)
+            runtime.answered(asked, Answered("error", detail=f"{type(error).__name__}: {error}"))
         finally:
             self.pondering.pop(asked.id, None)
             self.start()
@@ -220,7 +230,7 @@ class Worker:
         runtime = self.host.runtime
         began = runtime.agenda.clock()
         try:
-            async with asyncio.timeout(runtime.lease_s):
+            async with asyncio.timeout(runtime.lease_s if runtime.lease_s < inf else None):
                 report = await _carried_out(work, job)
             if _current_task().cancelling() and not job.stopping:
                 return  # it has said something all the same, but the market closes, or the agent has left

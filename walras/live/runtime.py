@@ -225,7 +225,7 @@ class Runtime:
         """An agent wishes to join."""
         talk = self.book[conversation]
         if agent not in talk.seats:
-            role = talk.mechanism.join(agent, None) if talk.mechanism is not None else None
+            role = talk.joining(agent, None)
             if role is None:
                 self.note(talk, "ignored", agent, None, "turned away")
             else:
@@ -303,7 +303,7 @@ class Runtime:
             self._ignore(talk.id, to, message, "takes part in nothing new")
             return None
         invitation = Envelope(talk.id, talk.mechanism.protocol, sender, to, message, sent, talk.finish_by)
-        role = talk.mechanism.join(to, invitation)
+        role = talk.joining(to, invitation)
         if role is None:
             self._ignore(talk.id, to, message, "turned away")
             return None

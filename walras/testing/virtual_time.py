@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Coroutine
+from math import inf
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -21,10 +22,8 @@ class _Selector(selectors.DefaultSelector):
         if self.loop.foreign_work():
             return super().select(min(_GRANULE_S, timeout) if timeout is not None else _GRANULE_S)
         ready = super().select(0)
-        if not ready and timeout is None:
-            raise RuntimeError("nothing is left to happen, and somebody still waits")
-        if not ready and timeout:
-            self.loop.jump(timeout)
+        if not ready and timeout != 0:
+            self.loop.jump()
         return ready
 
 
@@ -49,10 +48,13 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._at
 
-    def jump(self, seconds: float) -> None:
+    def jump(self) -> None:
         """Move the clock to what is due next: exactly, since sums of floats would miss it by a rounding."""
         due = [handle.when() for handle in self._scheduled if not handle.cancelled()]  # type: ignore[attr-defined]
-        self._at = max(self._at, min(due)) if due else self._at + seconds
+        at = min(due, default=inf)
+        if at == inf:
+            raise RuntimeError("nothing is left to happen, and somebody still waits")
+        self._at = max(self._at, at)
 
     def foreign_work(self) -> bool:
         """Whether a thread is at work, which takes real time."""

@@ -27,6 +27,7 @@ DETAILS: dict[str, tuple[str, ...]] = {
     "untimer": ("name",),
     "ask": ("name", "question"),
     "answer": ("name", "answer", "status"),
+    "thought": ("name", "usage", "latency_s", "attempts"),
     "withdraw": ("name",),
     "perform": ("key", "task"),
     "began": ("key",),
