@@ -11,6 +11,7 @@ import asyncio
 import json
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,13 +88,13 @@ def measure(participants: int = 1000, repeats: int = 3) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print what was measured."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--participants", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     found = measure(chosen.participants, chosen.repeats)
     print(
         json.dumps(found) if chosen.json else "\n".join(f"{name:24} {value}" for name, value in found.items())
