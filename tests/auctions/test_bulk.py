@@ -172,7 +172,9 @@ def test_assign_is_one_sealed_bid_auction_after_the_other() -> None:
 
 
 def test_ties_in_assign_are_decided_by_dice() -> None:
-    found = assign(lambda start, stop: np.ones((stop - start, 5)), 50, 5, dice=Random, second=True)
+    found = assign(
+        lambda start, stop: np.ones((stop - start, 5)), 50, 5, dice=Random, second=True, reserve=1.0
+    )
     assert {*found.winners.tolist()} == {0, 1, 2, 3, 4}
     assert (found.prices == 1.0).all()
     assert (assign(lambda start, stop: np.ones((stop - start, 5)), 50, 5).winners == 0).all()

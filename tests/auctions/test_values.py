@@ -90,6 +90,7 @@ def test_draws_are_keyed_by_seed_item_and_bidder(model: ValueModel) -> None:
     small, large = model.draw(7, bidders=2, items=3), model.draw(7, bidders=5, items=9)
     assert (small.signals == large.signals[:3, :2]).all()
     assert small.signals.shape == small.values.shape == (3, 2)
+    assert len({*large.signals.ravel().tolist()}) == 9 * 5, "every bidder has a stream of its own"
     assert (small.signals != model.draw(8, bidders=2, items=3).signals).all()
 
 
@@ -107,7 +108,9 @@ def test_signals_of_a_common_value_are_unbiased_and_the_value_is_one_for_all() -
     error = drawn.signals - drawn.values
     assert abs(error).max() <= 10.0
     assert error.mean() == pytest.approx(0.0, abs=0.1)
-    assert np.corrcoef(drawn.signals[:, 0], drawn.signals[:, 1]).min() > 0.9, "affiliated: all see about the same"
+    assert np.corrcoef(drawn.signals[:, 0], drawn.signals[:, 1]).min() > 0.9, (
+        "affiliated: all see about the same"
+    )
     # E[V | x], also near the ends
     for at in (2.0, 50.0, 97.0):
         near = abs(drawn.signals - at) < 1.0
