@@ -321,6 +321,63 @@ def test_what_a_mind_takes_is_in_the_trace() -> None:
     assert [(t["usage"]["cost_usd"], t["latency_s"], t["attempts"]) for t in thoughts] == [(0.002, 0.5, 1)]
 
 
+def test_a_provider_that_is_always_too_slow_is_left_alone() -> None:
+    class Slow(Participant):
+        provider = "slow.example"
+
+        async def answer(self, ask: Ask) -> Any:
+            await asyncio.sleep(1e6)
+
+    async def main(market: Live) -> Any:
+        for agent in workers(2):
+            market.add(agent)
+        market.add(Agent("x", Slow(), costs={"job": 0.0}))
+        items = [Task(f"t{k}", kind="job", reserve=40.0) for k in range(5)]
+        return [await market.run(CONTRACT_NET, [item]) for item in items], market.guard
+
+    results, guard = in_market(main)
+    assert [result.records[0].status for result in results] == ["done"] * 5
+    found = [
+        row.details["status"] for r in results for row in r.trace if row.kind == "answer" and row.agent == "x"
+    ]
+    assert found == ["silent", "silent", "silent", "circuit_open", "circuit_open"]
+    assert guard.budgets.of_agent("x").calls == 3
+
+
+def test_whoever_waits_for_a_market_that_closes_is_told() -> None:
+    async def main() -> None:
+        async with Live() as market:
+            for agent in workers(2):
+                market.add(agent)
+            running = asyncio.create_task(market.run(CONTRACT_NET, tasks(1)))
+            await asyncio.sleep(0.1)
+        with pytest.raises(ScenarioError, match="market is 'closed'"):
+            await running
+        with pytest.raises(ScenarioError, match="market is 'closed'"):
+            market.add(Agent("late"))
+
+    run_virtually(main())
+
+
+def test_who_comes_back_is_asked_what_is_still_open() -> None:
+    async def slow(question: Any, agent: Agent) -> Any:
+        await asyncio.sleep(1.0)
+        return truthful(question, agent)
+
+    async def main(market: Live) -> Any:
+        agent = Agent("ada", slow, costs={"job": 1.0})
+        market.add(agent)
+        running = asyncio.create_task(market.run(CONTRACT_NET, tasks(1)))
+        await asyncio.sleep(0.5)
+        market.leave("ada")
+        await asyncio.sleep(0.1)
+        market.add(agent)
+        return await running
+
+    result = in_market(main)
+    assert (result.records[0].winner, result.records[0].rounds) == ("ada", 1)
+
+
 def test_a_market_has_to_be_open() -> None:
     with pytest.raises(ScenarioError, match="async with Live"):
         Live().add(Agent("ada"))

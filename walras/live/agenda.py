@@ -15,6 +15,7 @@ from itertools import count
 from math import inf, nextafter
 from typing import Any
 
+from walras.errors import ScenarioError
 from walras.live.journal import Journal, JournalError
 
 DELIVERY, ANSWER, SILENCE, TIMER, DEADLINE = 1, 2, 3, 4, 5
@@ -91,7 +92,13 @@ class Agenda:
         self.plan()
 
     def at_once(self, act: Callable[..., None], *arguments: Any, **unjournaled: Any) -> None:
-        """An input from outside that is carried out now: by the program that runs the market, never by a role."""
+        """An input from outside that is carried out now: by the program that runs the market, never by a role.
+
+        Raises:
+            ScenarioError: if the market is closed; what stopped it, if something did.
+        """
+        if self._loop is None:
+            raise self.failed or ScenarioError("market", "closed", "one that is open")
         if self.journal is not None:
             payload = self.journal.encode(arguments)
             self.now = max(self.now, self.clock())

@@ -85,10 +85,13 @@ class Host:
         """The agent is there: it is asked what is open, and takes up the work that was not reported."""
         self.agent = agent
         self.work = work if work is not None else pretend(agent)
-        self.mind.start()
+        agenda = self.runtime.agenda
+        for asked in self.runtime.questions.values():
+            if asked.port.host is self and asked.question.decide_by >= agenda.now:
+                agenda.outward(self.mind.ask, asked)
         for job in self.worker.running.values():
-            self.runtime.agenda.outward(self.worker.launch, job)
-        self.runtime.agenda.plan()
+            agenda.outward(self.worker.launch, job)
+        agenda.plan()
 
     def detach(self) -> None:
         """The agent is gone: nobody thinks or works here."""
@@ -106,18 +109,13 @@ class Mind:
         self.pondering: dict[int, asyncio.Task[None]] = {}
 
     def ask(self, asked: Asked) -> None:
-        """Take a question; whoever asks does not wait for it."""
-        self.waiting.append(asked)
-        self.start()
+        """Take a question; whoever asks does not wait for it. An agent who is not there is asked when it comes."""
+        if self.host.agent is not None:
+            self.waiting.append(asked)
+            self._start(self.host.agent)
 
-    def start(self) -> None:
-        """Begin to ponder what waits, as far as attention goes."""
-        agent = self.host.agent
-        while (
-            self.waiting
-            and agent is not None
-            and (agent.attention is None or len(self.pondering) < agent.attention)
-        ):
+    def _start(self, agent: Agent) -> None:
+        while self.waiting and (agent.attention is None or len(self.pondering) < agent.attention):
             asked = self.waiting.popleft()
             if asked.open:
                 self.pondering[asked.id] = asyncio.get_running_loop().create_task(self._ponder(asked, agent))
@@ -145,7 +143,7 @@ class Mind:
             runtime.answered(asked, Answered("error", detail=f"{type(error).__name__}: {error}"))
         finally:
             self.pondering.pop(asked.id, None)
-            self.start()
+            self._start(agent)
 
     def void(self, asked: Asked) -> None:
         """Nobody wants the answer any more: a call that is under way is broken off, and so costs no more."""

@@ -18,7 +18,7 @@ from walras.live.conversation import Opening
 from walras.live.guard import Guard
 from walras.live.hosts import Work
 from walras.live.journal import Journal
-from walras.live.recovery import bring_back, compact, resume
+from walras.live.recovery import bring_back, compact
 from walras.live.runs import Run
 from walras.live.runtime import Runtime
 from walras.live.settings import Asker, Rules
@@ -113,7 +113,6 @@ class Live:
             runtime.agenda.compact = partial(compact, runtime)
             runtime.agenda.compact_at = self._rules.compact_every
         runtime.agenda.start(asyncio.get_running_loop(), now)
-        resume(runtime)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
@@ -124,6 +123,10 @@ class Live:
         """End here. With a journal, what goes on can be taken up by another program."""
         runtime = self.runtime
         runtime.agenda.stop()
+        for run in runtime.runs.values():
+            run.fail(
+                ScenarioError("market", "closed", "one that stays open until its conversations have ended")
+            )
         tasks = [
             task for host in runtime.hosts.values() for task in (*host.mind.tasks(), *host.worker.tasks())
         ]

@@ -64,14 +64,6 @@ def compact(runtime: Runtime) -> None:
         runtime.agenda.compact_at = inf
 
 
-def resume(runtime: Runtime) -> None:
-    """Ask what is open again. Work is taken up when its agent is there."""
-    for asked in tuple(runtime.questions.values()):
-        if asked.question.decide_by >= runtime.now:
-            runtime.agenda.outward(asked.port.host.mind.ask, asked)
-    runtime.agenda.plan()
-
-
 # ---------------------------------------------------------------------------------------------- records roles
 
 

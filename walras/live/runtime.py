@@ -336,12 +336,15 @@ class Runtime:
         return asked
 
     def void(self, asked: Asked) -> None:
-        """A question is no longer open: nobody is given its answer."""
+        """A question is no longer wanted: nobody is given its answer, and a call that is under way is broken off."""
+        self._close(asked)
+        asked.port.host.mind.void(asked)
+
+    def _close(self, asked: Asked) -> None:
         asked.open = False
         self.questions.pop(asked.id, None)
         if asked.silence is not None:
             asked.silence.call_off()
-        asked.port.host.mind.void(asked)
 
     def silence(self, asked: Asked) -> None:
         """The time for an answer is over."""
@@ -399,7 +402,7 @@ class Runtime:
 
     def _conclude(self, asked: Asked, answer: Any, status: str) -> None:
         port = asked.port
-        self.void(asked)
+        self._close(asked)  # a call that is still under way is the guard's, whose time is over, too
         del port.questions[asked.name]
         port.note("answer", asked.name, answer, status)
         port.enter("on_decision", asked.name, answer)
