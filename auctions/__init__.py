@@ -79,10 +79,29 @@ _HOMES = {
     "strategies": ("truthful", "worth"),
     "traders": ("ZeroIntelligence", "Zip", "ZipSettings", "truthful_trader"),
     "values": ("Affiliated", "Drawn", "Independent", "Risk", "ValueModel", "Wallet", "common_value"),
+    "ascending_clock": ("AscendingClock",),
+    "clinching": ("Clinching",),
+    "dutch": ("Dutch",),
+    "english": ("English",),
+    "proxy": ("Proxy",),
+    "open_messages": (
+        "Clinched",
+        "Demand",
+        "DemandAt",
+        "Later",
+        "MaximumWanted",
+        "NextBid",
+        "StandingBid",
+        "StillIn",
+        "TakeAt",
+    ),
+    "open_strategies": ("Budgeted", "Jumping", "MarginalValues", "Sniping", "straightforward"),
+    "outcry": ("OutcryAuctioneer", "OutcryBidder"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 if TYPE_CHECKING:
+    from auctions.ascending_clock import AscendingClock
     from auctions.auction import Auction
     from auctions.bulk import Assigned, Rates, Rounds, assign, clear_rounds
     from auctions.call_market import CallMarket
@@ -99,6 +118,7 @@ if TYPE_CHECKING:
         second_price,
         third_price,
     )
+    from auctions.clinching import Clinching
     from auctions.commit_reveal import CommitReveal, Disputed, NotRevealed
     from auctions.continuous import ContinuousDouble
     from auctions.distributions import Distribution, Exponential, Power, Uniform
@@ -111,6 +131,8 @@ if TYPE_CHECKING:
         trade_reduction,
         vcg_double,
     )
+    from auctions.dutch import Dutch
+    from auctions.english import English
     from auctions.house import Auctioneer, Bidder
     from auctions.induced import (
         Equilibrium,
@@ -144,10 +166,24 @@ if TYPE_CHECKING:
         uniform_price,
         vickrey_multi_unit,
     )
+    from auctions.open_messages import (
+        Clinched,
+        Demand,
+        DemandAt,
+        Later,
+        MaximumWanted,
+        NextBid,
+        StandingBid,
+        StillIn,
+        TakeAt,
+    )
+    from auctions.open_strategies import Budgeted, Jumping, MarginalValues, Sniping, straightforward
     from auctions.order_book import Order, OrderBook
     from auctions.order_messages import CancelOrder, Leave, OrderWanted
+    from auctions.outcry import OutcryAuctioneer, OutcryBidder
     from auctions.positions import Positions, gsp, vcg_positions
     from auctions.posted import PostedPrice
+    from auctions.proxy import Proxy
     from auctions.scoring import ScoringAuction, price_at_full_quality, score
     from auctions.sealed import AllPay, FirstPrice, SealedBid, Vickrey
     from auctions.shading import Limited, LoadPriced, Naive, Shading, Tabled
@@ -158,6 +194,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Affiliated",
     "AllPay",
+    "AscendingClock",
     "Assigned",
     "Auction",
     "Auctioneer",
@@ -165,19 +202,26 @@ __all__ = [
     "BidSchedule",
     "BidWanted",
     "Bidder",
+    "Budgeted",
     "CallForBids",
     "CallMarket",
     "CancelOrder",
     "Cleared",
     "ClearingRule",
+    "Clinched",
+    "Clinching",
     "ClockPrice",
     "Closed",
     "CommitReveal",
     "ContinuousDouble",
+    "Demand",
+    "DemandAt",
     "Disputed",
     "Distribution",
     "DoubleRule",
     "Drawn",
+    "Dutch",
+    "English",
     "Equilibrium",
     "Exchange",
     "Exp3",
@@ -186,25 +230,33 @@ __all__ = [
     "Hedge",
     "Independent",
     "InducedMarket",
+    "Jumping",
     "KDouble",
     "KthPrice",
+    "Later",
     "Learned",
     "Leave",
     "Limited",
     "Limits",
     "LoadPriced",
     "Lots",
+    "MarginalValues",
+    "MaximumWanted",
     "Naive",
+    "NextBid",
     "NotRevealed",
     "Offer",
     "Order",
     "OrderBook",
     "OrderWanted",
+    "OutcryAuctioneer",
+    "OutcryBidder",
     "Pass",
     "Positions",
     "PostedPrice",
     "Power",
     "PriceOffered",
+    "Proxy",
     "Rates",
     "RegretMatching",
     "Rejected",
@@ -213,7 +265,11 @@ __all__ = [
     "ScoringAuction",
     "SealedBid",
     "Shading",
+    "Sniping",
+    "StandingBid",
+    "StillIn",
     "Tabled",
+    "TakeAt",
     "TieDecided",
     "Uniform",
     "UniformPrice",
@@ -246,6 +302,7 @@ __all__ = [
     "second_price",
     "smith_alpha",
     "smith_market",
+    "straightforward",
     "third_price",
     "trade_reduction",
     "truthful",

@@ -25,6 +25,8 @@ Reason = Literal[
     "unparsable",  # the numbers make no sense
     "unknown-item",  # it is about something that is not on offer here
     "too-low",  # it does not better what stands (in a procurement: it is too high)
+    "jump",  # it is not exactly the price that was asked for, and jumps are not allowed
+    "inactive",  # its bidder has not bid for too long
     "over-reserve",  # to serve for the reserve price would not pay
     "no-interest",  # it is not worth the price
     "ineligible",  # it cannot do this task
@@ -54,7 +56,8 @@ class CallForBids(Message, frozen=True):
 class ClockPrice(Message, frozen=True):
     """A price is called out: who takes the item at it, per unit? Answers count until `reply_by`.
 
-    `round` counts the calls from 1; `bidders` says how many are asked, `quantity` how many units are still to be had.
+    `round` counts the calls from 1; `bidders` says how many are asked, `quantity` how many units are still to be had;
+    at `ends_by` the last call has ended, at the latest.
     """
 
     item: Item
@@ -63,6 +66,7 @@ class ClockPrice(Message, frozen=True):
     reply_by: float
     bidders: int = 0
     quantity: int = 1
+    ends_by: float = inf
 
 
 class Closed(Message, frozen=True):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from auctions.messages import HOLD, AuctionQuestion, Bid, BidWanted, Pass, PriceOffered, Reason
+from auctions.open_messages import Demand, DemandAt
 from walras.agents import Agent
 from walras.items import Item, Task
 from walras.questions import Question
@@ -67,6 +68,9 @@ def truthful(question: Question, agent: Agent) -> Any:
         ):
             return Bid(item.id, question.price, round=question.round)
         return Pass(item.id, "no-interest", question.round)
+    if isinstance(question, DemandAt):
+        gain = value + question.price if item.procured else min(value, purse(agent, item)) - question.price
+        return Demand(item.id, int(gain > 0), question.round, indifferent=int(gain == 0))
     return question.otherwise
 
 
