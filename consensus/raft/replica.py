@@ -1,0 +1,564 @@
+"""The replica: a Raft node as a role of the kernel, which writes, sends, applies and serves for it.
+
+::
+
+    clients        --Submit, Query-->          Replica  --Reply, Redirect-->            clients
+    other replicas <--RaftMessage-->           Replica  --Stored--> itself, once a write is durable
+    own agent      --Listen, Propose, Read-->  Replica  --Committed, Installed, Leading, ReadAt--> own agent
+
+D. Ongaro and J. Ousterhout, In Search of an Understandable Consensus Algorithm, USENIX ATC 2014; D. Ongaro, Consensus:
+Bridging Theory and Practice, 2014. The algorithm is in `consensus.raft.node`; what is said to a replica in
+`consensus.raft.service`.
+"""
+
+from math import inf
+from typing import Any, ClassVar
+
+from msgspec import field
+from msgspec.structs import replace
+
+from consensus.raft import membership
+from consensus.raft.errors import LocalMessageError, PeerNotFoundError, ProposalDroppedError
+from consensus.raft.machine import Data, Journal, Result, StateMachine
+from consensus.raft.messages import Kind, RaftMessage
+from consensus.raft.node import Node
+from consensus.raft.ready import Ready
+from consensus.raft.records import NONE, ConfChange, Configuration, Entry, HardState, NodeId, Snapshot
+from consensus.raft.roster import Roster, change_to
+from consensus.raft.service import (
+    Committed,
+    Compact,
+    Dropped,
+    Installed,
+    Leading,
+    Listen,
+    Propose,
+    Query,
+    Read,
+    ReadAt,
+    Reconfigure,
+    Redirect,
+    Reply,
+    Submit,
+    TransferLeader,
+)
+from consensus.raft.settings import Settings
+from consensus.raft.state import Role
+from consensus.raft.status import Status
+from consensus.raft.storage import MemoryStorage, founding
+from walras.errors import ScenarioError
+from walras.messages import AgentId, ConversationId, Fact, Frozen, Message
+from walras.protocol import Protocol, on, told
+
+DEFAULTS = Settings(
+    id=1, election_tick=1_000, heartbeat_tick=100, check_quorum=True, pre_vote=True, max_size_per_msg=1 << 20
+)
+"""A replica's knobs, unless others are given; the id is the replica's own. A tick is a millisecond: idle ones are free."""
+
+_PASSED_ON = frozenset({Kind.PROP, Kind.READ_INDEX, Kind.TRANSFER_LEADER})
+"""Requests that a follower sends on to its leader: their sender is whoever asked first."""
+
+
+class Written(Frozen, frozen=True):
+    """What one handler makes durable, whole or not at all; the first one since a checkpoint holds everything."""
+
+    hard_state: HardState
+    entries: tuple[Entry, ...] = ()
+    snapshot: Snapshot | None = None
+
+
+class Stored(Message, frozen=True):
+    """To ourselves: what was written before this was sent is durable."""
+
+
+class Elected(Fact, frozen=True):
+    """A replica has become leader, and knows all that was committed before."""
+
+    term: int
+
+
+class Deposed(Fact, frozen=True):
+    """A replica leads no longer."""
+
+    term: int
+
+
+class Asker(Frozen, frozen=True):
+    """Who waits for an answer: a client, or (`local`) a role of our own agent; its number, and what it asks."""
+
+    to: str
+    number: int = 0
+    local: bool = False
+    question: Data | None = None
+
+
+class Reads(Frozen, frozen=True):
+    """Requests that may be answered once everything up to `index` is applied."""
+
+    index: int
+    askers: tuple[Asker, ...]
+
+
+class Replica(Protocol):
+    """One member of a cluster, or one that waits to become a member.
+
+    One batch of the core is under way at a time: while it is being written messages are heard and answered by the core,
+    and what comes of them is written in one piece afterwards, so a slow disk makes for large writes and not for a queue.
+
+    Args:
+        members: everybody who is or may become a member, in the same order at all replicas.
+        machine: what the log drives, see `consensus.raft.machine`; a `Journal` where roles that listen are that.
+        voters: the founding members with a vote; empty: all members. Who is neither voter nor learner waits to be added.
+        learners: the founding members without a vote.
+        settings: the knobs of the core, in ticks and bytes.
+        tick_s: how long a tick is, seconds.
+        batch_s: how long proposals are gathered before they enter the log together, seconds; 0: not at all.
+        compact_every: entries after which a snapshot takes the place of the log.
+        keep: entries before a snapshot that stay in memory for followers that lag a little.
+
+    Raises:
+        ScenarioError: for an empty or even set of voters, a name that is there twice, knobs out of their range.
+    """
+
+    recovery: ClassVar[str] = "records"
+
+    members: tuple[AgentId, ...]
+    machine: StateMachine = field(default_factory=Journal)
+    voters: tuple[AgentId, ...] = ()
+    learners: tuple[AgentId, ...] = ()
+    settings: Settings = DEFAULTS
+    tick_s: float = 0.001
+    batch_s: float = 0.0
+    compact_every: int = 10_000
+    keep: int = 1_000
+
+    node: Node = None  # type: ignore[assignment]  # made at the start of each life
+    storage: MemoryStorage = field(default_factory=MemoryStorage)
+    roster: Roster = None  # type: ignore[assignment]
+    born: float = 0.0
+    ticked: int = 0
+    alarm: float = inf
+    """When the one timer of the core is due."""
+    writing: bool = False
+    """Whether a batch is on its way to the disk."""
+    applied: int = 0
+    applied_term: int = 0
+    led: int = 0
+    """The term in which listeners were told that this replica leads; 0 if it does not."""
+    listeners: dict[ConversationId, bool] = {}
+    proposals: list[tuple[Asker, Data]] = []
+    """What is being gathered."""
+    waiting: dict[int, tuple[int, Asker]] = {}
+    """By index: the term of the entry in which somebody's command stands, and who it is."""
+    reading: dict[Asker, bool] = {}
+    """Who wants to read; true once a round is under way that covers it."""
+    round: int = 0
+    round_at: float = -inf
+    ripe: list[Reads] = []
+    heard: dict[NodeId, float] = {}
+
+    def __post_init__(self) -> None:
+        self.roster = Roster(self.members)
+        self.founders()
+        self.settings.check()
+        for name, least in (("compact_every", 1), ("keep", 0), ("batch_s", 0.0)):
+            if not getattr(self, name) >= least:
+                raise ScenarioError(name, getattr(self, name), f"at least {least}")
+        if not 0 < self.tick_s < inf:
+            raise ScenarioError("tick_s", self.tick_s, "seconds above 0")
+
+    def founders(self) -> Configuration:
+        """The membership with which the cluster begins; raises `ScenarioError` for a bad one."""
+        voters = self.voters or tuple(name for name in self.members if name not in self.learners)
+        return self.roster.configuration(voters, self.learners)
+
+    # ------------------------------------------------------------------ lives
+    def on_start(self) -> None:
+        self.live(())
+
+    def on_recover(self, records: tuple[Any, ...]) -> None:
+        self.live(records)
+
+    def live(self, records: tuple[Any, ...]) -> None:
+        """A life begins with what the last one made durable; the first one, of a founder, with the founding snapshot."""
+        storage, founders = self.storage, self.founders()
+        me = self.roster.id_of(self.me)
+        for record in records:
+            storage.write(record.hard_state, record.entries, record.snapshot)
+        if not storage.last_index() and me in founders.members():
+            storage.write(None, (), founding(founders, self.machine.snapshot()))
+            self.persist(Written(storage.hard_state, (), storage.latest))
+        if storage.latest.index:
+            self.machine.restore(storage.latest.data)
+            self.applied = storage.latest.index
+        self.born = self.now
+        self.node = Node(replace(self.settings, id=me), storage, self.rng)
+        self.work()
+
+    # ------------------------------------------------------------------ time
+    def catch_up(self) -> None:
+        """Let the core know how late it is: in one step, however long nothing happened."""
+        ticks = int((self.now - self.born) / self.tick_s + 1e-6)
+        if ticks > self.ticked:
+            self.node.tick(ticks - self.ticked)
+            self.ticked = ticks
+
+    def set_alarm(self) -> None:
+        """Wake up when the core has something due; one that rings too early is set again, which is cheaper than moving it."""
+        due = self.node.ticks_until_due()
+        if due is not None:
+            at = self.born + (self.ticked + due) * self.tick_s
+            if at < self.alarm:
+                self.alarm = at
+                self.set_timer("due", at)
+
+    def on_timer(self, name: Any) -> None:
+        self.catch_up()
+        if name == "due":
+            self.alarm = inf
+            if self.reading and self.now - self.round_at > self.settings.heartbeat_tick * self.tick_s:
+                self.begin_round()
+        elif name == "batch":
+            self.propose_all()
+        else:  # a snapshot's answer stays out
+            self.node.report_snapshot(name, delivered=False)
+        self.work()
+
+    # ------------------------------------------------------------------ the core's own messages
+    @on(RaftMessage)
+    def hear(self, sender: AgentId, message: RaftMessage) -> None:
+        raft, names = self.node.raft, self.members
+        peer = message.sender
+        if message.to != raft.id or not 0 < peer <= len(names) or sender not in names:
+            self.ignore(message, "between strangers")
+            return
+        if names[peer - 1] != sender and message.kind not in _PASSED_ON:
+            self.ignore(message, f"in the name of {names[peer - 1]}")
+            return
+        self.heard[peer] = self.now
+        self.catch_up()
+        try:
+            self.node.step(message)
+        except (LocalMessageError, PeerNotFoundError) as error:
+            self.ignore(message, str(error))
+        except ProposalDroppedError as error:
+            self.ignore(message, error.why)
+        self.work()
+
+    @on(Stored)
+    def written(self, sender: AgentId, message: Stored) -> None:
+        if sender != self.me:
+            self.ignore(message, "somebody else's disk")
+            return
+        self.writing = False
+        self.node.advance()
+        self.work()
+
+    # ------------------------------------------------------------------ batches
+    def work(self) -> None:
+        """Carry out all that the core wants done, up to a write; then see when it is due again."""
+        node = self.node
+        while not self.writing and node.has_ready():
+            ready = node.ready()
+            self.storage.write(ready.hard_state, ready.entries, ready.snapshot)
+            if ready.must_sync or ready.snapshot is not None:
+                self.write(ready)
+            else:
+                for message in ready.messages:
+                    self.post(message)
+                node.advance()
+            self.carry_out(ready)
+        self.set_alarm()
+
+    def write(self, ready: Ready) -> None:
+        """Appends may leave before the write, everything else waits for it; then we hear that it is durable."""
+        for message in ready.messages:
+            if message.kind is Kind.APP:
+                self.post(message)
+        self.persist(Written(self.storage.hard_state, ready.entries, ready.snapshot))
+        for message in ready.messages:
+            if message.kind is not Kind.APP:
+                self.post(message)
+        self.writing = True
+        self.send(self.me, Stored())
+
+    def post(self, message: RaftMessage) -> None:
+        """To a member; a snapshot is awaited for an election timeout before another one goes."""
+        self.send(self.members[message.to - 1], message)
+        if message.kind is Kind.SNAP:
+            self.set_timer(message.to, self.now + self.settings.election_tick * self.tick_s)
+
+    def carry_out(self, ready: Ready) -> None:
+        """What is committed becomes the machine's state, and is told; then whoever waited for that is answered."""
+        if ready.snapshot is not None:
+            self.install(ready.snapshot)
+        changed = False
+        for entry in ready.committed_entries:
+            changed |= self.apply(entry)
+        if ready.soft_state is not None and ready.soft_state.lead != NONE and self.reading:
+            self.begin_round()  # the new leader does not know what the last one was asked
+        for state in ready.read_states:
+            self.end_round(state.context, state.index)
+        self.announce()
+        self.serve_reads()
+        if changed or self.applied - self.storage.latest.index >= self.compact_every:
+            self.compact()
+
+    def apply(self, entry: Entry) -> bool:
+        """Apply one entry; whether it changed the membership."""
+        data, index = entry.data, entry.index
+        self.applied, self.applied_term = index, entry.term
+        result: Result = None
+        if isinstance(data, ConfChange):
+            result = str(self.node.apply_conf_change(data))
+        elif data:
+            result = self.machine.apply(index, data)
+            for listener in self.listeners:
+                self.tell(listener, Committed(index, data))
+        if self.waiting:
+            self.resolve(index, entry.term, result)
+        return isinstance(data, ConfChange)
+
+    def install(self, snapshot: Snapshot) -> None:
+        """A leader's snapshot takes the place of our state; of what was waited for nobody here knows any more."""
+        self.machine.restore(snapshot.data)
+        self.applied, self.applied_term = snapshot.index, snapshot.term
+        for listener in self.listeners:
+            self.tell_all(listener, 0)
+        for index in [index for index in self.waiting if index <= snapshot.index]:
+            self.refuse(self.waiting.pop(index)[1], "overtaken by a snapshot")
+
+    def compact(self) -> None:
+        """A snapshot of now takes the place of the log, in memory and on disk."""
+        storage, index = self.storage, self.applied
+        if index == storage.latest.index:
+            return
+        snapshot = Snapshot(index, storage.term(index), self.node.raft.configuration, self.machine.snapshot())
+        storage.compact(snapshot, self.keep)
+        behind = storage.entries(index + 1, storage.last_index() + 1)
+        self.checkpoint(Written(storage.hard_state, behind, snapshot))
+
+    # ------------------------------------------------------------------ proposals
+    @told(Propose)
+    def propose(self, conversation: ConversationId, message: Propose) -> None:
+        self.gather(Asker(conversation, local=True), message.command)
+
+    @on(Submit)
+    def submit(self, sender: AgentId, message: Submit) -> None:
+        self.gather(Asker(sender, message.number), message.command)
+
+    def gather(self, asker: Asker, command: Data) -> None:
+        """A command enters the log now, or with others a little later."""
+        self.proposals.append((asker, command))
+        if self.batch_s:
+            if len(self.proposals) == 1:
+                self.set_timer("batch", self.now + self.batch_s)
+        else:
+            self.catch_up()
+            self.propose_all()
+            self.work()
+
+    def propose_all(self) -> None:
+        """What was gathered enters the log in one piece; only a leader can tell a client what becomes of its command."""
+        gathered, self.proposals = self.proposals, []
+        raft = self.node.raft
+        if raft.role is not Role.LEADER:
+            for asker, _ in gathered:
+                if not asker.local:
+                    self.refuse(asker, "not the leader")
+            gathered = [proposal for proposal in gathered if proposal[0].local]
+        try:
+            self.node.propose(*[command for _, command in gathered])
+        except ProposalDroppedError as error:
+            for asker, command in gathered:
+                if asker.local:
+                    self.tell(asker.to, Dropped(command, error.why))
+                else:
+                    self.refuse(asker, error.why)
+            return
+        if raft.role is Role.LEADER:
+            first = raft.log.last_index() + 1 - len(gathered)
+            for index, (asker, _) in enumerate(gathered, first):
+                if not asker.local:
+                    self.waiting[index] = (raft.term, asker)
+
+    def resolve(self, index: int, term: int, result: Result) -> None:
+        """Something was applied at an index: what was awaited there, or another leader's entry in its place."""
+        proposed, asker = self.waiting.pop(index, (term, None))
+        if asker is None:
+            return
+        if proposed == term:
+            self.answer(asker, Reply(asker.number, result))
+        else:
+            self.refuse(asker, "overwritten by another leader")
+
+    def refuse(self, asker: Asker, why: str) -> None:
+        """Nothing comes of it here: who asked may know better where to ask."""
+        leader = self.roster.name_of(self.node.raft.lead)
+        self.answer(asker, Redirect(asker.number, "" if leader == self.me else leader, why))
+
+    def answer(self, asker: Asker, message: Message) -> None:
+        if asker.local:
+            self.tell(asker.to, message)
+        else:
+            self.send(asker.to, message)
+
+    # ------------------------------------------------------------------ listeners
+    @told(Listen)
+    def listen(self, conversation: ConversationId, message: Listen) -> None:
+        self.listeners[conversation] = True
+        self.tell_all(conversation, message.after)
+        if self.led:
+            self.tell(conversation, Leading(True, self.led))
+
+    def tell_all(self, listener: ConversationId, after: int) -> None:
+        """All that was applied behind an index, from the log or else from the machine's state."""
+        machine, storage = self.machine, self.storage
+        if isinstance(machine, Journal):
+            if machine.index > after:
+                self.tell(listener, Installed(machine.index, machine.data))
+            kept = machine.commands
+        elif after < storage.latest.index:
+            self.tell(listener, Installed(self.applied, machine.snapshot()))
+            return
+        else:
+            entries = storage.entries(after + 1, self.applied + 1)
+            kept = [(e.index, e.data) for e in entries if e.data and not isinstance(e.data, ConfChange)]
+        for index, command in kept:
+            if index > after:
+                self.tell(listener, Committed(index, command))
+
+    @told(Compact)
+    def shorten(self, conversation: ConversationId, message: Compact) -> None:
+        if isinstance(self.machine, Journal) and message.index <= self.applied:
+            self.machine.compact(message.index, message.data)
+            self.compact()
+        else:
+            self.ignore(message, "the state of a machine of our own, or of the future")
+
+    def announce(self) -> None:
+        """A leader leads once it has applied the first entry of its term: it knows then what all leaders before it knew."""
+        raft = self.node.raft
+        led = raft.term if raft.role is Role.LEADER and self.applied_term == raft.term else 0
+        if led == self.led:
+            return
+        if self.led:
+            self.publish(Deposed(self.led))
+            self.tell_listeners(Leading(False, self.led))
+        if led:
+            self.publish(Elected(led))
+            self.tell_listeners(Leading(True, led))
+        self.led = led
+
+    def tell_listeners(self, message: Message) -> None:
+        for listener in self.listeners:
+            self.tell(listener, message)
+
+    # ------------------------------------------------------------------ reads
+    @told(Read)
+    def read(self, conversation: ConversationId, message: Read) -> None:
+        self.want_to_read(Asker(conversation, message.number, local=True))
+
+    @on(Query)
+    def query(self, sender: AgentId, message: Query) -> None:
+        self.want_to_read(Asker(sender, message.number, question=message.question))
+
+    def want_to_read(self, asker: Asker) -> None:
+        """One round at a time serves all who asked before it began; who comes later waits for the next one."""
+        under_way = any(self.reading.values())
+        self.reading[asker] = False
+        if not under_way:
+            self.catch_up()
+            self.begin_round()
+            self.work()
+
+    def begin_round(self) -> None:
+        """Ask up to where to apply, for everybody who waits; begun anew where no answer comes."""
+        self.round += 1
+        self.round_at = self.now
+        self.reading = dict.fromkeys(self.reading, True)
+        self.node.read_index(f"{self.node.raft.id}/{self.incarnation}/{self.round}")
+
+    def end_round(self, context: str, index: int) -> None:
+        if context != f"{self.node.raft.id}/{self.incarnation}/{self.round}":
+            return  # a round that was begun anew since
+        self.ripe.append(Reads(index, tuple(asker for asker, covered in self.reading.items() if covered)))
+        self.reading = {asker: False for asker, covered in self.reading.items() if not covered}
+        if self.reading:
+            self.begin_round()
+
+    def serve_reads(self) -> None:
+        """Answer who waited for what is applied now."""
+        while self.ripe and self.ripe[0].index <= self.applied:
+            for asker in self.ripe.pop(0).askers:
+                if asker.question is None:
+                    self.answer(asker, ReadAt(asker.number, self.applied))
+                else:
+                    self.answer(asker, Reply(asker.number, self.machine.query(asker.question)))
+
+    # ------------------------------------------------------------------ the cluster
+    @told(Reconfigure)
+    def reconfigure_locally(self, conversation: ConversationId, message: Reconfigure) -> None:
+        self.change_members(Asker(conversation, message.number, local=True), message)
+
+    @on(Reconfigure)
+    def reconfigure(self, sender: AgentId, message: Reconfigure) -> None:
+        self.change_members(Asker(sender, message.number), message)
+
+    def change_members(self, asker: Asker, message: Reconfigure) -> None:
+        """Propose a membership, unless it makes no sense, or could not go on with those who are known to be up."""
+        self.catch_up()
+        raft = self.node.raft
+        try:
+            wanted = self.roster.configuration(message.voters, message.learners)
+        except ScenarioError as error:
+            self.refuse(asker, str(error))
+            return
+        change = change_to(raft.configuration, wanted)
+        why = self.why_not(wanted, change)
+        if why:
+            self.refuse(asker, why)
+        else:
+            self.node.propose_conf_change(change)
+            self.waiting[raft.log.last_index()] = (raft.term, asker)
+        self.work()
+
+    def why_not(self, wanted: Configuration, change: ConfChange) -> str:
+        """Why a membership cannot be entered now; empty if it can."""
+        raft = self.node.raft
+        if raft.role is not Role.LEADER:
+            return "not the leader"
+        if raft.transferee != NONE:
+            return "the leadership is being handed over"
+        if not change.changes:
+            return "these are the members already"
+        lately = self.now - self.settings.election_tick * self.tick_s
+        up = [node for node in wanted.voters if node == raft.id or self.heard.get(node, -inf) >= lately]
+        if 2 * len(up) <= len(wanted.voters):
+            named = ", ".join(map(self.roster.name_of, up))
+            return (
+                f"it would lose its quorum: only {named or 'nobody'} is up; add newcomers as learners first"
+            )
+        return membership.why_not(raft, change)
+
+    @told(TransferLeader)
+    def hand_over_locally(self, conversation: ConversationId, message: TransferLeader) -> None:
+        self.hand_over(conversation, message)
+
+    @on(TransferLeader)
+    def hand_over(self, sender: str, message: TransferLeader) -> None:
+        if message.to not in self.members:
+            self.ignore(message, "to a stranger")
+            return
+        self.catch_up()
+        self.node.transfer_leader(self.roster.id_of(message.to))
+        self.work()
+
+    def status(self) -> Status:
+        """How this replica is, for people: print it."""
+        return self.node.status()
+
+    def check(self) -> None:
+        log = self.node.raft.log
+        assert self.storage.latest.index <= self.applied <= log.committed <= log.last_index()
+        assert self.writing or not self.node.has_ready(), "something was left to do"
