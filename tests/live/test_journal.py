@@ -315,6 +315,16 @@ def test_what_cannot_be_journaled_is_refused_with_a_reason(tmp_path: Path) -> No
     assert lives(tmp_path / "market.db", main, never())
 
 
+def test_what_was_refused_is_not_in_the_journal(tmp_path: Path) -> None:
+    async def main(market: Live) -> Any:
+        with pytest.raises(ScenarioError, match="not an escrow's"):
+            market.add(Agent("escrow:ada"))
+        return await program(tmp_path, Workshop())(market)
+
+    path = tmp_path / "market.db"
+    assert told(lives(path, main, never())) == told(lives(path, main, never()))
+
+
 class Odd(Protocol):
     """Its state is not data."""
 

@@ -47,6 +47,9 @@ class Line:
             asyncio.get_running_loop().call_later(0.3, self.again)
 
     def send(self, number: int, envelope: Envelope) -> None:
+        assert self.market is not None
+        journal = self.market.runtime.agenda.journal
+        assert journal is not None and not journal.dirty, "a message leaves before its cause is durable"
         for _ in range(1 + (self.dice.random() < 0.2)):
             if self.dice.random() >= self.loss:
                 delay = 0.01 + 0.05 * self.dice.random()
@@ -60,6 +63,9 @@ class Line:
             self.market.runtime.peers.arrived(origin, number, envelope)
 
     def acknowledge(self, origin: str, number: int) -> None:
+        assert self.market is not None
+        journal = self.market.runtime.agenda.journal
+        assert journal is not None and not journal.dirty, "a message is acknowledged before it is durable"
         other = self.by_name[origin]
         if other.market is not None and self.dice.random() >= self.loss:
             other.market.runtime.peers.acknowledged(number)

@@ -99,13 +99,12 @@ class Agenda:
         """
         if self._loop is None:
             raise self.failed or ScenarioError("market", "closed", "one that is open")
-        if self.journal is not None:
-            payload = self.journal.encode(arguments)
-            self.now = max(self.now, self.clock())
-            self.journal.write(self.now, 0, act.__name__, payload)
-        else:
-            self.now = max(self.now, self.clock())
+        journal = self.journal
+        payload = journal.encode(arguments) if journal is not None else b""
+        self.now = max(self.now, self.clock())
         act(*arguments, **unjournaled)
+        if journal is not None:  # what was refused has not happened
+            journal.write(self.now, 0, act.__name__, payload)
         self.plan()
 
     def outward(self, act: Callable[..., object], *arguments: Any) -> None:
@@ -117,10 +116,9 @@ class Agenda:
         """What the market itself has brought about, and what is still to happen."""
         return [entry for *_, entry in self._heap if entry.live and entry.serial]
 
-    def _push(self, entry: Entry, at: float | None = None) -> None:
+    def _push(self, entry: Entry) -> None:
         if entry.at != inf:
-            place = entry.at if at is None else at
-            heappush(self._heap, (place, entry.priority, next(self._order), entry))
+            heappush(self._heap, (entry.at, entry.priority, next(self._order), entry))
 
     # ------------------------------------------------------------------ bringing back
     def replay(self, at: float, serial: int, what: str) -> None:

@@ -64,7 +64,10 @@ class Peers:
             self.link.send(number, envelope)
 
     def outbox(self) -> list[tuple[int, Envelope]]:
-        """What no process has said to have, in order; what is too old to be heard anywhere is dropped."""
+        """What no process has said to have, in order, and durable; what is too old to be heard anywhere is dropped."""
+        journal = self.runtime.agenda.journal
+        if journal is not None:
+            journal.commit()
         oldest = self.runtime.agenda.clock() - self.runtime.lifetime_s
         for number in [number for number, envelope in self._outbox.items() if envelope.sent < oldest]:
             del self._outbox[number]
