@@ -10,6 +10,7 @@ from walras.agents import Agent
 from walras.errors import ScenarioError
 from walras.live.breaker import Breaker
 from walras.live.guard import Guard, GuardRules
+from walras.questions import Question
 
 
 def fail(breaker: Breaker, now: float, times: int = 1) -> None:
@@ -98,10 +99,22 @@ def test_it_belongs_to_the_provider_not_to_the_participant() -> None:
 
 
 def test_participants_without_a_provider_stand_alone() -> None:
+    """Each for each agent: else one agent's trouble would silence all that share a function."""
     guard = Guard(GuardRules(retries=0, failures=1))
-    assert ask(guard, Scripted(KeyError("x")), agent="a").status == "error"
-    assert ask(guard, Scripted(Offer(1.0)), agent="a").status == "circuit_open"
-    assert ask(guard, Scripted(Offer(1.0)), agent="b").status == "ok"
+    moody = Scripted(KeyError("x"), Offer(1.0))
+    assert ask(guard, moody, agent="a").status == "error"
+    assert ask(guard, moody, agent="a").status == "circuit_open"
+    assert ask(guard, moody, agent="b").status == "ok"
+    assert ask(guard, Scripted(Offer(1.0)), agent="a").status == "ok"
+
+
+def test_coroutine_functions_have_a_breaker_too() -> None:
+    async def failing(question: Question, agent: Agent) -> Any:
+        raise KeyError("x")
+
+    guard = Guard(GuardRules(failures=2))
+    assert [ask(guard, failing).status for _ in range(3)] == ["error", "error", "circuit_open"]
+    assert ask(guard, failing, agent="bob").status == "error"
 
 
 def test_after_a_while_one_of_many_askers_probes_and_all_are_served_again() -> None:

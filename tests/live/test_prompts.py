@@ -231,7 +231,7 @@ def test_no_text_can_end_the_fence_or_hide_in_it(text: str) -> None:
     assert inside(made)["question"]["task"]["description"] == question.task.description
 
 
-@pytest.mark.parametrize("sign", ["\u202e", "\u200b", "\u2028", "\ufeff", "\U000e0041", "<", ">"])
+@pytest.mark.parametrize("sign", ["\x9b", "\u202e", "\u200b", "\u2028", "\ufeff", "\U000e0041", "<", ">"])
 def test_signs_that_cannot_be_seen_are_spelled_out(sign: str) -> None:
     made = prompt(how_much(description=f"a{sign}b"))
     found = MARK.search(made.user)

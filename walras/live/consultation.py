@@ -42,7 +42,7 @@ class Consultation:
         self.clock = asyncio.get_running_loop().time
         self.began = self.clock()
         self.deadline = self.began + seconds
-        self.breaker = guard.breaker(mind.provider or f"agent {agent.id}")
+        self.breaker = guard.breaker(mind, agent.id)
         self.usage = NOTHING
         self.attempts = 0
 

@@ -18,12 +18,13 @@ from walras.live.answers import NOTHING, Answered, Usage
 from walras.live.breaker import Breaker
 from walras.live.budget import Budgets
 from walras.live.cache import AnswerCache
+from walras.live.cascade import Cascade
 from walras.live.consultation import Consultation, in_words
 from walras.live.memory import Memory
 from walras.live.participant import Ask, Participant, Reply
 from walras.live.prompts import Prompts
 from walras.live.recording import Recording
-from walras.messages import ConversationId
+from walras.messages import AgentId, ConversationId
 from walras.questions import Question
 
 _ONE_CALL = Usage(1, 0, 0, 0.0)
@@ -88,7 +89,8 @@ class Guard:
         self.prompts = prompts if prompts is not None else Prompts()
         self.recording, self.cache, self.memory = recording, cache, memory
         self.rng = rng if rng is not None else Random()
-        self.breakers: dict[str, Breaker] = {}
+        self.breakers: dict[str | tuple[AgentId, int], tuple[Breaker, object]] = {}
+        """By provider; beside each who stands alone behind it, so that no other comes by the same number."""
         self.repeats: dict[ConversationId, dict[str, int]] = {}
         self.abandoned: set[asyncio.Task[Any]] = set()
         """Calls that were given up, and are still running."""
@@ -139,6 +141,8 @@ class Guard:
     async def _ask(
         self, mind: Strategy, agent: Agent, question: Question, conversation: ConversationId, seconds: float
     ) -> Answered:
+        if isinstance(mind, Cascade):
+            return await self._in_turn(mind, agent, question, conversation, seconds)
         if not isinstance(mind, Participant):
             answered = self._rule(mind, agent, question, seconds)
             if isinstance(answered, Answered):
@@ -157,6 +161,29 @@ class Guard:
         if cache is not None:
             cache.keep(agent.id, conversation, question, answered)
         return answered
+
+    async def _in_turn(
+        self, cascade: Cascade, agent: Agent, question: Question, conversation: ConversationId, seconds: float
+    ) -> Answered:
+        """Ask the minds of a cascade until one answers well enough, each in its share of the time."""
+        clock = asyncio.get_running_loop().time
+        began, told, usage, attempts = clock(), [], NOTHING, 0
+        best: Answered | None = None
+        for mind in cascade.minds:
+            left = seconds - (clock() - began)
+            share = 1.0 if mind is cascade.minds[-1] else cascade.share
+            found = await self._ask(mind, agent, question, conversation, left * share)
+            usage, attempts = usage + found.usage, attempts + found.attempts
+            name = getattr(mind, "__name__", type(mind).__name__)
+            told.append(f"{name}: {found.status}" + (f" ({found.detail})" if found.detail else ""))
+            if found.status == "ok" or best is None or best.status != "ok":
+                best = found
+            if found.status == "declined" or (found.status == "ok" and _is_enough(cascade, question, found)):
+                best = found
+                break
+        assert best is not None
+        took = clock() - began
+        return Answered(best.status, best.value, usage, took, attempts, "; ".join(told))
 
     @staticmethod
     def _rule(mind: Strategy, agent: Agent, question: Question, seconds: float) -> "Answered | Coroutine":
@@ -182,12 +209,14 @@ class Guard:
             return Answered("declined", None, NOTHING, took, 1)
         return Answered("invalid", None, NOTHING, took, 1, f"a {type(value).__name__}, and no legal answer")
 
-    def breaker(self, provider: str) -> Breaker:
-        """The circuit breaker of a provider."""
-        found = self.breakers.get(provider)
+    def breaker(self, mind: Participant, agent: AgentId) -> Breaker:
+        """The circuit breaker of a participant's provider; without one, of this agent's participant alone."""
+        alone = mind.strategy if isinstance(mind, Coroutine) else mind
+        key = mind.provider or (agent, id(alone))
+        found = self.breakers.get(key)
         if found is None:
-            found = self.breakers[provider] = Breaker(self.rules.failures, self.rules.open_s)
-        return found
+            found = self.breakers[key] = Breaker(self.rules.failures, self.rules.open_s), alone
+        return found[0]
 
     def repeated(self, conversation: ConversationId, key: str) -> int:
         """How often a question with this key has been asked in a conversation before; counts this time."""
@@ -219,6 +248,13 @@ class Guard:
             self.recording.close()
         if self.memory is not None:
             self.memory.close()
+
+
+def _is_enough(cascade: Cascade, question: Question, found: Answered) -> bool:
+    try:
+        return cascade.enough is None or bool(cascade.enough(question, found.value))
+    except Exception:  # a judge that fails finds nothing good enough
+        return False
 
 
 class Coroutine(Participant):

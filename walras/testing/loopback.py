@@ -109,6 +109,7 @@ class Loopback:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 1024  # a whole market may ask at once
     loopback: Loopback
 
     def handle_error(self, request: Any, client_address: Any) -> None:
