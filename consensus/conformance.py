@@ -5,7 +5,17 @@ format, with files on majorities, on membership changes and on whole clusters (s
 how many files and directives matched and the first difference of each file that has one, and exits with 1 if any has.
 
 Log lines (DEBUG, INFO, WARN, ERROR, FATAL) are left out on both sides, since their wording is no part of the protocol.
-There are no other deviations on purpose, and no file is treated differently from any other.
+There are no other deviations on purpose (their count is 0), and no file is treated differently from any other.
+
+Where no transcript can show it, the core differs from etcd's in five places:
+
+- a membership change that cannot be made at all (it leaves no voter) is emptied, or an error where it is proposed;
+  etcd's nodes stop with a panic when it is applied;
+- read requests that wait for a new leader's first commit are forgotten when it loses its leadership; etcd keeps them for
+  the next time it leads;
+- a member that is removed and added again in one change keeps its progress;
+- a snapshot that does not know of a newcomer is not sent to it: it would refuse it and wait for ever;
+- after a restart the state begins at the snapshot, and the configuration at `Settings.applied` is worked out from the log.
 """
 
 import argparse

@@ -116,11 +116,7 @@ def snapshot_done(raft: Raft, peer: NodeId, delivered: bool) -> None:
 def check_quorum(raft: Raft) -> None:
     """Step down unless a quorum was heard since the last check."""
     configuration = raft.configuration
-    active = {
-        node: progress.recent_active or node == raft.id
-        for node, progress in raft.progress.items()
-        if not progress.is_learner
-    }
+    active = {node: progress.recent_active for node, progress in raft.progress.items()}
     if joint_vote_result(configuration.voters, configuration.outgoing, active) is not VoteResult.WON:
         become_follower(raft, raft.term, NONE)
     for peer in raft.peers:

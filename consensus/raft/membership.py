@@ -4,7 +4,6 @@ from consensus.raft import confchange
 from consensus.raft.elections import become_follower
 from consensus.raft.errors import ConfChangeError
 from consensus.raft.progress import Window, tracked
-from consensus.raft.reads import release_early_reads
 from consensus.raft.records import NONE, ConfChange, Configuration, Entry, EntryKind, Snapshot
 from consensus.raft.replication import broadcast_append, maybe_commit, send_append
 from consensus.raft.state import Raft, Role, trace
@@ -32,13 +31,10 @@ def screened(raft: Raft, proposed: tuple[Entry, ...]) -> tuple[Entry, ...]:
 
 def why_not(raft: Raft, change: ConfChange) -> str:
     """Why a change cannot be taken now, empty if it can."""
-    joint = raft.configuration.joint
     if raft.pending_conf_index > raft.log.applied:
         return f"one may be pending: {raft.pending_conf_index} is not applied, {raft.log.applied} is"
-    if joint and change.changes:
-        return "must transition out of joint config first"
-    if not joint and not change.changes:
-        return "not in joint state; refusing empty conf change"
+    if not change.changes and not raft.configuration.joint:
+        return "there is no joint configuration to leave"
     try:
         confchange.changed(raft.configuration, change)
     except ConfChangeError as error:
@@ -69,7 +65,6 @@ def switch_to(raft: Raft, configuration: Configuration) -> None:
             become_follower(raft, raft.term, NONE)
         return
     if maybe_commit(raft):  # the new majorities may have more than the old ones had
-        release_early_reads(raft)
         broadcast_append(raft)
     else:  # there is no reason to let newcomers wait for a heartbeat
         for peer in raft.peers:
@@ -94,6 +89,5 @@ def restore(raft: Raft, snapshot: Snapshot) -> bool:
         log.commit_to(snapshot.index)
         return False
     log.restore(snapshot)
-    raft.progress = {}
     switch_to(raft, confchange.checked(configuration))
     return True

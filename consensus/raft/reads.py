@@ -23,11 +23,10 @@ def on_read_request(raft: Raft, m: RaftMessage) -> None:
 
 
 def release_early_reads(raft: Raft) -> None:
-    """Something was committed: if it was the first of this term, the requests that came before it begin."""
-    if raft.early_reads and _has_committed_in_its_term(raft):
-        early, raft.early_reads = raft.early_reads, []
-        for request in early:
-            _begin(raft, request)
+    """A leader committed something, so it was of its term: the requests that came before that begin."""
+    early, raft.early_reads = raft.early_reads, []
+    for request in early:
+        _begin(raft, request)
 
 
 def last_context(raft: Raft) -> str:

@@ -22,6 +22,7 @@ from consensus.raft.errors import LocalMessageError, PeerNotFoundError, Proposal
 from consensus.raft.machine import Data, Journal, Result, StateMachine
 from consensus.raft.messages import Kind, RaftMessage
 from consensus.raft.node import Node
+from consensus.raft.readers import Asker, Readers
 from consensus.raft.ready import Ready
 from consensus.raft.records import NONE, ConfChange, Configuration, Entry, HardState, NodeId, Snapshot
 from consensus.raft.roster import Roster, change_to
@@ -83,22 +84,6 @@ class Deposed(Fact, frozen=True):
     term: int
 
 
-class Asker(Frozen, frozen=True):
-    """Who waits for an answer: a client, or (`local`) a role of our own agent; its number, and what it asks."""
-
-    to: str
-    number: int = 0
-    local: bool = False
-    question: Data | None = None
-
-
-class Reads(Frozen, frozen=True):
-    """Requests that may be answered once everything up to `index` is applied."""
-
-    index: int
-    askers: tuple[Asker, ...]
-
-
 class Replica(Protocol):
     """One member of a cluster, or one that waits to become a member.
 
@@ -150,11 +135,7 @@ class Replica(Protocol):
     """What is being gathered."""
     waiting: dict[int, tuple[int, Asker]] = {}
     """By index: the term of the entry in which somebody's command stands, and who it is."""
-    reading: dict[Asker, bool] = {}
-    """Who wants to read; true once a round is under way that covers it."""
-    round: int = 0
-    round_at: float = -inf
-    ripe: list[Reads] = []
+    readers: Readers = field(default_factory=Readers)
     heard: dict[NodeId, float] = {}
 
     def __post_init__(self) -> None:
@@ -171,6 +152,16 @@ class Replica(Protocol):
         """The membership with which the cluster begins; raises `ScenarioError` for a bad one."""
         voters = self.voters or tuple(name for name in self.members if name not in self.learners)
         return self.roster.configuration(voters, self.learners)
+
+    @property
+    def heartbeat_s(self) -> float:
+        """Seconds between two heartbeats."""
+        return self.settings.heartbeat_tick * self.tick_s
+
+    @property
+    def election_s(self) -> float:
+        """The shortest election timeout, seconds."""
+        return self.settings.election_tick * self.tick_s
 
     # ------------------------------------------------------------------ lives
     def on_start(self) -> None:
@@ -216,7 +207,7 @@ class Replica(Protocol):
         self.catch_up()
         if name == "due":
             self.alarm = inf
-            if self.reading and self.now - self.round_at > self.settings.heartbeat_tick * self.tick_s:
+            if self.readers.waiting and self.now > self.readers.begun + self.heartbeat_s:
                 self.begin_round()
         elif name == "batch":
             self.propose_all()
@@ -286,7 +277,7 @@ class Replica(Protocol):
         """To a member; a snapshot is awaited for an election timeout before another one goes."""
         self.send(self.members[message.to - 1], message)
         if message.kind is Kind.SNAP:
-            self.set_timer(message.to, self.now + self.settings.election_tick * self.tick_s)
+            self.set_timer(message.to, self.now + self.election_s)
 
     def carry_out(self, ready: Ready) -> None:
         """What is committed becomes the machine's state, and is told; then whoever waited for that is answered."""
@@ -295,10 +286,12 @@ class Replica(Protocol):
         changed = False
         for entry in ready.committed_entries:
             changed |= self.apply(entry)
-        if ready.soft_state is not None and ready.soft_state.lead != NONE and self.reading:
-            self.begin_round()  # the new leader does not know what the last one was asked
+        readers = self.readers
         for state in ready.read_states:
-            self.end_round(state.context, state.index)
+            readers.end(state.context, state.index)
+        found_leader = ready.soft_state is not None and ready.soft_state.lead != NONE
+        if readers.waiting and (found_leader or not readers.context):
+            self.begin_round()  # a new leader does not know what the last one was asked
         self.announce()
         self.serve_reads()
         if changed or self.applied - self.storage.latest.index >= self.compact_every:
@@ -464,37 +457,23 @@ class Replica(Protocol):
         self.want_to_read(Asker(sender, message.number, question=message.question))
 
     def want_to_read(self, asker: Asker) -> None:
-        """One round at a time serves all who asked before it began; who comes later waits for the next one."""
-        under_way = any(self.reading.values())
-        self.reading[asker] = False
-        if not under_way:
+        self.readers.add(asker)
+        if not self.readers.context:
             self.catch_up()
             self.begin_round()
             self.work()
 
     def begin_round(self) -> None:
-        """Ask up to where to apply, for everybody who waits; begun anew where no answer comes."""
-        self.round += 1
-        self.round_at = self.now
-        self.reading = dict.fromkeys(self.reading, True)
-        self.node.read_index(f"{self.node.raft.id}/{self.incarnation}/{self.round}")
-
-    def end_round(self, context: str, index: int) -> None:
-        if context != f"{self.node.raft.id}/{self.incarnation}/{self.round}":
-            return  # a round that was begun anew since
-        self.ripe.append(Reads(index, tuple(asker for asker, covered in self.reading.items() if covered)))
-        self.reading = {asker: False for asker, covered in self.reading.items() if not covered}
-        if self.reading:
-            self.begin_round()
+        """Ask up to where to apply; asked anew where no answer comes."""
+        self.node.read_index(self.readers.begin(f"{self.me}/{self.incarnation}", self.now))
 
     def serve_reads(self) -> None:
         """Answer who waited for what is applied now."""
-        while self.ripe and self.ripe[0].index <= self.applied:
-            for asker in self.ripe.pop(0).askers:
-                if asker.question is None:
-                    self.answer(asker, ReadAt(asker.number, self.applied))
-                else:
-                    self.answer(asker, Reply(asker.number, self.machine.query(asker.question)))
+        for asker in self.readers.served(self.applied):
+            if asker.question is None:
+                self.answer(asker, ReadAt(asker.number, self.applied))
+            else:
+                self.answer(asker, Reply(asker.number, self.machine.query(asker.question)))
 
     # ------------------------------------------------------------------ the cluster
     @told(Reconfigure)
@@ -532,7 +511,7 @@ class Replica(Protocol):
             return "the leadership is being handed over"
         if not change.changes:
             return "these are the members already"
-        lately = self.now - self.settings.election_tick * self.tick_s
+        lately = self.now - self.election_s
         up = [node for node in wanted.voters if node == raft.id or self.heard.get(node, -inf) >= lately]
         if 2 * len(up) <= len(wanted.voters):
             named = ", ".join(map(self.roster.name_of, up))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from consensus.raft.errors import CompactedError, SnapshotUnavailableError
 from consensus.raft.messages import Kind, RaftMessage
-from consensus.raft.progress import Progress, ProgressState
+from consensus.raft.progress import Progress
 from consensus.raft.quorum import EVERYTHING, joint_committed
 from consensus.raft.records import Entry, NodeId, payload_sizes
 from consensus.raft.state import Raft, send, trace
@@ -53,9 +53,8 @@ def send_append(raft: Raft, to: NodeId, even_if_empty: bool = True) -> bool:
     index = progress.next - 1
     try:
         term = log.term(index)
-        if progress.state is ProgressState.REPLICATE and progress.inflights.full:
-            entries: tuple[Entry, ...] = ()
-        else:
+        entries: tuple[Entry, ...] = ()
+        if not progress.inflights.full:
             entries = log.entries_from(index + 1, raft.settings.max_size_per_msg)
     except CompactedError:
         return _send_snapshot(raft, to, progress)
@@ -77,9 +76,8 @@ def _send_snapshot(raft: Raft, to: NodeId, progress: Progress) -> bool:
     except SnapshotUnavailableError:
         return False
     assert snapshot.index, "a log that was compacted has a snapshot"
-    if (
-        to not in snapshot.configuration.members()
-    ):  # it would refuse one from before it came; a newer one will do
+    # A newcomer would refuse a snapshot from before it came, and wait for ever: a newer one has to be made first.
+    if to not in snapshot.configuration.members():
         return False
     progress.become_snapshot(snapshot.index)
     send(raft, RaftMessage(Kind.SNAP, to, raft.id, raft.term, snapshot=snapshot))

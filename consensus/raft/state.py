@@ -145,7 +145,6 @@ def reset(raft: Raft, term: int) -> None:
             inflights=Inflights(settings.max_inflight_msgs, settings.max_inflight_bytes),
             is_learner=progress.is_learner,
         )
-    raft.pending_conf_index = 0
     raft.uncommitted_size = 0
     raft.pending_reads = {}
     raft.early_reads = []

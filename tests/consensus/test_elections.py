@@ -323,6 +323,60 @@ def test_the_first_answer_of_a_voter_counts() -> None:
     assert role(node) is Role.CANDIDATE, "two of five, however often they say so"
 
 
+def test_a_vote_once_given_is_not_taken_back() -> None:
+    node = make_node(1, voters=(1, 2, 3, 4, 5))
+    node.campaign()
+    sent(node)
+    for sender, reject in ((2, False), (2, True), (3, False)):
+        node.step(RaftMessage(Kind.VOTE_RESP, 1, sender, node.raft.term, reject=reject))
+
+    assert role(node) is Role.LEADER
+
+
+def test_pre_votes_of_an_earlier_round_do_not_count() -> None:
+    node = make_node(1, voters=(1, 2, 3, 4, 5), pre_vote=True)
+    for sender in (2, 3):
+        node.campaign()
+        sent(node)
+        node.step(RaftMessage(Kind.PRE_VOTE_RESP, 1, sender, node.raft.term + 1))
+
+    assert role(node) is Role.PRE_CANDIDATE
+
+
+@pytest.mark.parametrize("pre_vote", [False, True])
+def test_who_campaigns_follows_nobody(pre_vote: bool) -> None:
+    node = make_node(1, hard=HardState(5, commit=1), pre_vote=pre_vote)
+    node.step(HEARTBEAT)
+    node.campaign()
+
+    assert node.raft.lead == NONE
+
+
+@pytest.mark.parametrize("kind", [Kind.APP, Kind.HEARTBEAT])
+def test_a_candidate_that_hears_of_a_leader_of_its_term_follows_it(kind: Kind) -> None:
+    node = make_node(1, hard=HardState(5, commit=1))
+    node.campaign()
+    node.step(RaftMessage(kind, 1, 2, 6, 1, 1))
+
+    assert (node.raft.role, node.raft.lead, node.raft.vote) == (Role.FOLLOWER, 2, 1)
+
+
+@pytest.mark.parametrize("kind", [Kind.APP, Kind.HEARTBEAT])
+def test_hearing_the_leader_restarts_the_timer(kind: Kind) -> None:
+    node = make_node(1, hard=HardState(5, commit=1))
+    node.tick(7)
+    node.step(RaftMessage(kind, 1, 2, 5, 1, 1))
+
+    assert node.raft.election_elapsed == 0
+
+
+def test_a_timeout_that_leads_to_no_new_term_restarts_the_timer_too() -> None:
+    node = make_node(1, pre_vote=True)
+    node.tick(node.raft.election_timeout)
+
+    assert (node.raft.role, node.raft.election_elapsed) == (Role.PRE_CANDIDATE, 0)
+
+
 def test_answers_to_an_election_of_before_do_not_count() -> None:
     node = make_node(1, hard=HardState(5, commit=1))
     node.campaign()
@@ -391,6 +445,7 @@ def test_a_winner_starts_with_an_empty_entry_and_probes_all_others() -> None:
     node.campaign()
     sent(node)
     node.step(RaftMessage(Kind.VOTE_RESP, 1, 3, node.raft.term))
+    assert str(node.raft.progress[1]) == "StateReplicate match=3 next=4"
     ready = finish(node)
 
     assert ready.entries == (Entry(4, 4),)
@@ -526,6 +581,62 @@ def test_a_transfer_to_oneself_to_a_learner_or_to_a_stranger_is_ignored(target: 
     leader.transfer_leader(target)
 
     assert leader.raft.transferee == NONE
+
+
+def test_a_transfer_has_a_whole_election_timeout_and_asking_again_gives_no_more() -> None:
+    cluster = Cluster()
+    leader = cluster.elect(1)
+    leader.tick(9)
+    leader.transfer_leader(2)
+    leader.tick(5)
+    leader.transfer_leader(2)
+    leader.tick(4)
+
+    assert leader.raft.transferee == 2
+
+    leader.tick()
+
+    assert leader.raft.transferee == NONE
+
+
+def test_the_target_is_sent_what_it_lacks_at_once_and_campaigns_only_with_all_of_it() -> None:
+    cluster = Cluster()
+    leader = cluster.elect(1)
+    leader.propose("a", "b")
+    cluster.settle(without(2))
+    leader.report_unreachable(2)
+    leader.transfer_leader(2)
+
+    assert kinds(cluster.handle(1).messages) == [(Kind.APP, 2)]
+
+    cluster.wire.clear()
+    leader.step(RaftMessage(Kind.APP_RESP, 1, 2, 1, index=3))
+
+    assert Kind.TIMEOUT_NOW not in [m.kind for m in cluster.handle(1).messages]
+
+    leader.step(RaftMessage(Kind.APP_RESP, 1, 2, 1, index=4))
+
+    assert kinds(cluster.handle(1).messages) == [(Kind.TIMEOUT_NOW, 2)]
+
+
+def test_a_transfer_to_the_leader_itself_calls_an_earlier_one_off() -> None:
+    cluster = Cluster()
+    leader = cluster.elect(1)
+    leader.transfer_leader(2)
+    leader.transfer_leader(1)
+
+    assert leader.raft.transferee == NONE
+
+
+def test_a_leader_that_was_deposed_during_a_transfer_takes_proposals_when_it_leads_again() -> None:
+    cluster = Cluster()
+    leader = cluster.elect(1)
+    leader.transfer_leader(2)
+    cluster.settle()
+    cluster.elect(1).propose("a")
+    cluster.settle()
+
+    assert cluster.applied[3] == ["a"]
 
 
 def test_a_transfer_ends_when_its_target_leaves() -> None:

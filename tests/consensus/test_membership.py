@@ -106,6 +106,19 @@ def test_a_new_leader_leaves_a_joint_configuration_that_the_old_one_could_not() 
     assert str(cluster[2].raft.configuration) == "voters=(1 2 3 4) learners=(5)"
 
 
+def test_a_leader_that_hands_over_leaves_the_joint_configuration_to_its_successor() -> None:
+    cluster = Cluster((1, 2, 3, 4))
+    leader = cluster.elect(1)
+    leader.propose_conf_change(changes("l4", IMPLICIT))
+    leader.transfer_leader(2)
+    cluster.settle()
+
+    assert cluster.leaders() == [2]
+    cluster[2].tick()
+    cluster.settle()
+    assert configurations(cluster) == {"voters=(1 2 3) learners=(4)"}
+
+
 @pytest.mark.parametrize("first", ["v4", "v4 r3"])
 def test_a_change_while_one_is_pending_is_emptied(first: str) -> None:
     cluster = Cluster()
@@ -123,15 +136,18 @@ def test_a_change_while_one_is_pending_is_emptied(first: str) -> None:
 def test_changes_that_do_not_fit_a_joint_or_a_settled_configuration_are_emptied() -> None:
     cluster = Cluster()
     leader = cluster.elect(1)
-    leader.propose_conf_change(ConfChange())
-    cluster.settle()
+    for refused in (ConfChange(), changes("", EXPLICIT)):
+        leader.propose_conf_change(refused)
+        cluster.settle()
     leader.propose_conf_change(changes("l3", EXPLICIT))
     cluster.settle()
-    leader.propose_conf_change(changes("v3"))
-    cluster.settle()
+    for refused in (changes("v3"), changes("l2", EXPLICIT), changes("", EXPLICIT)):
+        leader.propose_conf_change(refused)
+        cluster.settle()
 
     normal, change = EntryKind.NORMAL, EntryKind.CONF_CHANGE_V2
-    assert [entry.kind for entry in cluster.storages[1].log] == [normal, normal, change, normal]
+    kinds = [entry.kind for entry in cluster.storages[1].log]
+    assert kinds == [normal, normal, normal, change, normal, normal, normal]
 
 
 def test_two_changes_in_one_forwarded_batch_do_not_both_get_in() -> None:
@@ -233,7 +249,8 @@ def test_a_learner_that_does_not_know_of_its_promotion_helps_to_elect() -> None:
     assert not cluster[3].raft.progress[3].is_learner
 
 
-def test_both_majorities_commit_in_a_joint_configuration() -> None:
+@pytest.mark.parametrize("cut", [(4, 5), (2, 3)])
+def test_both_majorities_commit_in_a_joint_configuration(cut: tuple[int, int]) -> None:
     cluster = Cluster()
     leader = cluster.elect(1)
     for node in (4, 5):
@@ -244,12 +261,12 @@ def test_both_majorities_commit_in_a_joint_configuration() -> None:
     cluster.settle()
     start = leader.raft.log.committed
     leader.propose("a")
-    cluster.settle(without(4, 5))
+    cluster.settle(without(*cut))
 
     assert leader.raft.log.committed == start
 
     leader.tick()
-    cluster.settle(without(5))
+    cluster.settle(without(cut[0]))
 
     assert leader.raft.log.committed == start + 1
 

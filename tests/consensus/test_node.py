@@ -107,6 +107,27 @@ def test_a_state_machine_that_is_durable_goes_on_where_it_was() -> None:
     assert [entry.data for entry in node.ready().committed_entries] == ["b"]
 
 
+def test_after_a_restart_the_configuration_is_that_of_what_is_applied() -> None:
+    cluster = Cluster((1, 2, 3, 4))
+    leader = cluster.elect(1)
+    leader.propose_conf_change(changes("r4"))
+    cluster.settle()
+    leader.propose("a")
+    cluster.settle()
+    snapshot = cluster.storages[2].latest
+    assert (snapshot.index, cluster.storages[2].first_index()) == (3, 2)
+
+    node = cluster.start(2)
+    assert (str(node.raft.configuration), node.raft.log.applied) == ("voters=(1 2 3)", 3), "the snapshot's"
+
+    cluster.storages[2].latest = msgspec.structs.replace(
+        snapshot, index=1, configuration=Configuration((1, 2, 3, 4))
+    )
+    assert str(cluster.start(2).raft.configuration) == "voters=(1 2 3 4)"
+    assert str(cluster.start(2, applied=2).raft.configuration) == "voters=(1 2 3 4)"
+    assert str(cluster.start(2, applied=4).raft.configuration) == "voters=(1 2 3)"
+
+
 @pytest.mark.parametrize("commit", [9, 2])
 def test_a_storage_that_contradicts_itself_is_refused(commit: int) -> None:
     storage = MemoryStorage()

@@ -3,9 +3,10 @@
 import pytest
 
 from consensus.raft.messages import Kind, RaftMessage
+from consensus.raft.records import Transition
 from consensus.raft.settings import ReadOnly
 from consensus.raft.state import ReadState, Role
-from tests.consensus.cluster import Cluster, make_node, sent, without
+from tests.consensus.cluster import Cluster, changes, make_node, sent, without
 
 
 def test_a_round_of_heartbeats_answers_a_read() -> None:
@@ -140,6 +141,48 @@ def test_learners_do_not_confirm() -> None:
     cluster.settle(without(2))
 
     assert cluster.reads[1] == []
+
+
+@pytest.mark.parametrize("cut", [2, 3])
+def test_both_majorities_confirm_in_a_joint_configuration(cut: int) -> None:
+    cluster = Cluster((1, 2))
+    leader = cluster.elect(1)
+    cluster.add(3)
+    leader.propose_conf_change(changes("r2 v3", Transition.EXPLICIT))
+    cluster.settle()
+    leader.tick()
+    cluster.settle()
+    assert str(leader.raft.configuration) == "voters=(1 3)&&(1 2)"
+    leader.read_index("1/1")
+    cluster.settle(without(cut))
+
+    assert cluster.reads[1] == []
+
+    leader.tick()
+    cluster.settle()
+
+    assert len(cluster.reads[1]) == 1
+
+
+def test_the_only_incoming_voter_does_not_lead_alone_in_a_joint_configuration() -> None:
+    cluster = Cluster((1, 2))
+    leader = cluster.elect(1)
+    leader.propose_conf_change(changes("r2", Transition.EXPLICIT))
+    cluster.settle()
+    leader.read_index("1/1")
+    cluster.settle(without(2))
+
+    assert cluster.reads[1] == []
+
+
+def test_early_reads_are_forgotten_when_the_leader_changes() -> None:
+    cluster = Cluster()
+    cluster[1].campaign()
+    cluster.settle(lambda m: m.kind is Kind.APP_RESP)
+    cluster[1].read_index("1/1")
+    cluster.elect(2)
+
+    assert cluster[1].raft.early_reads == []
 
 
 def test_who_leads_alone_answers_at_once() -> None:

@@ -42,7 +42,7 @@ def test_a_matching_append_is_written_before_it_is_answered() -> None:
 
 def test_an_append_before_the_commit_index_is_answered_with_it() -> None:
     node = make_node(terms=(1, 1), hard=HardState(2, commit=3))
-    node.step(append(2, 1, 2, Entry(1, 3)))
+    node.step(append(2, 1, 2))
 
     assert answers(sent(node)) == [(3, False, 0, 0)]
 
@@ -78,7 +78,7 @@ def test_a_snapshot_takes_the_place_of_an_older_log() -> None:
 @pytest.mark.parametrize(
     ("snapshot", "index"),
     [
-        (Snapshot(1, 1, Configuration((1, 2, 3))), 1),  # committed already
+        (Snapshot(1, 0, Configuration((1, 2, 3))), 1),  # what is committed here is at least as much
         (Snapshot(9, 5, Configuration((2, 3))), 1),  # we are not in it
         (Snapshot(3, 1, Configuration((1, 2, 3))), 3),  # we have all of it: only the commit index follows
     ],
@@ -255,6 +255,15 @@ def test_an_answer_that_tells_nothing_new_still_ends_probing() -> None:
     assert cluster.progress(1, 2).state is ProgressState.REPLICATE
 
 
+def test_a_heartbeats_answer_makes_a_probe_go_on_even_where_nothing_is_missing() -> None:
+    cluster = leader_of_three()
+    cluster[1].report_unreachable(2)
+    cluster[1].step(RaftMessage(Kind.HEARTBEAT_RESP, 1, 2, 1))
+    cluster.handle(1)
+
+    assert appends(cluster) == [()]
+
+
 def test_unreachable_stops_the_pipeline() -> None:
     cluster = leader_of_three()
     cluster[1].propose("a")
@@ -347,6 +356,7 @@ def test_any_answer_that_reaches_the_leaders_log_ends_the_wait_for_a_snapshot() 
     cluster[1].step(RaftMessage(Kind.APP_RESP, 1, 3, 1, index=4))
 
     assert cluster.progress(1, 3).state is ProgressState.SNAPSHOT, "the log begins at 6"
+    assert Kind.SNAP not in [m.kind for m in cluster.handle(1).messages]
 
     cluster[1].step(RaftMessage(Kind.APP_RESP, 1, 3, 1, index=5))
 
@@ -460,6 +470,30 @@ def test_a_late_follower_is_told_of_a_commit_that_it_was_not_told_of() -> None:
     assert not cluster[1].has_ready(), "it has been told"
 
 
+def test_a_follower_that_was_told_of_a_commit_is_not_told_again() -> None:
+    cluster = leader_of_three()
+    cluster[1].propose("a")
+    cluster[1].propose("b")
+    cluster.handle(1)
+    cluster[1].step(RaftMessage(Kind.APP_RESP, 1, 2, 1, index=3))  # committed: all are told
+    cluster.handle(1)
+    cluster.history.clear()
+    cluster[1].step(RaftMessage(Kind.APP_RESP, 1, 3, 1, index=3))
+    cluster.handle(1)
+
+    assert cluster.history == []
+
+
+def test_a_heartbeat_tells_of_a_commit_too() -> None:
+    cluster = leader_of_three()
+    cluster[1].propose("a")
+    cluster.settle()
+    cluster.progress(1, 2).sent_commit = 0
+    cluster[1].tick()
+
+    assert cluster.progress(1, 2).sent_commit == 3
+
+
 def test_a_heartbeat_commits_no_more_than_is_known_to_match() -> None:
     cluster = leader_of_three()
     cluster[1].propose("a")
@@ -517,6 +551,18 @@ def test_what_is_uncommitted_is_bounded_but_one_proposal_always_passes() -> None
     cluster.settle()
 
     assert cluster.applied[3] == ["x" * 50, "y" * 9, "z"]
+
+
+def test_what_was_uncommitted_at_an_earlier_leader_does_not_count_later() -> None:
+    cluster = leader_of_three(max_uncommitted_size=10)
+    cluster[1].propose("x" * 50)
+    cluster.handle(1)
+    cluster.wire.clear()
+    cluster.elect(2)
+    cluster.elect(1).propose("y")
+    cluster.settle()
+
+    assert cluster.applied[3][-1] == "y"
 
 
 def test_what_is_handed_out_to_be_applied_is_bounded() -> None:
@@ -604,6 +650,29 @@ def test_only_durable_entries_are_applied() -> None:
     assert node.raft.log.applied == 1
     node.step(job.responses[0])
     assert node.raft.log.applied == 3
+
+
+def test_what_is_being_written_is_not_handed_out_again() -> None:
+    node = make_node(1, async_storage_writes=True)
+    node.step(append(2, 1, 1, Entry(2, 2, "a")))
+    node.ready()
+    node.step(append(2, 2, 2, Entry(2, 3, "b")))
+
+    assert [entry.index for entry in node.ready().entries] == [3]
+
+
+def test_entries_that_were_being_applied_when_a_snapshot_overtook_them_are_of_the_past() -> None:
+    node = make_node(1, terms=(1,), async_storage_writes=True)
+    node.step(append(2, 1, 2, commit=2))
+    job = node.ready().messages[-1]
+    assert job.kind is Kind.STORAGE_APPLY
+    snapshot = Snapshot(9, 2, Configuration((1, 2, 3)))
+    node.step(RaftMessage(Kind.SNAP, 1, 2, 2, snapshot=snapshot))
+    write = node.ready().messages[-1]
+    node.step(write.responses[-1])
+    node.step(job.responses[0])
+
+    assert node.raft.log.applied == 9
 
 
 def test_an_acknowledgement_of_an_earlier_term_says_nothing_about_entries_but_its_snapshot_holds() -> None:

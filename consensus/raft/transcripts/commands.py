@@ -1,6 +1,7 @@
 """The commands of transcripts, and what each does."""
 
 from collections.abc import Callable
+from functools import partial
 
 from consensus.raft.messages import Kind
 from consensus.raft.node import Node
@@ -9,7 +10,7 @@ from consensus.raft.quorum import EVERYTHING
 from consensus.raft.records import ConfChange, Configuration, NodeId, Transition
 from consensus.raft.settings import ReadOnly, Settings
 from consensus.raft.transcripts import pure
-from consensus.raft.transcripts.environment import Environment, start_snapshot, void
+from consensus.raft.transcripts.environment import Environment, start_snapshot
 from consensus.raft.transcripts.reading import Directive
 from walras.errors import WalrasError
 
@@ -121,7 +122,7 @@ def _each(stage: Stage, d: Directive, process: Callable[[NodeId], None], header:
     for node in d.ids():
         if len(d.positional) > 1:
             environment.say(f"> {node} {header}")
-            environment.indented(lambda node=node: process(node))  # type: ignore[misc]
+            environment.indented(partial(process, node))
         else:
             process(node)
 
@@ -163,7 +164,11 @@ Command = Callable[[Stage, Directive], list[str] | None]
 
 def _call(method: Callable[..., object]) -> Command:
     """A command that calls a method of its first node with its further arguments as ids."""
-    return lambda stage, d: void(method(_node(stage, d), *d.ids()[1:]))
+
+    def command(stage: Stage, d: Directive) -> None:
+        method(_node(stage, d), *d.ids()[1:])
+
+    return command
 
 
 COMMANDS: dict[str, Command] = {

@@ -71,7 +71,7 @@ class Environment:
         """Tell."""
         self.lines += lines
 
-    def indented(self, action: Callable[[], None]) -> None:
+    def indented(self, action: Callable[[], object]) -> None:
         """Do something, and indent what it tells."""
         begin = len(self.lines)
         try:
@@ -188,7 +188,7 @@ class Environment:
 
     def _under(self, header: str, action: Callable[[NodeId], object], node: NodeId) -> None:
         self.say(header)
-        self.indented(lambda: void(action(node)))
+        self.indented(lambda: action(node))
 
     def _drain(
         self, node: NodeId, work: list[RaftMessage], name: str, process: Callable[[NodeId], None]
@@ -225,10 +225,6 @@ class Environment:
         m = RaftMessage(Kind.SNAP, to, sender, term, snapshot=member.storage.snapshot())
         self.messages.append(m)
         self.say(*describe.message(m))
-
-
-def void(_: object) -> None:
-    """Forget a result."""
 
 
 def start_snapshot(index: int, configuration: Configuration, content: str) -> Snapshot:
