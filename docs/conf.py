@@ -6,15 +6,20 @@ from pathlib import Path
 # The packages beside these pages, whether they are installed or not.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from collections.abc import Awaitable
+
 from sphinx.ext.napoleon import GoogleDocstring
 
+import auctions
 import contractnet
-from contractnet import announcer, contractor, manager
 from walras import __version__
 
-# Roles know their rules for type checkers only; autodoc looks the name up where they are.
-for module in (announcer, contractor, manager):
-    module.ContractNet = contractnet.ContractNet
+# Roles know their rules, and strategies what they return, for type checkers only: autodoc looks names up where they are.
+for room in (contractnet, auctions):
+    for name in room.__all__:
+        module = sys.modules[getattr(getattr(room, name), "__module__", room.__name__)]
+        for known in (contractnet.ContractNet, auctions.Auction, Awaitable):
+            vars(module).setdefault(known.__name__, known)
 
 # What is said of an attribute is prose: a colon in it ends no type.
 GoogleDocstring._parse_attribute_docstring = GoogleDocstring._consume_to_end
