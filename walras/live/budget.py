@@ -64,12 +64,32 @@ class Budget(msgspec.Struct):
     calls: float = 0.0
     reserved: dict[int, Amounts] = {}
     """What is set aside for calls under way, by their number."""
+    held: Amounts = Amounts()
+    """All of that together."""
+
+    def hold(self, number: int, amounts: Amounts) -> None:
+        """Set aside what a call may take."""
+        self.reserved[number] = amounts
+        held = self.held
+        self.held = Amounts(held.usd + amounts.usd, held.tokens + amounts.tokens, held.calls + amounts.calls)
+
+    def release(self, number: int) -> bool:
+        """A call is over; whether anything was still set aside for it."""
+        amounts = self.reserved.pop(number, None)
+        if amounts is None:
+            return False
+        held = self.held
+        self.held = Amounts(held.usd - amounts.usd, held.tokens - amounts.tokens, held.calls - amounts.calls)
+        if not self.reserved:
+            self.held = Amounts()  # and not what sums of floats leave behind
+        return True
 
     def left(self, unit: str) -> float:
         """What is neither spent nor reserved of ``usd``, ``tokens`` or ``calls``."""
         spent: float = getattr(self, unit) + (self.assumed_usd if unit == "usd" else 0.0)
         limit: float = getattr(self.limits, unit)
-        return limit - spent - math.fsum(getattr(amounts, unit) for amounts in self.reserved.values())
+        held: float = getattr(self.held, unit)
+        return limit - spent - held
 
     def shortage(self, more: Amounts) -> str:
         """Which limit so much more would exceed, in a sentence; empty if none."""
@@ -100,13 +120,13 @@ class Reservation:
     def __init__(self, number: int, budgets: tuple[Budget, ...], amounts: Amounts) -> None:
         self.number, self.budgets, self.amounts = number, budgets, amounts
         for budget in budgets:
-            budget.reserved[number] = amounts
+            budget.hold(number, amounts)
 
     def settle(self, usage: Usage | None) -> None:
         """Charge what the call took; what is unknown as it was reserved, all of it if nothing is known (None)."""
         spent = _amounts(usage if usage is not None else Usage(), self.amounts)
         for budget in self.budgets:
-            if budget.reserved.pop(self.number, None) is not None:
+            if budget.release(self.number):
                 budget.charge(spent)
 
 

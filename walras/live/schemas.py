@@ -121,6 +121,7 @@ def form_of(question_type: type[Question]) -> Form:
     return Form(question_type.answers)
 
 
+@cache
 def instruction(question_type: type) -> str:
     """What the docstring of a struct's class tells a reader; without one, its name."""
     return _told(question_type.__dict__.get("__doc__") or "") or question_type.__name__
@@ -201,16 +202,22 @@ def not_finite(value: Any, path: str = "$") -> Iterator[str]:
         if not math.isfinite(value):
             yield path
     elif isinstance(value, msgspec.Struct):
-        for field in msgspec.structs.fields(value):
-            found = getattr(value, field.name)
-            if found != field.default:
-                yield from not_finite(found, f"{path}.{field.name}")
+        for name in value.__struct_fields__:
+            found = getattr(value, name)
+            for where in not_finite(found, f"{path}.{name}"):
+                if found != _default(type(value), name):
+                    yield where
     elif isinstance(value, Mapping):
         for name, found in value.items():
             yield from not_finite(found, f"{path}.{name}")
     elif isinstance(value, list | tuple):
         for k, found in enumerate(value):
             yield from not_finite(found, f"{path}[{k}]")
+
+
+@cache
+def _default(struct: type[msgspec.Struct], name: str) -> Any:
+    return next(field.default for field in msgspec.structs.fields(struct) if field.name == name)
 
 
 def _check_size(size: int, most: int) -> None:
