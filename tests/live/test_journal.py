@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import pickle
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 from msgspec import field
 
@@ -196,6 +198,15 @@ def test_a_copy_of_the_market_stands_for_the_rows_before_it(tmp_path: Path, ever
     results = lives(path, program(path, Workshop()), never(), rules=Rules(compact_every=every))
     assert told(results) == told(expected), "a copy has changed what happened"
     assert told(lives(path, program(path, Workshop()), never())) == told(expected)
+
+
+@pytest.mark.parametrize(
+    "task", [Task("t"), Task("t", size=float("1")), Task("t", size=2.0, parts=(Task("u"),))]
+)
+def test_what_is_read_back_is_shown_as_it_was(task: Task) -> None:
+    twin = pickle.loads(Journal.encode((task,)))[0]
+    assert twin == task
+    assert msgspec.msgpack.encode(twin) == msgspec.msgpack.encode(task)
 
 
 # --------------------------------------------------------------------------------------------------- records roles

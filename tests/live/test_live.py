@@ -16,6 +16,10 @@ from walras.live import Ask, Live, Participant, Reply, Usage
 from walras.live.settings import Rules
 from walras.mechanism import Mechanism
 from walras.protocol import Protocol
+from walras.testing import LiveRuntime
+from walras.testing.puppets import After, Mind, Offer
+from walras.testing.puppets import Ask as AskMind
+from walras.testing.runtime import Stage
 from walras.testing.virtual_time import run_virtually
 
 
@@ -66,6 +70,14 @@ def test_minds_that_raise_or_talk_nonsense_lose_nobody_elses_time() -> None:
     status = {row.agent: row.details["status"] for row in result.trace if row.kind == "answer"}
     assert (status["x"], status["y"], status["w1"]) == ("error", "illegal", "ok")
     assert any("no idea" in row.details["text"] for row in result.trace if row.kind == "note")
+
+
+def test_at_one_instant_a_mind_that_needs_no_time_comes_before_timers() -> None:
+    stage = Stage(LiveRuntime)
+    stage.agent("ada", Mind(q=Offer(1.0)))
+    stage.seat("ada", {"start": (After("t", 0.0), AskMind("q", 1.0))})
+    stage.run(2)
+    stage.expect("ada", "start", "decided q 1", "timer t")
 
 
 def test_a_mind_that_stays_silent_is_waited_for_until_its_deadline_and_no_longer() -> None:

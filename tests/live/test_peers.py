@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from contractnet import ContractNet
+from tests.live.test_journal import Add, Adder
 from tests.live.worlds import tasks, workers
 from tests.sketches.raft import LOG, WRITERS, Client, Replica
 from walras.agents import Agent
@@ -87,6 +88,22 @@ async def while_up(line: Line, path: Path, main: Callable[[Live], Awaitable[Any]
             return await found
         finally:
             line.unplug()
+
+
+def test_what_comes_twice_under_one_number_is_heard_once() -> None:
+    async def main() -> Any:
+        async with Live() as market:
+            market.add(Agent("adder"))
+            market.add_absentee("counter")
+            market.seat("adder", Adder(), "count/1")
+            for origin, number in (("there", 1), ("there", 1), ("elsewhere", 1), ("there", 2)):
+                envelope = Envelope("count/1", "", "counter", "adder", Add(2), market.now)
+                market.runtime.peers.arrived(origin, number, envelope)
+            await asyncio.sleep(1.0)
+            role: Any = market.role("count/1", "adder")
+            return role.heard
+
+    assert run_virtually(main()) == [2, 2, 2]
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.4])

@@ -381,8 +381,6 @@ class Runtime:
         if asked is None:
             return  # voided meanwhile, or its time was over: accounted for, never delivered
         port, question = asked.port, asked.question
-        if self.now > question.decide_by:
-            status = "silent"
         if status == "ok":
             commitment = question.commits(value)
             try:
