@@ -9,7 +9,7 @@ import pytest
 
 from contractnet import ProposalWanted
 from tests.live.minds import HowMuch, Offer, how_much
-from walras.adapters.extras import MissingExtraError
+from walras.live.extras import MissingExtraError
 from walras.adapters.openai import OpenAIParticipant
 from walras.agents import Agent
 from walras.errors import ScenarioError

@@ -100,10 +100,13 @@ class Live:
         return self
 
     def _begin(self, journal: Journal | None) -> None:
-        now = 0.0
+        wall = self._wall()
+        epoch = wall if self._rules.epoch is None else self._rules.epoch
         if journal is not None:
-            wall = self._wall()
-            now = wall - journal.settle("epoch", wall)
+            began = journal.settle("epoch", epoch)
+            if self._rules.epoch not in (None, began):
+                raise ScenarioError("epoch", epoch, f"{began}, with which this journal was begun")
+            epoch = began
             seed = journal.settle("seed", self._rules.seed)
             if seed != self._rules.seed:
                 raise ScenarioError("seed", self._rules.seed, f"{seed}, with which this journal was begun")
@@ -112,7 +115,7 @@ class Live:
             self.recovered = bring_back(runtime, journal)
             runtime.agenda.compact = partial(compact, runtime)
             runtime.agenda.compact_at = self._rules.compact_every
-        runtime.agenda.start(asyncio.get_running_loop(), now)
+        runtime.agenda.start(asyncio.get_running_loop(), wall - epoch)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None

@@ -28,7 +28,9 @@ class Rules(NamedTuple):
     compact_every: int = 50_000
     """After how many rows the journal is replaced by a copy of the market: endless markets would need endless replay."""
     secret: bytes = b""
-    """The key of signatures; processes that share a market share it."""
+    """The key of signatures and of the tokens between processes; processes that share a market share it."""
+    epoch: float | None = None
+    """When the market's time 0 was, by the time of day; processes that share a market share it. None: when it began."""
 
 
 class Asker(Protocol):
