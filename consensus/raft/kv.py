@@ -2,7 +2,7 @@
 
 import msgspec
 
-from consensus.raft.machine import Data, Result
+from consensus.raft.machine import Data, Question, Result
 from consensus.raft.records import Command
 from walras.errors import LocalProtocolError
 
@@ -29,8 +29,8 @@ class CompareAndSet(Command, frozen=True):
     value: str
 
 
-class Get(Command, frozen=True):
-    """A question: a key's value, the empty string if it is missing."""
+class Get(Question, frozen=True):
+    """A key's value, the empty string if it is missing."""
 
     key: str
 
@@ -71,3 +71,15 @@ class KeyValueStore(msgspec.Struct):
 
     def restore(self, data: Data) -> None:
         self.values = dict(data.rows) if isinstance(data, Table) else {}
+
+
+def described(operation: Data) -> tuple[str, str, str | None]:
+    """An operation in the words of `consensus.linearizability.KEY_VALUE`: what is called, on which key, with which value."""
+    match operation:
+        case Put(key, value):
+            return "put", key, value
+        case Append(key, value):
+            return "append", key, value
+        case Get(key):
+            return "get", key, None
+    raise LocalProtocolError(f"the model of a key-value history does not know {operation!r}")

@@ -13,6 +13,19 @@ Result = str | int | bool | None | Command
 """What a command comes to, and what a question is answered by."""
 
 
+class Timed(Command, frozen=True):
+    """A command that takes the time with it: `at` is set to the leader's `now` when it enters the log.
+
+    Leaders' clocks differ, so whoever goes by it takes the greatest one so far.
+    """
+
+    at: float = 0.0
+
+
+class Question(Command, frozen=True):
+    """What a machine answers without changing: a client need not put it into the log, though it may."""
+
+
 class StateMachine(Protocol):
     """Deterministic: the same commands in the same order give the same results and the same state, at every replica.
 

@@ -17,19 +17,20 @@ from typing import Any, ClassVar
 from msgspec import field
 from msgspec.structs import replace
 
-from consensus.raft import membership
+from consensus.raft.askers import Asker, Readers, Writers
 from consensus.raft.errors import LocalMessageError, PeerNotFoundError, ProposalDroppedError
-from consensus.raft.machine import Data, Journal, Result, StateMachine
+from consensus.raft.machine import Data, Journal, Result, StateMachine, Timed
 from consensus.raft.messages import Kind, RaftMessage
 from consensus.raft.node import Node
-from consensus.raft.readers import Asker, Readers
 from consensus.raft.ready import Ready
-from consensus.raft.records import NONE, ConfChange, Configuration, Entry, HardState, NodeId, Snapshot
-from consensus.raft.roster import Roster, change_to
+from consensus.raft.records import NONE, ConfChange, Configuration, Entry, NodeId, Snapshot
+from consensus.raft.roster import Roster, change_to, why_not
 from consensus.raft.service import (
     Committed,
     Compact,
+    Deposed,
     Dropped,
+    Elected,
     Installed,
     Leading,
     Listen,
@@ -47,8 +48,9 @@ from consensus.raft.settings import Settings
 from consensus.raft.state import Role
 from consensus.raft.status import Status
 from consensus.raft.storage import MemoryStorage, founding
+from consensus.raft.written import Written, everything, replayed
 from walras.errors import ScenarioError
-from walras.messages import AgentId, ConversationId, Fact, Frozen, Message
+from walras.messages import AgentId, ConversationId, Message
 from walras.protocol import Protocol, on, told
 
 DEFAULTS = Settings(
@@ -60,28 +62,8 @@ _PASSED_ON = frozenset({Kind.PROP, Kind.READ_INDEX, Kind.TRANSFER_LEADER})
 """Requests that a follower sends on to its leader: their sender is whoever asked first."""
 
 
-class Written(Frozen, frozen=True):
-    """What one handler makes durable, whole or not at all; the first one since a checkpoint holds everything."""
-
-    hard_state: HardState
-    entries: tuple[Entry, ...] = ()
-    snapshot: Snapshot | None = None
-
-
 class Stored(Message, frozen=True):
     """To ourselves: what was written before this was sent is durable."""
-
-
-class Elected(Fact, frozen=True):
-    """A replica has become leader, and knows all that was committed before."""
-
-    term: int
-
-
-class Deposed(Fact, frozen=True):
-    """A replica leads no longer."""
-
-    term: int
 
 
 class Replica(Protocol):
@@ -131,10 +113,7 @@ class Replica(Protocol):
     led: int = 0
     """The term in which listeners were told that this replica leads; 0 if it does not."""
     listeners: dict[ConversationId, bool] = {}
-    proposals: list[tuple[Asker, Data]] = []
-    """What is being gathered."""
-    waiting: dict[int, tuple[int, Asker]] = {}
-    """By index: the term of the entry in which somebody's command stands, and who it is."""
+    writers: Writers = field(default_factory=Writers)
     readers: Readers = field(default_factory=Readers)
     heard: dict[NodeId, float] = {}
 
@@ -172,17 +151,15 @@ class Replica(Protocol):
 
     def live(self, records: tuple[Any, ...]) -> None:
         """A life begins with what the last one made durable; the first one, of a founder, with the founding snapshot."""
-        storage, founders = self.storage, self.founders()
+        storage, founders = replayed(records), self.founders()
         me = self.roster.id_of(self.me)
-        for record in records:
-            storage.write(record.hard_state, record.entries, record.snapshot)
         if not storage.last_index() and me in founders.members():
             storage.write(None, (), founding(founders, self.machine.snapshot()))
-            self.persist(Written(storage.hard_state, (), storage.latest))
+            self.persist(everything(storage))
         if storage.latest.index:
             self.machine.restore(storage.latest.data)
             self.applied = storage.latest.index
-        self.born = self.now
+        self.storage, self.born = storage, self.now
         self.node = Node(replace(self.settings, id=me), storage, self.rng)
         self.work()
 
@@ -257,8 +234,9 @@ class Replica(Protocol):
             else:
                 for message in ready.messages:
                     self.post(message)
-                node.advance()
             self.carry_out(ready)
+            if not self.writing:
+                node.advance()  # now, since a membership change counts before the core hears that it is applied
         self.set_alarm()
 
     def write(self, ready: Ready) -> None:
@@ -308,7 +286,7 @@ class Replica(Protocol):
             result = self.machine.apply(index, data)
             for listener in self.listeners:
                 self.tell(listener, Committed(index, data))
-        if self.waiting:
+        if self.writers.waiting:
             self.resolve(index, entry.term, result)
         return isinstance(data, ConfChange)
 
@@ -318,8 +296,8 @@ class Replica(Protocol):
         self.applied, self.applied_term = snapshot.index, snapshot.term
         for listener in self.listeners:
             self.tell_all(listener, 0)
-        for index in [index for index in self.waiting if index <= snapshot.index]:
-            self.refuse(self.waiting.pop(index)[1], "overtaken by a snapshot")
+        for asker in self.writers.overtaken(snapshot.index):
+            self.refuse(asker, "overtaken by a snapshot")
 
     def compact(self) -> None:
         """A snapshot of now takes the place of the log, in memory and on disk."""
@@ -328,8 +306,7 @@ class Replica(Protocol):
             return
         snapshot = Snapshot(index, storage.term(index), self.node.raft.configuration, self.machine.snapshot())
         storage.compact(snapshot, self.keep)
-        behind = storage.entries(index + 1, storage.last_index() + 1)
-        self.checkpoint(Written(storage.hard_state, behind, snapshot))
+        self.checkpoint(everything(storage))
 
     # ------------------------------------------------------------------ proposals
     @told(Propose)
@@ -342,9 +319,11 @@ class Replica(Protocol):
 
     def gather(self, asker: Asker, command: Data) -> None:
         """A command enters the log now, or with others a little later."""
-        self.proposals.append((asker, command))
+        if isinstance(command, Timed):
+            command = replace(command, at=self.now)
+        self.writers.gathered.append((asker, command))
         if self.batch_s:
-            if len(self.proposals) == 1:
+            if len(self.writers.gathered) == 1:
                 self.set_timer("batch", self.now + self.batch_s)
         else:
             self.catch_up()
@@ -353,8 +332,7 @@ class Replica(Protocol):
 
     def propose_all(self) -> None:
         """What was gathered enters the log in one piece; only a leader can tell a client what becomes of its command."""
-        gathered, self.proposals = self.proposals, []
-        raft = self.node.raft
+        gathered, raft = self.writers.take(), self.node.raft
         if raft.role is not Role.LEADER:
             for asker, _ in gathered:
                 if not asker.local:
@@ -371,13 +349,11 @@ class Replica(Protocol):
             return
         if raft.role is Role.LEADER:
             first = raft.log.last_index() + 1 - len(gathered)
-            for index, (asker, _) in enumerate(gathered, first):
-                if not asker.local:
-                    self.waiting[index] = (raft.term, asker)
+            self.writers.wait(first, raft.term, [asker for asker, _ in gathered])
 
     def resolve(self, index: int, term: int, result: Result) -> None:
         """Something was applied at an index: what was awaited there, or another leader's entry in its place."""
-        proposed, asker = self.waiting.pop(index, (term, None))
+        proposed, asker = self.writers.waiting.pop(index, (term, None))
         if asker is None:
             return
         if proposed == term:
@@ -493,32 +469,15 @@ class Replica(Protocol):
         except ScenarioError as error:
             self.refuse(asker, str(error))
             return
-        change = change_to(raft.configuration, wanted)
-        why = self.why_not(wanted, change)
+        lately = self.now - self.election_s
+        up = [raft.id, *(node for node, at in self.heard.items() if at >= lately)]
+        why = why_not(raft, self.roster, wanted, up)
         if why:
             self.refuse(asker, why)
         else:
-            self.node.propose_conf_change(change)
-            self.waiting[raft.log.last_index()] = (raft.term, asker)
+            self.node.propose_conf_change(change_to(raft.configuration, wanted))
+            self.writers.wait(raft.log.last_index(), raft.term, [asker])
         self.work()
-
-    def why_not(self, wanted: Configuration, change: ConfChange) -> str:
-        """Why a membership cannot be entered now; empty if it can."""
-        raft = self.node.raft
-        if raft.role is not Role.LEADER:
-            return "not the leader"
-        if raft.transferee != NONE:
-            return "the leadership is being handed over"
-        if not change.changes:
-            return "these are the members already"
-        lately = self.now - self.election_s
-        up = [node for node in wanted.voters if node == raft.id or self.heard.get(node, -inf) >= lately]
-        if 2 * len(up) <= len(wanted.voters):
-            named = ", ".join(map(self.roster.name_of, up))
-            return (
-                f"it would lose its quorum: only {named or 'nobody'} is up; add newcomers as learners first"
-            )
-        return membership.why_not(raft, change)
 
     @told(TransferLeader)
     def hand_over_locally(self, conversation: ConversationId, message: TransferLeader) -> None:

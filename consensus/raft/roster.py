@@ -1,8 +1,10 @@
 """Members by name: the address book of a cluster, and what a wanted membership takes to get there."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from consensus.raft.records import Change, ChangeKind, ConfChange, Configuration, NodeId
+from consensus.raft import membership
+from consensus.raft.records import NONE, Change, ChangeKind, ConfChange, Configuration, NodeId
+from consensus.raft.state import Raft, Role
 from walras.errors import ScenarioError
 from walras.messages import AgentId, Frozen
 
@@ -52,3 +54,19 @@ def change_to(now: Configuration, wanted: Configuration) -> ConfChange:
     kept = wanted.members()
     changes += [Change(ChangeKind.REMOVE, node) for node in now.members() if node not in kept]
     return ConfChange(tuple(changes))
+
+
+def why_not(raft: Raft, roster: Roster, wanted: Configuration, up: Collection[NodeId]) -> str:
+    """Why a node cannot lead into a membership now, given who is known to be up; empty if it can."""
+    if raft.role is not Role.LEADER:
+        return "not the leader"
+    if raft.transferee != NONE:
+        return "the leadership is being handed over"
+    change = change_to(raft.configuration, wanted)
+    if not change.changes:
+        return "these are the members already"
+    voting = [roster.name_of(node) for node in wanted.voters if node in up]
+    if 2 * len(voting) <= len(wanted.voters):
+        named = ", ".join(voting) or "nobody"
+        return f"it would lose its quorum: only {named} is up; add newcomers as learners first"
+    return membership.why_not(raft, change)

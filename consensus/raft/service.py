@@ -18,7 +18,7 @@ submitted twice may happen twice, unless it goes through a session (`consensus.r
 """
 
 from consensus.raft.machine import Data, Result
-from walras.messages import AgentId, Message
+from walras.messages import AgentId, Fact, Message
 
 # ------------------------------------------------------------------ from and to roles of the same agent
 
@@ -133,3 +133,18 @@ class TransferLeader(Message, frozen=True):
     """Hand the leadership to a voter, if it can take it within an election timeout."""
 
     to: AgentId
+
+
+# ------------------------------------------------------------------ facts, for traces and metrics
+
+
+class Elected(Fact, frozen=True):
+    """A replica has become leader, and knows all that was committed before."""
+
+    term: int
+
+
+class Deposed(Fact, frozen=True):
+    """A replica leads no longer."""
+
+    term: int
