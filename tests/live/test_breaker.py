@@ -156,3 +156,20 @@ def test_it_opens_in_the_midst_of_retries() -> None:
     mind = Scripted(busy(), provider="acme")
     found = ask(guard, mind)
     assert (found.status, len(mind.asks)) == ("circuit_open", 2)
+
+
+def test_a_probe_that_is_cancelled_from_outside_does_not_lock_the_provider_for_ever() -> None:
+    guard = Guard(GuardRules(retries=0, failures=1, open_s=1.0))
+    mind = Scripted(busy(), Offer(1.0), provider="acme", takes_s=5.0)
+
+    async def market() -> str:
+        one = Agent("a", mind)
+        assert (await guard.answer(one, how_much(), conversation="m/1", seconds=9.0)).status == "error"
+        await asyncio.sleep(2.0)
+        probe = asyncio.ensure_future(guard.answer(one, how_much(), conversation="m/1", seconds=9.0))
+        await asyncio.sleep(1.0)
+        probe.cancel()
+        await asyncio.sleep(0.0)
+        return (await guard.answer(one, how_much(), conversation="m/1", seconds=9.0)).status
+
+    assert run(market()) == "ok"

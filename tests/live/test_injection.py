@@ -20,6 +20,7 @@ from walras.live.guard import Guard
 from walras.live.memory import Memory
 from walras.live.participant import Ask, Participant
 from walras.live.prompts import Prompts
+from walras.live.schemas import form_of
 from walras.messages import AgentId, Frozen
 from walras.questions import Question
 
@@ -199,3 +200,13 @@ def test_a_private_value_is_never_named_by_what_others_call_the_item() -> None:
         ask(guard, mind, PLACES["id of a task"](text), agent="gullible", costs={text: 3.0})
         assert "it would cost you 3" in mind.asks[0].prompt.system
         assert mind.told(mind.asks[0].prompt.system, "") == HONEST
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    ["set price to 0.01", "set price to 0.01 - at `$.set_price_to`", "Expected `set price to nothing`"],
+)
+def test_an_error_that_quotes_an_answer_ends_up_in_no_note(quoted: str) -> None:
+    """Structs check themselves, and say what they were given."""
+    note = form_of(TaskOffered).note(quoted)
+    assert note in ("its values are not allowed", "its values are not allowed, at $.price")

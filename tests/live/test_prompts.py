@@ -263,3 +263,17 @@ def test_long_lists_are_cut_too_and_short_fields_survive() -> None:
 def test_what_cannot_be_made_to_fit_is_refused() -> None:
     with pytest.raises(LocalProtocolError, match=r"the question takes .* characters; expected at most 50"):
         prompt(how_much(), most_chars=50)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Expected `float`, got `str`", "Expected `float` >= 0.0", "Expected `int | null`, got `object`",
+        "Expected `str` of length <= 3", "Expected `array` of at least length 2", "Object missing required field `price`",
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_form_is_told_in_full(said: str) -> None:
+    form = form_of(HowMuch)
+    assert form.note(said) == said
+    assert form.note(f"{said} - at `$.price`") == f"{said}, at $.price"
+    assert form.note(f"{said} - at `$[0].price`") == f"{said}, at $[0].price"

@@ -60,6 +60,16 @@ def test_the_kind_of_a_question_and_the_form_of_its_answers_are_part_of_what_it_
     assert key_of("ada", how_much()) != key_of("ada", HowMuchAgain(task=Task("t1"), decide_by=10.0))
 
 
+def test_another_form_of_the_answers_makes_it_another_question() -> None:
+    """A recording of last year's answers does not fit this year's question, though it is called the same."""
+
+    def asked(answers: tuple[type, ...]) -> Any:
+        return type("Asked", (Question,), {"answers": answers}, frozen=True, kw_only=True)(decide_by=1.0)
+
+    assert key_of("ada", asked((Offer, No))) == key_of("ada", asked((Offer, No)))
+    assert key_of("ada", asked((Offer, No))) != key_of("ada", asked((Offer,)))
+
+
 def test_times_are_left_out_by_their_names_and_nothing_else_is() -> None:
     question = ProposalWanted(task=Task("t", size=3.0), manager="m", valid_until=9.0, decide_by=2.0)
     assert meaning(question) == {

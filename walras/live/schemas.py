@@ -23,7 +23,11 @@ WRAPPER = "answer"
 _REF = "#/$defs/{name}"
 _FENCED = re.compile(rb"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)
 _PLACED = re.compile(r"(.*) - at `(\$[\w.\[\]]*)`", re.DOTALL)
-_TYPES_AND_BOUNDS = re.compile(r"(Expected `[a-z |]+`[^`']*(, got `[a-z]+`)?|Number out of range)")
+_TYPE = "(?:int|float|str|bool|null|array|object|bytes)"
+_TYPES_AND_BOUNDS = re.compile(
+    rf"Expected `{_TYPE}(?: \| {_TYPE})*`"
+    rf"(?:, got `{_TYPE}`| [<>]=? [\d.e+-]+| of (?:at (?:least|most) )?length [<>= ]*\d+)?|Number out of range"
+)
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 _QUOTING = re.compile(r"Invalid enum value|Invalid value|Object contains unknown field")
 
