@@ -13,6 +13,7 @@ _HOME_OF = {
     **dict.fromkeys(("kill_everywhere", "kill_points"), "kills"),
     **dict.fromkeys(("Conditions", "RuntimeReport", "RuntimeUnderTest", "check_runtime"), "runtime"),
     "LiveRuntime": "live",
+    "Loopback": "loopback",
     "Script": "script",
     "SimulatedRuntime": "simulated",
 }
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from walras.testing.kills import kill_everywhere as kill_everywhere
     from walras.testing.kills import kill_points as kill_points
     from walras.testing.live import LiveRuntime as LiveRuntime
+    from walras.testing.loopback import Loopback as Loopback
     from walras.testing.mechanisms import (
         MechanismReport as MechanismReport,
     )
