@@ -26,24 +26,9 @@ from consensus.raft.ready import Ready
 from consensus.raft.records import NONE, ConfChange, Configuration, Entry, NodeId, Snapshot
 from consensus.raft.roster import Roster, change_to, why_not
 from consensus.raft.service import (
-    Committed,
-    Compact,
-    Deposed,
-    Dropped,
-    Elected,
-    Installed,
-    Leading,
-    Listen,
-    Propose,
-    Query,
-    Read,
-    ReadAt,
-    Reconfigure,
-    Redirect,
-    Reply,
-    Submit,
-    TransferLeader,
-)
+    Committed, Compact, Deposed, Dropped, Elected, Installed, Leading, Listen, Propose, Query, Read, ReadAt,
+    Reconfigure, Redirect, Reply, Submit, TransferLeader,
+)  # fmt: skip
 from consensus.raft.settings import Settings
 from consensus.raft.state import Role
 from consensus.raft.status import Status
@@ -54,8 +39,9 @@ from walras.messages import AgentId, ConversationId, Message
 from walras.protocol import Protocol, on, told
 
 DEFAULTS = Settings(
-    id=1, election_tick=1_000, heartbeat_tick=100, check_quorum=True, pre_vote=True, max_size_per_msg=1 << 20
-)
+    id=1, election_tick=1_000, heartbeat_tick=100, check_quorum=True, pre_vote=True, step_down_on_removal=True,
+    max_size_per_msg=1 << 20,
+)  # fmt: skip
 """A replica's knobs, unless others are given; the id is the replica's own. A tick is a millisecond: idle ones are free."""
 
 _PASSED_ON = frozenset({Kind.PROP, Kind.READ_INDEX, Kind.TRANSFER_LEADER})
@@ -413,15 +399,14 @@ class Replica(Protocol):
             return
         if self.led:
             self.publish(Deposed(self.led))
-            self.tell_listeners(Leading(False, self.led))
         if led:
             self.publish(Elected(led))
-            self.tell_listeners(Leading(True, led))
-        self.led = led
-
-    def tell_listeners(self, message: Message) -> None:
         for listener in self.listeners:
-            self.tell(listener, message)
+            if self.led:
+                self.tell(listener, Leading(False, self.led))
+            if led:
+                self.tell(listener, Leading(True, led))
+        self.led = led
 
     # ------------------------------------------------------------------ reads
     @told(Read)
