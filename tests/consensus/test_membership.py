@@ -218,6 +218,43 @@ def test_a_newcomer_with_nothing_catches_up_and_votes() -> None:
     assert cluster.applied[3] == ["a", "b"], "1 and 3 are two of three"
 
 
+def test_a_newcomer_waits_for_a_snapshot_that_knows_of_it() -> None:
+    cluster = Cluster((1, 2))
+    leader = cluster.elect(1)
+    old = cluster.storages[1].latest
+    cluster.add(3)
+    leader.propose_conf_change(changes("v3"))
+    cluster.settle(without(3))
+    new, cluster.storages[1].latest = cluster.storages[1].latest, old
+    leader.tick()
+    cluster.settle()
+
+    assert not [m for m in cluster.history if m.kind is Kind.SNAP], "it would refuse that one"
+
+    cluster.storages[1].latest = new
+    leader.tick()
+    cluster.settle()
+
+    assert cluster[3].raft.configuration == Configuration((1, 2, 3))
+
+
+def test_a_leader_proposes_once_to_leave() -> None:
+    cluster = Cluster(max_committed_size_per_ready=1)
+    leader = cluster.elect(1)
+    leader.propose_conf_change(changes("l3", IMPLICIT))
+    leader.propose("a", "b", "c")
+    cluster.settle()
+
+    assert [entry.data for entry in cluster.storages[1].log] == [
+        "",
+        changes("l3", IMPLICIT),
+        "a",
+        "b",
+        "c",
+        ConfChange(),
+    ]
+
+
 def test_a_learner_follows_and_is_promoted() -> None:
     cluster = Cluster((1,), (2,))
     leader = cluster.elect(1)

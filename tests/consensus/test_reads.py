@@ -83,6 +83,7 @@ def test_reads_before_the_first_commit_of_the_term_wait_for_it() -> None:
     cluster.settle()
 
     assert cluster.reads[1] == [ReadState(2, "1/1")]
+    assert leader.raft.early_reads == []
 
 
 def test_a_later_round_answers_all_earlier_ones_in_their_order() -> None:
