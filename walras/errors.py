@@ -34,4 +34,4 @@ class RemoteProtocolError(WalrasError):
 
 
 class ReplayError(WalrasError):
-    """A recording has no answer to a question: no other may stand for it, so this raises out of the run."""
+    """A recording has no answer to a question, or lost one: no other may stand for it, so this raises out of the run."""

@@ -9,13 +9,13 @@ import pytest
 
 from contractnet import ProposalWanted
 from tests.live.minds import HowMuch, Offer, how_much
-from walras.live.extras import MissingExtraError
 from walras.adapters.openai import OpenAIParticipant
 from walras.agents import Agent
 from walras.errors import ScenarioError
 from walras.items import Task
 from walras.live.answers import Answered, Usage
 from walras.live.budget import Budgets, Limits
+from walras.live.extras import MissingExtraError
 from walras.live.guard import Guard, GuardRules
 from walras.live.prices import Price
 from walras.questions import Question

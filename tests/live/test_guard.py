@@ -375,8 +375,36 @@ def test_a_participant_that_is_called_like_a_function_says_what_it_is() -> None:
         Scripted(Offer(1.0))(how_much(), Agent("ada"))
 
 
+class Hidden(Scripted):
+    """A participant that cannot even be looked at."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "provider":
+            raise RuntimeError("do not look")
+        return super().__getattribute__(name)
+
+
+def test_nothing_that_a_participant_or_a_question_is_gets_out_of_the_guard() -> None:
+    found = ask(Guard(), Hidden(Offer(1.0)))
+    assert (found.status, found.detail) == ("error", "RuntimeError: do not look")
+    touchy = Touchy(task=how_much().task, decide_by=1.0)
+    guard = Guard(cache=AnswerCache("run", [HowMuch]))
+    assert guard.cache is not None
+    guard.cache.keep("ada", "m/1", touchy, Answered("ok", Offer(1.0)))
+    found = ask(guard, Scripted(Offer(1.0)), touchy)
+    assert (found.status, found.attempts) == ("error", 0), "it was in the cache"
+
+
 @pytest.mark.parametrize(
-    "bad", [{"retries": -1}, {"backoff_s": float("nan")}, {"repairs": -2}, {"open_s": -1.0}]
+    "bad",
+    [
+        {"retries": -1},
+        {"backoff_s": float("nan")},
+        {"repairs": -2},
+        {"open_s": -1.0},
+        {"failures": 0},
+        {"most_repeats": 0},
+    ],
 )
 def test_rules_out_of_range_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(ScenarioError):

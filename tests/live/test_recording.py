@@ -188,6 +188,13 @@ def test_auto_replays_what_there_is_and_appends_the_rest(tmp_path: Path) -> None
 # ------------------------------------------------------------------------------------------------------------ files
 
 
+def test_an_answer_that_cannot_be_written_stops_the_run(tmp_path: Path) -> None:
+    """A recording with a gap would replay another market."""
+    guard = Guard(recording=Recording(tmp_path / "no such folder" / FILE))
+    with pytest.raises(ReplayError, match=r"market.jsonl cannot be written: No such file or directory"):
+        ask(guard, Scripted(Offer(1.0)))
+
+
 def test_a_line_that_was_broken_off_is_left_out_and_overwritten(tmp_path: Path) -> None:
     record(tmp_path, (Scripted(Offer(1.0)), how_much("t1")), (Scripted(Offer(2.0)), how_much("t2")))
     file = tmp_path / FILE

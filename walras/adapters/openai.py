@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from walras.live.extras import needed
 from walras.live.answers import Usage
+from walras.live.extras import needed
 from walras.live.participant import Ask, Participant, Reply, Retryable
 from walras.live.prices import Price
 

@@ -34,7 +34,7 @@ class GuardRules(msgspec.Struct, frozen=True):
     """How patient a guard is.
 
     Raises:
-        ScenarioError: for a number below 0.
+        ScenarioError: for a number out of range.
     """
 
     retries: int = 2
@@ -58,6 +58,9 @@ class GuardRules(msgspec.Struct, frozen=True):
         for name in ("retries", "backoff_s", "repairs", "open_s"):
             if not getattr(self, name) >= 0:
                 raise ScenarioError(name, getattr(self, name), "a number of 0 or more")
+        for name in ("failures", "most_bytes", "most_repeats"):
+            if not getattr(self, name) >= 1:
+                raise ScenarioError(name, getattr(self, name), "a whole number of 1 or more")
 
 
 class Guard:
@@ -114,7 +117,8 @@ class Guard:
             strategy: what answers where the agent has no strategy of its own, as its mechanism's default.
 
         Raises:
-            ReplayError: only where a recording is replayed and has no answer. The run cannot go on then.
+            ReplayError: only where a recording is replayed and has no answer, or cannot be written. The run cannot go
+                on then.
         """
         mind = agent.strategy if agent.strategy is not None else strategy
         if mind is None:
@@ -123,11 +127,16 @@ class Guard:
             found = self.recording.find(agent.id, conversation, question)
             if found is not None:
                 return await self._paced(found, seconds)
-        answered = await self._ask(mind, agent, question, conversation, seconds)
+        try:
+            answered = await self._ask(mind, agent, question, conversation, seconds)
+            if self.memory is not None:
+                self.memory.note(agent.id, conversation, question, answered)
+        except ReplayError:
+            raise
+        except Exception as error:  # of a question or a provider that cannot even be looked at
+            answered = Answered("error", detail=in_words(error))
         if self.recording is not None:
             self.recording.write(agent.id, conversation, question, answered)
-        if self.memory is not None:
-            self.memory.note(agent.id, conversation, question, answered)
         return answered
 
     async def _paced(self, found: Answered, seconds: float) -> Answered:

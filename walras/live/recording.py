@@ -137,7 +137,11 @@ class Recording:
     def write(
         self, agent: AgentId, conversation: ConversationId, question: Question, answered: Answered
     ) -> None:
-        """Append an answer. Nothing of how it was obtained is written, so no key or address either."""
+        """Append an answer. Nothing of how it was obtained is written, so no key or address either.
+
+        Raises:
+            ReplayError: if the file cannot be written, since a recording with a gap replays something else.
+        """
         key = key_of(agent, question)
         number = self.numbers.get(key, 0)
         self.numbers[key] = number + 1
@@ -146,9 +150,12 @@ class Recording:
             key, agent, conversation, number, type(question).__name__, meaning(question), answered.status, value,
             answered.latency_s, answered.attempts, answered.usage,
         )  # fmt: skip
-        file = self._opened()
-        file.write(msgspec.json.encode(entry) + b"\n")
-        file.flush()
+        try:
+            file = self._opened()
+            file.write(msgspec.json.encode(entry) + b"\n")
+            file.flush()
+        except OSError as error:
+            raise ReplayError(f"{self.path} cannot be written: {error.strerror}") from None
 
     def _opened(self) -> IO[bytes]:
         if self._file is None:
