@@ -26,14 +26,29 @@ from consensus.raft.ready import Ready
 from consensus.raft.records import NONE, ConfChange, Configuration, Entry, NodeId, Snapshot
 from consensus.raft.roster import Roster, change_to, why_not
 from consensus.raft.service import (
-    Committed, Compact, Deposed, Dropped, Elected, Installed, Leading, Listen, Propose, Query, Read, ReadAt,
-    Reconfigure, Redirect, Reply, Submit, TransferLeader,
+    Committed,
+    Compact,
+    Deposed,
+    Dropped,
+    Elected,
+    Installed,
+    Leading,
+    Listen,
+    Propose,
+    Query,
+    Read,
+    ReadAt,
+    Reconfigure,
+    Redirect,
+    Reply,
+    Submit,
+    TransferLeader,
 )  # fmt: skip
 from consensus.raft.settings import Settings
 from consensus.raft.state import Role
 from consensus.raft.status import Status
 from consensus.raft.storage import MemoryStorage, founding
-from consensus.raft.written import Written, everything, replayed
+from consensus.raft.written import Stored, Written, everything, replayed
 from walras.errors import ScenarioError
 from walras.messages import AgentId, ConversationId, Message
 from walras.protocol import Protocol, on, told
@@ -46,10 +61,6 @@ DEFAULTS = Settings(
 
 _PASSED_ON = frozenset({Kind.PROP, Kind.READ_INDEX, Kind.TRANSFER_LEADER})
 """Requests that a follower sends on to its leader: their sender is whoever asked first."""
-
-
-class Stored(Message, frozen=True):
-    """To ourselves: what was written before this was sent is durable."""
 
 
 class Replica(Protocol):
@@ -119,11 +130,6 @@ class Replica(Protocol):
         return self.roster.configuration(voters, self.learners)
 
     @property
-    def heartbeat_s(self) -> float:
-        """Seconds between two heartbeats."""
-        return self.settings.heartbeat_tick * self.tick_s
-
-    @property
     def election_s(self) -> float:
         """The shortest election timeout, seconds."""
         return self.settings.election_tick * self.tick_s
@@ -170,7 +176,7 @@ class Replica(Protocol):
         self.catch_up()
         if name == "due":
             self.alarm = inf
-            if self.readers.waiting and self.now > self.readers.begun + self.heartbeat_s:
+            if self.readers.waiting and self.now > self.readers.begun + self.election_s / 2:
                 self.begin_round()
         elif name == "batch":
             self.propose_all()
@@ -460,14 +466,14 @@ class Replica(Protocol):
         if why:
             self.refuse(asker, why)
         else:
-            self.node.propose_conf_change(change_to(raft.configuration, wanted))
-            self.writers.wait(raft.log.last_index(), raft.term, [asker])
+            try:
+                self.node.propose_conf_change(change_to(raft.configuration, wanted))
+                self.writers.wait(raft.log.last_index(), raft.term, [asker])
+            except ProposalDroppedError as error:
+                self.refuse(asker, error.why)
         self.work()
 
     @told(TransferLeader)
-    def hand_over_locally(self, conversation: ConversationId, message: TransferLeader) -> None:
-        self.hand_over(conversation, message)
-
     @on(TransferLeader)
     def hand_over(self, sender: str, message: TransferLeader) -> None:
         if message.to not in self.members:

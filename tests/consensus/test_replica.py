@@ -228,7 +228,7 @@ def test_listeners_are_told_everything_in_order_and_who_leads() -> None:
     leader = leader_of(simulation, JOURNAL)
     follower = next(name for name in THREE if name != leader)
     listen = (2.0, "raft", Listen())
-    scripts = {name: (listen, (3.0, "raft", Listen(after=3))) for name in THREE}
+    scripts: dict[str, Any] = {name: (listen, (3.0, "raft", Listen(after=3))) for name in THREE}
     scripts[leader] += ((2.1, "raft", Propose("one")), (2.2, "raft", Propose("two")))
     scripts[follower] += ((2.3, "raft", Propose("three")), (2.5, "raft", Read(7)))
     found = listeners(simulation, **scripts)
