@@ -95,7 +95,7 @@ _HOMES = {
         "StillIn",
         "TakeAt",
     ),
-    "open_strategies": ("Budgeted", "Jumping", "MarginalValues", "Sniping", "straightforward"),
+    "open_strategies": ("Jumping", "MarginalValues", "Sniping", "straightforward"),
     "outcry": ("OutcryAuctioneer", "OutcryBidder"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -177,7 +177,7 @@ if TYPE_CHECKING:
         StillIn,
         TakeAt,
     )
-    from auctions.open_strategies import Budgeted, Jumping, MarginalValues, Sniping, straightforward
+    from auctions.open_strategies import Jumping, MarginalValues, Sniping, straightforward
     from auctions.order_book import Order, OrderBook
     from auctions.order_messages import CancelOrder, Leave, OrderWanted
     from auctions.outcry import OutcryAuctioneer, OutcryBidder
@@ -202,7 +202,6 @@ __all__ = [
     "BidSchedule",
     "BidWanted",
     "Bidder",
-    "Budgeted",
     "CallForBids",
     "CallMarket",
     "CancelOrder",

@@ -84,7 +84,7 @@ class ClockAuctioneer(Auctioneer):
 
     def objection(self, sender: AgentId, answer: Bid | BidSchedule | Pass) -> Reason | str | None:
         """Why an answer does not count; None: it does."""
-        if self.state != "bidding":
+        if self.state != "bidding" or self.now > self.reply_by:
             return "late" if self.now > self.reply_by else "closed"
         if sender not in self.bidders:
             return "ineligible"

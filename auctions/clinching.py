@@ -81,7 +81,7 @@ class ClinchingAuctioneer(Auctioneer):
     @on(Demand, Pass, Bid, BidSchedule)
     def take_answer(self, sender: AgentId, answer: Any) -> None:
         """One more demand."""
-        if self.state != "bidding" or answer.round < self.round:
+        if self.state != "bidding" or answer.round < self.round or self.now > self.reply_by:
             late = self.now > self.reply_by or self.state == "bidding"
             self.turn_down(sender, answer, "late" if late else "closed")
         elif sender not in self.asked or answer.round != self.round or sender in self.answers:
@@ -138,7 +138,7 @@ class ClinchingAuctioneer(Auctioneer):
         """Credit so many units, if any."""
         if count > 0:
             self.won[bidder].append((count, price))
-            if self.item.procured or most_units(self.item) > 1:
+            if most_units(self.item) > 1:  # else the result tells it
                 self.send(
                     bidder, Clinched(self.item.id, self.clinched(bidder), self.spent(bidder), self.round)
                 )

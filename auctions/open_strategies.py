@@ -90,42 +90,6 @@ class Jumping(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(answer, price=within(price, limit) if self.share else question.price)
 
 
-class Budgeted(msgspec.Struct, frozen=True):
-    """As another strategy, but never beyond `limit`, currency, for one unit: it goes home instead. In a procurement never below.
-
-    An agent's money is a budget for all its items together, which every strategy here keeps to.
-
-    Raises:
-        ScenarioError: for a limit that is negative or infinite.
-    """
-
-    limit: float
-    strategy: Strategy = truthful
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.limit < inf:
-            raise ScenarioError("limit", self.limit, "a finite number of 0 or more")
-
-    def __call__(self, question: Question, agent: Agent) -> Any:
-        answer = self.strategy(question, agent)
-        if isinstance(question, DemandAt):
-            return (
-                answer
-                if self._within(question.price, question)
-                else Demand(question.item.id, 0, question.round)
-            )
-        if not isinstance(answer, Bid) or self._within(answer.price, question):
-            return answer
-        if isinstance(question, BidWanted) or (
-            isinstance(question, NextBid) and self._within(question.price, question)
-        ):
-            return msgspec.structs.replace(answer, price=self.limit)
-        return Pass(answer.item, "no-interest", answer.round)
-
-    def _within(self, price: float, question: Any) -> bool:
-        return price >= self.limit if question.item.procured else price <= self.limit
-
-
 class MarginalValues(msgspec.Struct, frozen=True):
     """Wants several units, each worth less to it than the one before (in a procurement: each costs more), and says so.
 

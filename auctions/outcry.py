@@ -51,8 +51,8 @@ class OutcryAuctioneer(Auctioneer):
     """The close as it is announced."""
     ends_at: float = 0.0
     """The close as it is."""
-    over_at: float = inf
-    """The deadline at which it ended; infinite: it ended before."""
+    due: float = inf
+    """When it is over unless somebody bids before; what is heard later is late, even if we could not end it in time."""
 
     def open_bidding(self) -> None:
         rules = self.rules
@@ -73,7 +73,8 @@ class OutcryAuctioneer(Auctioneer):
             return
         self.round += 1
         idle_by = min(self.closes_at, self.now + (inf if rules.idle_s is None else rules.idle_s))
-        self.set_timer("hammer", min(idle_by, self.ends_at))
+        self.due = min(idle_by, self.ends_at)
+        self.set_timer("hammer", self.due)
         message = StandingBid(
             item=self.shown,
             round=self.round,
@@ -114,8 +115,8 @@ class OutcryAuctioneer(Auctioneer):
     def objection(self, sender: AgentId, bid: Bid | BidSchedule) -> Reason | None:
         """Why a bid does not count; None: it does."""
         rules = self.rules
-        if self.state != "bidding":
-            return "late" if self.now > self.over_at else "closed"
+        if self.state != "bidding" or self.now > self.due:
+            return "late" if self.now > self.due else "closed"
         if sender not in self.bidders:
             return "ineligible"
         if self.unfit(bid) is not None or not isinstance(bid, Bid) or bid.units != 1:
@@ -177,15 +178,12 @@ class OutcryAuctioneer(Auctioneer):
             if self.now < self.ends_at:
                 self.call()
                 return
-        self.over_at = self.now
         self.close_bidding()
 
     def close_bidding(self) -> None:
         self.cancel_timer("hammer")
         if self.gathering:
             self.name_leaders()
-        if self.now >= self.close_by:
-            self.over_at = self.close_by
         lines = zip(self.leaders, self.prices, strict=True)
         self.sell([Cleared(bidder, 1, price) for bidder, price in lines if self.serves(price)])
 

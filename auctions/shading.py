@@ -1,7 +1,7 @@
 """Strategies that know more than their own value: equilibrium bids, naive ones, learned ones, and prices that rise with load.
 
 All of them are settings, so that they pickle, compare and print. They answer sealed bids; whatever else they are asked,
-they answer truthfully.
+they answer truthfully. (`Limited` keeps to its limit everywhere.)
 """
 
 import math
@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from auctions import equilibrium
-from auctions.messages import Bid, BidWanted
+from auctions.messages import Bid, BidWanted, Pass
+from auctions.open_messages import Demand, DemandAt
 from auctions.strategies import purse, truthful, worth
 from auctions.values import Affiliated, Independent, Risk, Wallet
 from walras.agents import Agent, Strategy
@@ -145,7 +146,11 @@ class Tabled(msgspec.Struct, frozen=True):
 class Limited(msgspec.Struct, frozen=True):
     """As another strategy, but never above `limit`, currency: a budget for each item. In a procurement never below it.
 
-    An agent's money is a budget for all its items together, which every strategy here keeps to.
+    In open auctions it goes home there. An agent's money is a budget for all its items together, which every strategy
+    here keeps to.
+
+    Raises:
+        ScenarioError: for a limit that is negative or infinite.
     """
 
     limit: float
@@ -157,10 +162,15 @@ class Limited(msgspec.Struct, frozen=True):
 
     def __call__(self, question: Question, agent: Agent) -> Any:
         answer = self.strategy(question, agent)
-        if not isinstance(question, BidWanted) or not isinstance(answer, Bid):
+        if isinstance(question, DemandAt) and self._is_beyond(question.price, question.item):
+            return Demand(question.item.id, 0, question.round)
+        if not isinstance(answer, Bid) or not self._is_beyond(answer.price, question.item):  # type: ignore[attr-defined]
             return answer
-        price = (max if question.item.procured else min)(answer.price, self.limit)
-        return msgspec.structs.replace(answer, price=price)
+        limited = msgspec.structs.replace(answer, price=self.limit)
+        return limited if question.accepts(limited) else Pass(answer.item, "no-interest", answer.round)
+
+    def _is_beyond(self, price: float, item: Item) -> bool:
+        return price < self.limit if item.procured else price > self.limit
 
 
 class LoadPriced(msgspec.Struct, frozen=True):

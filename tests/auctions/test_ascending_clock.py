@@ -128,6 +128,13 @@ def test_who_has_left_does_not_come_back_and_who_is_late_is_told_so() -> None:
     assert script.hear("bob", late) == [Ignore(late, "late"), Send("bob", Rejected("vase", "late", 2))]
 
 
+def test_what_is_heard_after_its_round_is_late_even_if_the_round_could_not_be_ended() -> None:
+    script = auctioneer()
+    script.port.now = 2.5
+    late = Bid("vase", 0, round=1)
+    assert script.hear("ada", late) == [Ignore(late, "late"), Send("ada", Rejected("vase", "late", 1))]
+
+
 def test_the_bidder_is_asked_at_each_price_once() -> None:
     script = Script(AscendingClock().bidder(HOUSE), me="ada")
     call = ClockPrice(VASE, 4, 3, 2.0, 2)

@@ -174,6 +174,17 @@ def test_a_bid_at_the_hard_close_counts_and_a_later_one_is_rejected_as_late() ->
     assert script.hear("cyd", late) == [Ignore(late, "late"), Send("cyd", Rejected("vase", "late", 2))]
 
 
+def test_what_is_heard_after_the_close_is_late_even_if_the_auctioneer_was_not_there_to_close() -> None:
+    """A machine that stood still hears what came meanwhile before its timers fire."""
+    script = auctioneer()
+    script.port.now = 10.5
+    late = Bid("vase", 9, round=1)
+    assert script.hear("ada", late) == [Ignore(late, "late"), Send("ada", Rejected("vase", "late", 1))]
+    script.timer("hammer")
+    assert script.finished is not None
+    assert script.finished.status == "unassigned"
+
+
 def test_a_bid_after_an_early_end_is_not_late_but_it_is_closed() -> None:
     script = auctioneer()
     for name in NAMES:

@@ -9,11 +9,11 @@ from auctions import (
     Bid,
     BidSchedule,
     BidWanted,
-    Budgeted,
     Demand,
     DemandAt,
     Jumping,
     Later,
+    Limited,
     MarginalValues,
     MaximumWanted,
     NextBid,
@@ -93,16 +93,16 @@ def test_jumps_go_a_share_of_the_way_to_the_value_and_never_beyond() -> None:
 
 
 def test_a_budget_ends_it_or_caps_the_bid() -> None:
-    assert Budgeted(6)(next_bid(6), ADA) == Bid("vase", 6, round=3)
-    assert Budgeted(6)(next_bid(7), ADA) == Pass("vase", "no-interest", 3)
-    assert Budgeted(6, Jumping(1.0))(next_bid(4), ADA) == Bid("vase", 6, round=3)
-    assert Budgeted(5)(next_bid(4, JOB), ADA) == Pass("job", "no-interest", 3)
-    assert Budgeted(5)(next_bid(5, JOB), ADA) == Bid("job", 5, round=3)
-    assert Budgeted(6)(BidWanted(item=VASE, auctioneer=HOUSE, decide_by=1.0), ADA) == Bid("vase", 6)
+    assert Limited(6)(next_bid(6), ADA) == Bid("vase", 6, round=3)
+    assert Limited(6)(next_bid(7), ADA) == Pass("vase", "no-interest", 3)
+    assert Limited(6, Jumping(1.0))(next_bid(4), ADA) == Bid("vase", 6, round=3)
+    assert Limited(5)(next_bid(4, JOB), ADA) == Pass("job", "no-interest", 3)
+    assert Limited(5)(next_bid(5, JOB), ADA) == Bid("job", 5, round=3)
+    assert Limited(6)(BidWanted(item=VASE, auctioneer=HOUSE, decide_by=1.0), ADA) == Bid("vase", 6)
     still_in = StillIn(item=VASE, auctioneer=HOUSE, price=7, decide_by=1.0)
-    assert Budgeted(6)(still_in, ADA) == Pass("vase", "no-interest")
-    assert Budgeted(6)(demand_at(7), ADA) == Demand("vase", 0, 3)
-    assert Budgeted(6)(demand_at(5), ADA) == Demand("vase", 1, 3)
+    assert Limited(6)(still_in, ADA) == Pass("vase", "no-interest")
+    assert Limited(6)(demand_at(7), ADA) == Demand("vase", 0, 3)
+    assert Limited(6)(demand_at(5), ADA) == Demand("vase", 1, 3)
 
 
 def test_marginal_values_are_bid_demanded_and_taken() -> None:
@@ -127,7 +127,7 @@ class Other(Question, frozen=True):
 
 
 @pytest.mark.parametrize(
-    "strategy", [straightforward, Sniping(), Jumping(), Budgeted(3.0), MarginalValues((1.0,))]
+    "strategy", [straightforward, Sniping(), Jumping(), Limited(3.0), MarginalValues((1.0,))]
 )
 def test_what_they_do_not_know_they_leave_unanswered(strategy: Any) -> None:
     assert strategy(Other(decide_by=1.0), ADA) is None
@@ -139,7 +139,7 @@ def test_what_they_do_not_know_they_leave_unanswered(strategy: Any) -> None:
         (lambda: Sniping(-1), "lead_s"),
         (lambda: Sniping(inf), "lead_s"),
         (lambda: Jumping(1.5), "share"),
-        (lambda: Budgeted(-1), "limit"),
+        (lambda: Limited(-1), "limit"),
         (lambda: MarginalValues(()), "values"),
         (lambda: MarginalValues((1, -1)), "values"),
     ],

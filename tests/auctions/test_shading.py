@@ -126,7 +126,7 @@ def test_load_makes_dear() -> None:
 
 @pytest.mark.parametrize(
     "strategy",
-    [Shading(), Naive(common_value(0, 10, 1)), Tabled((1.0,), (1.0,)), Limited(1.0), LoadPriced(1.0)],
+    [Shading(), Naive(common_value(0, 10, 1)), Tabled((1.0,), (1.0,)), Limited(5.0), LoadPriced(1.0)],
     ids=repr,
 )
 def test_other_questions_are_answered_truthfully(strategy: Strategy) -> None:
