@@ -73,6 +73,11 @@ class Peers:
             del self._outbox[number]
         return list(self._outbox.items())
 
+    def addressee(self, number: int) -> AgentId | None:
+        """To whom a message in the outbox is; None if there is none."""
+        envelope = self._outbox.get(number)
+        return envelope.to if envelope is not None else None
+
     def acknowledged(self, number: int) -> None:
         """The recipient's process has a message of ours."""
         if number in self._outbox:
@@ -82,7 +87,27 @@ class Peers:
         """A message of ours is durable where it was sent."""
         self._outbox.pop(number, None)
 
+    def refused(self, number: int, why: str) -> None:
+        """A message of ours cannot be carried, or its recipient's process does not take it: it is lost, and says why."""
+        if number in self._outbox:
+            self.runtime.agenda.submit(DELIVERY, self.take_refusal, number, why)
+
+    def take_refusal(self, number: int, why: str) -> None:
+        """A message of ours is lost."""
+        lost = self._outbox.pop(number, None)
+        if lost is not None:
+            talk = self.runtime.book.get(lost.conversation) or lost.conversation
+            self.runtime.note(talk, "lost", lost.sender, lost.to, lost.message, why)
+
     # ------------------------------------------------------------------ in
+    def misspoke(self, process: str, conversation: ConversationId, shown: str, why: str) -> None:
+        """Another process has said something that no agent of ours can be given."""
+        self.runtime.agenda.submit(DELIVERY, self.take_nonsense, process, conversation, shown, why)
+
+    def take_nonsense(self, process: str, conversation: ConversationId, shown: str, why: str) -> None:
+        """What cannot be given to anybody is ignored."""
+        self.runtime.note(self.runtime.book.get(conversation) or conversation, "ignored", process, shown, why)
+
     def arrived(self, origin: str, number: int, envelope: Envelope) -> None:
         """A message has come from another process, under that process's number for it."""
         self.runtime.agenda.submit(DELIVERY, self.take_message, origin, number, envelope)

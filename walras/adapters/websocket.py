@@ -1,0 +1,155 @@
+"""A mind in another process, which calls our door (extra ``websocket``); its side is `walras.live.remote.serve`."""
+
+import asyncio
+import secrets
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from walras.errors import RemoteProtocolError
+from walras.live.answers import Usage
+from walras.live.door import MIND, MISTAKEN, REPLACED, Door
+from walras.live.participant import Ask, Participant, Reply, Retryable
+from walras.live.remote import Asking, Failed, Said, Withdrawn, answer_types, encode, write_from
+from walras.live.vocabulary import Vocabulary, plain
+from walras.messages import AgentId
+from walras.questions import Question
+
+if TYPE_CHECKING:
+    from websockets.asyncio.connection import Connection
+
+_decode = msgspec.json.Decoder(Said | Failed).decode
+
+
+class WebSocketParticipant(Participant):
+    """``Agent("ada", WebSocketParticipant(door))``: whoever calls the door with ada's token answers for her.
+
+    What was asked before a line broke is asked again on the next one, under the same id.
+
+    Args:
+        door: of the market, open; ``door.token("ada")`` is what ada's process shows.
+        patience_s: how long a question waits for somebody to call, at most.
+    """
+
+    def __init__(self, door: Door, *, patience_s: float = 5.0) -> None:
+        if MIND not in door.callers:
+            door.callers[MIND] = Reception()
+        self.reception: Any = door.callers[MIND]
+        self.patience_s = patience_s
+
+    def estimate(self, ask: Ask) -> Usage:
+        return Usage(1, 0, 0, 0.0)  # what it spends is its own affair, unless it says so
+
+    async def answer(self, ask: Ask) -> Any:
+        seat: Seat = self.reception.seat(ask.agent)
+        said: Said | Failed = await seat.put(ask, min(self.patience_s, 0.9 * ask.seconds))
+        if isinstance(said, Said):
+            return Reply(_value(said.value, type(ask.question)), said.usage)
+        if said.again:
+            raise Retryable(said.why, said.after_s)
+        raise RuntimeError(said.why)
+
+    async def health(self) -> str:
+        return (
+            "" if any(seat.here.is_set() for seat in self.reception.seats.values()) else "nobody has called"
+        )
+
+
+def _value(value: Any, question: type[Question]) -> Any:
+    """What was said as an answer of the question's; what is none is left as it came, for the guard to judge."""
+    if isinstance(value, dict) and "type" in value:
+        try:
+            return Vocabulary(answer_types([question]), question.__name__).read(value)
+        except RemoteProtocolError:
+            return value
+    return value
+
+
+class Reception:
+    """Who answers for whom."""
+
+    def __init__(self) -> None:
+        self.seats: dict[AgentId, Seat] = {}
+
+    def seat(self, agent: AgentId) -> "Seat":
+        """An agent's seat."""
+        return self.seats.setdefault(agent, Seat(agent))
+
+    async def __call__(self, agent: str, line: "Connection") -> None:
+        """Somebody has called, and proved that it may answer for an agent."""
+        await self.seat(agent).take(line)
+
+
+class Seat:
+    """One agent's open questions, and the line by which they are answered, if there is one."""
+
+    def __init__(self, agent: AgentId) -> None:
+        self.agent = agent
+        self.here = asyncio.Event()
+        self.line: Connection | None = None
+        self.frames: asyncio.Queue[bytes] = asyncio.Queue()
+        self.open: dict[str, tuple[Ask, float, asyncio.Future[Said | Failed]]] = {}
+        self._life, self._numbers = secrets.token_hex(4), count(1)
+
+    async def put(self, ask: Ask, patience_s: float) -> Said | Failed:
+        """Ask, and wait for what is said.
+
+        Raises:
+            Retryable: if nobody is there to be asked.
+        """
+        loop = asyncio.get_running_loop()
+        id_ = f"{self._life}-{next(self._numbers)}"
+        answer: asyncio.Future[Said | Failed] = loop.create_future()
+        self.open[id_] = ask, loop.time() + ask.seconds, answer
+        if self.here.is_set():
+            self._send(id_)
+        try:
+            async with asyncio.timeout(patience_s):
+                await self.here.wait()
+            return await answer
+        except TimeoutError:
+            raise Retryable(f"no process answers for {self.agent}") from None
+        finally:
+            del self.open[id_]
+            if self.here.is_set() and (not answer.done() or answer.cancelled()):
+                self.frames.put_nowait(encode(Withdrawn(id_)))
+
+    def _send(self, id_: str) -> None:
+        ask, by, _ = self.open[id_]
+        left = by - asyncio.get_running_loop().time()
+        self.frames.put_nowait(
+            encode(
+                Asking(
+                    id_, ask.agent, ask.conversation, plain(ask.question), ask.prompt.system, ask.prompt.user,
+                    ask.schema, left, ask.key, ask.note, ask.tools,
+                )
+            )
+        )  # fmt: skip
+
+    async def take(self, line: "Connection") -> None:
+        """Somebody has called: it is asked what is open; who called before is told that another has come."""
+        before, self.line = self.line, line
+        self.frames = asyncio.Queue()
+        for id_ in self.open:
+            self._send(id_)
+        self.here.set()
+        writer = asyncio.create_task(write_from(self.frames, line))
+        try:
+            if before is not None:
+                await before.close(REPLACED, f"another process answers for {self.agent}"[:100])
+            async for raw in line:
+                self._hear(_decode(raw))
+        except (msgspec.DecodeError, RecursionError) as error:
+            await line.close(MISTAKEN, f"no answer: {error}"[:80].encode()[:120].decode(errors="ignore"))
+        finally:
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+            if self.line is line:
+                self.line = None
+                self.here.clear()
+
+    def _hear(self, said: Said | Failed) -> None:
+        found = self.open.get(said.id)
+        if found is not None and not found[2].done():  # else nobody waits for it any more
+            found[2].set_result(said)
