@@ -28,11 +28,12 @@ def straightforward(question: Question, agent: Agent) -> Any:
 class Sniping(msgspec.Struct, frozen=True):
     """Wait until the close is near, and then bid as `strategy` does: no time is left for the others to answer.
 
-    Against a close that moves, or one that is not told, there is no last moment: then it waits for what might be it, the
-    earliest time at which it may be over, and where a late bid prolongs the bidding, for the end of that.
+    The close is the earliest time at which it may be over: that of a candle, the end of a soft close as it stands, or when
+    nobody has bid for as long as the rules allow.
 
     Args:
-        lead_s: how long before the close it bids, seconds. What the mechanism allows for the way (`margin_s`) is kept clear.
+        lead_s: how long before the close it bids, seconds: more than `margin_s`, which the mechanism keeps clear for the
+            way, by what its mind takes to answer.
         strategy: how it bids then.
 
     Raises:
@@ -52,8 +53,8 @@ class Sniping(msgspec.Struct, frozen=True):
     def __call__(self, question: Question, agent: Agent) -> Any:
         answer = self.strategy(question, agent)
         if isinstance(question, NextBid | MaximumWanted) and isinstance(answer, Bid):
-            near = min(question.may_close_from, question.active_by) - self.lead_s
-            at = min(near, question.decide_by)
+            end = min(question.may_close_from, question.idle_by, question.active_by)
+            at = min(end - self.lead_s, question.decide_by)
             if question.asked_at < at:
                 return Later(question.item.id, at, question.round)
         return answer

@@ -16,6 +16,9 @@ from walras.protocol import on
 if TYPE_CHECKING:
     from auctions.english import English
 
+LEAST_WAIT_S = 0.01
+"""However impatient a mind is, it is not asked more often than that."""
+
 
 class OutcryAuctioneer(Auctioneer):
     """Tells what stands, takes what betters it, and ends when nobody does, or at the close::
@@ -257,8 +260,7 @@ class OutcryBidder(Bidder):
         elif asked < self.round:
             self.ask()  # the answer is about what is past
         elif isinstance(answer, Later):
-            self.waiting = True
-            self.set_timer("wake", max(self.now, min(answer.at, self.deadline)))
+            self.wait(answer.at)
         elif isinstance(answer, Bid):
             self.go_home(Pass(answer.item, round=asked))
 
@@ -274,6 +276,12 @@ class OutcryBidder(Bidder):
         """The latest time at which our mind can answer."""
         assert self.call is not None
         return min(self.call.idle_by, self.call.closes_at) - self.rules.margin_s
+
+    def wait(self, until: float) -> None:
+        """Ask again then, or at the last moment for an answer; who has let it pass waits for something to happen."""
+        if self.deadline > self.now:
+            self.waiting = True
+            self.set_timer("wake", max(min(until, self.deadline), self.now + LEAST_WAIT_S))
 
     def go_home(self, word: Pass) -> None:
         """Say that we bid no more."""

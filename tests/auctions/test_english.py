@@ -374,6 +374,11 @@ def test_who_waits_is_asked_again_in_time_or_when_something_changes() -> None:
     assert isinstance(decide, Decide)
     assert not decide.question.accepts(Later("vase", 9.0, round=2))  # that is past
     assert not decide.question.accepts(Later("vase", nan, round=2))
+    assert script.decided("bid", Later("vase", 9.76, round=2)) == []  # too late to be asked again
+
+
+def test_an_impatient_mind_is_not_asked_all_the_time() -> None:
+    assert bidder().decided("bid", Later("vase", 1e-9, round=1)) == [SetTimer("wake", 0.01)]
 
 
 def test_who_passes_has_gone_home_and_who_says_nothing_has_not() -> None:

@@ -76,7 +76,9 @@ def test_snipers_wait_until_the_close_is_near() -> None:
     assert sniping(next_bid(5, asked_at=58.0), ADA) == Bid("vase", 5, round=3)
     assert sniping(next_bid(5, may_close_from=30.0), ADA) == Later("vase", 28.0, 3)
     assert sniping(next_bid(5, active_by=20.0), ADA) == Later("vase", 18.0, 3)
-    assert sniping(next_bid(5, idle_by=3.0, decide_by=2.75), ADA) == Later("vase", 2.75, 3)  # or it is gone
+    assert sniping(next_bid(5, idle_by=4.0, decide_by=3.75), ADA) == Later("vase", 2.0, 3)  # or it is gone
+    assert Sniping(0.1)(next_bid(5), ADA) == Later("vase", 59.75, 3)  # the last moment that there is
+    assert Sniping(0.1)(next_bid(5, asked_at=59.75), ADA) == Bid("vase", 5, round=3)
     assert sniping(next_bid(13), ADA) == Pass("vase", "no-interest", 3)
     assert sniping(BidWanted(item=VASE, auctioneer=HOUSE, decide_by=1.0), ADA) == Bid("vase", 12)
     assert next_bid(5).accepts(sniping(next_bid(5), ADA))
