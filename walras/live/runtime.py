@@ -26,6 +26,7 @@ from walras.live.conversation import Conversation, Opening
 from walras.live.hosts import Host, Job, Work
 from walras.live.journal import Journal
 from walras.live.market import LiveMarket
+from walras.live.onlookers import Onlookers
 from walras.live.peers import Peers
 from walras.live.port import Asked, Port
 from walras.live.recovery import begin_new_lives
@@ -76,6 +77,7 @@ class Runtime:
         self.numbers = 0
         """Questions and pieces of work so far."""
         self.watch: Watch | None = None
+        self.onlookers = Onlookers(self)
         self.turnover = Turnover(self.ledger)
         self.peers = Peers(self)
 
@@ -107,6 +109,7 @@ class Runtime:
         """An agent has come for the first time."""
         self.ledger.open_account(id_, money, capacity)
         self.hosts[id_] = Host(self, id_, self.ledger.account(id_))
+        self.note("", "note", id_, "comes for the first time")
 
     def host(self, agent: AgentId) -> Host:
         """An agent's place; raises `ScenarioError` if there is no such agent."""
@@ -124,12 +127,15 @@ class Runtime:
     def take_draining(self, agent: AgentId, draining: bool) -> None:
         """An agent is about to go, or has come back."""
         self.hosts[agent].draining = draining
+        self.note("", "note", agent, "takes part in nothing new" if draining else "is back")
 
     # ------------------------------------------------------------------ conversations
     def open(self, opening: Opening) -> Run:
         """Open a conversation; its id is ``opener/k``. A program that is started again finds the k-th it had opened."""
         mechanism = opening.mechanism
         assert mechanism is not None
+        if mechanism.deputies():
+            raise ScenarioError("mechanism", mechanism, "one without deputies: they are simulated only")
         number = self.claimed.get(opening.opener, 0) + 1
         opening = msgspec.structs.replace(opening, id=f"{opening.opener}/{number}")
         if number <= self.opened.get(opening.opener, 0):
@@ -469,9 +475,7 @@ class Runtime:
     def note(self, talk: Conversation | ConversationId, kind: str, agent: AgentId, *details: Any) -> None:
         """Add a row to the trace."""
         row = (self.now, kind, talk if isinstance(talk, str) else talk.id, agent, *details)
-        self.rows.append(row)
-        if isinstance(talk, Conversation) and talk.run is not None:
-            talk.run.trace.rows.append(row)
+        self.onlookers.add_row(row, talk.run if isinstance(talk, Conversation) else None)
 
     def role_broke(self, port: Port, handler: str, error: Exception) -> None:
         """A bug in a role ends this role and nobody else's; whoever waits for its conversation is told."""

@@ -24,6 +24,7 @@ class Conversation:
     """
 
     __slots__ = (
+        "deputies",
         "drop_at",
         "dropped",
         "expired",
@@ -33,6 +34,7 @@ class Conversation:
         "live",
         "mechanism",
         "opener",
+        "openers",
         "outcome",
         "parent",
         "participants",
@@ -54,6 +56,9 @@ class Conversation:
         self.mechanism = mechanism
         self.items = items
         self.opener = opener
+        self.deputies: tuple[AgentId, ...] = mechanism.deputies() if mechanism is not None else ()
+        self.openers: tuple[AgentId, ...] = self.deputies or (opener,)
+        """Who plays the opener's role."""
         self.finish_by = finish_by
         self.participants: tuple[AgentId, ...] = ()
         self.parent: Port | None = None
@@ -67,7 +72,7 @@ class Conversation:
     def role_ended(self, port: Port, outcome: Outcome) -> None:
         """The opener, or the last role, has ended: tell the parent, and let the conversation go when nobody is left."""
         world = self.world
-        if port.me == self.opener and self.outcome is None:
+        if self.outcome is None and port.me in self.openers:
             self.outcome = outcome
             world.opener_ended(self, outcome)
         if self.live == 0:
@@ -77,14 +82,18 @@ class Conversation:
     def overdue(self) -> None:
         """`finish_by` has come: its opener has had its time."""
         if self.outcome is None:
-            port = self.seats.get(self.opener)
-            if port is not None and not port.ended:
+            for port in self.at_the_opening():
                 for child, live in (port.children or {}).items():
                     if live:
                         self.world.cancel(child)
                 port.expel(Outcome("overdue"))
         if self.live:
             self.expire_soon()
+
+    def at_the_opening(self) -> list[Port]:
+        """The ports of all who play the opener's role and have not ended."""
+        ports = [self.seats[agent] for agent in self.openers if agent in self.seats]
+        return [port for port in ports if not port.ended]
 
     def expire_soon(self) -> None:
         """Once nothing that is now on its way can still arrive, roles that still wait are ended."""

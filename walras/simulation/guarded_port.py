@@ -21,6 +21,7 @@ from walras.messages import AgentId, ConversationId, Fact, Message
 from walras.protocol import Protocol
 from walras.questions import Question
 from walras.simulation.clock import DELIVERY
+from walras.simulation.deputies import open_together
 from walras.simulation.disk import Disk
 from walras.simulation.memory import Replayed, Snapshot
 from walras.simulation.port import Asked, Port
@@ -176,6 +177,7 @@ class GuardedPort(Port, eq=False):
             self.timers = self.asked = None
         self.finishing = False
         if self.disk is not None:
+            self.jobs = self.children = None  # they die with the machine, perhaps for good
             self.disk.crash()
 
     def revive(self) -> None:
@@ -195,8 +197,9 @@ class GuardedPort(Port, eq=False):
         if self.ended:
             return
         self.born += 1
-        self.jobs = self.children = None
         self.stream = None
+        if self.is_deputy:  # its new life opens the same children, in the same order
+            self.opens = 0
         self.host.account.release(self.conversation)
         self._become(copy.deepcopy(self.snapshot.role))
         self._handle("on_recover", (tuple(self.disk.records),))
@@ -414,7 +417,7 @@ class GuardedPort(Port, eq=False):
     ) -> ConversationId:
         self.demand_life("open")
         self.opens += 1
-        child = f"{self.conversation}/{self.me}/{self.opens}"
+        child = f"{self.conversation}/{self.acts_for}/{self.opens}"
         if self.replayed is not None:
             self.replayed.children[child] = True
         self._outward(
@@ -428,7 +431,9 @@ class GuardedPort(Port, eq=False):
     ) -> None:  # fmt: skip
         if self.children is None:
             self.children = {}
-        if child not in self.children:  # else it was opened before the crash
+        if self.is_deputy:
+            open_together(self, child, mechanism, items, participants, finish_by)
+        elif child not in self.children:  # else it was opened before the crash
             self.children[child] = True
             self.world.open(child, mechanism, items, self.me, participants, finish_by, parent=self)
 

@@ -22,6 +22,7 @@ from walras.protocol import Handler, HandlerTable, Protocol
 from walras.questions import Question
 from walras.randomness import stream
 from walras.simulation.clock import DELIVERY, TIMER, Clock
+from walras.simulation.deputies import open_together
 
 if TYPE_CHECKING:
     from walras.mechanism import Mechanism
@@ -188,8 +189,23 @@ class Port(msgspec.Struct, eq=False):
     @property
     def rng(self) -> Random:
         if self.stream is None:
-            self.stream = stream(self.world.seed, "role", self.conversation, self.me)
+            self.stream = stream(self.world.seed, "role", self.conversation, self.acts_for)
         return self.stream
+
+    @property
+    def is_deputy(self) -> bool:
+        """Whether this role plays the opener's in the opener's place."""
+        return self.host.id in self.talk.deputies
+
+    @property
+    def acts_for(self) -> AgentId:
+        """Whose account and random stream are its own: its agent's, or, for a deputy, the opener's."""
+        return self.talk.opener if self.is_deputy else self.host.id
+
+    @property
+    def principal(self) -> Host:
+        """The place of whom it acts for."""
+        return self.world.hosts[self.acts_for]
 
     def host_time(self, at: float) -> float:
         """A time on this agent's clock, on the world's: the same here."""
@@ -305,7 +321,7 @@ class Port(msgspec.Struct, eq=False):
         elif asked is not None and asked.name == name:
             self.asked = None
             self._void(asked)
-        self.host.account.release(self.conversation, name)
+        self.principal.account.release(self.conversation, name)
 
     # ------------------------------------------------------------------ work
     def perform(self, key: str, task: Task) -> None:
@@ -340,11 +356,16 @@ class Port(msgspec.Struct, eq=False):
     ) -> ConversationId:
         self.demand_life("open")
         self.opens += 1
-        child = f"{self.conversation}/{self.me}/{self.opens}"
+        child = f"{self.conversation}/{self.acts_for}/{self.opens}"
         if self.children is None:
             self.children = {}
-        self.children[child] = True
-        self.world.open(child, mechanism, tuple(items), self.me, tuple(participants), finish_by, parent=self)
+        if self.is_deputy:
+            open_together(self, child, mechanism, tuple(items), tuple(participants), finish_by)
+        else:
+            self.children[child] = True
+            self.world.open(
+                child, mechanism, tuple(items), self.me, tuple(participants), finish_by, parent=self
+            )
         return child
 
     def cancel(self, conversation: ConversationId) -> None:
@@ -421,10 +442,12 @@ class Port(msgspec.Struct, eq=False):
             for question in asked.values() if isinstance(asked, dict) else (asked,):
                 question.open = False
             self.asked = None
-        if host.account.holds:
+        if talk.deputies:
+            self.principal.account.release(self.conversation)
+        elif host.account.holds:
             host.account.release(self.conversation)
         talk.live -= 1
-        if not talk.live or host.id == talk.opener:
+        if not talk.live or host.id in talk.openers:
             talk.role_ended(self, outcome)
 
     def forget(self) -> None:

@@ -105,6 +105,8 @@ class Simulation:
         for agent in drawn.agents if drawn is not None else ():
             self.add(agent)
         if drawn is not None:
+            if mechanism is not None:
+                self.world.provide(mechanism)
             check_arrivals(drawn.arrivals, self.world.hosts)
             self.network.check(self.world.places)
             self.faults.check(self.world.hosts)
@@ -160,6 +162,7 @@ class Simulation:
             raise ScenarioError("mechanism", mechanism, "a Mechanism, such as contractnet.ContractNet()")
         if participants is None:
             participants = (agent for agent in self.world.hosts if agent != opener)
+        self.world.provide(mechanism)
         start_at = self.now if at is None else at
         arrival = Arrival(start_at, tuple(items), opener, tuple(participants), finish_by)
         check_arrival(arrival, self.world.hosts, self.now)

@@ -66,6 +66,8 @@ class World:
         self.stood: dict[ConversationId, tuple[Award, ...]] = {}
         self.paid: dict[tuple[ConversationId, str], float] = {}
         self.done: list[Done] = []
+        self.came_to: dict[ConversationId, Outcome] = {}
+        """How the children of deputies have ended: a deputy that opens one later has to be told."""
         self.dead_entries = 0
         self.on_drop: Callable[[Conversation], None] = lambda talk: None
         self._answer_due = False
@@ -115,6 +117,8 @@ class World:
         participants: tuple[AgentId, ...], finish_by: float, parent: Port | None,
     ) -> None:  # fmt: skip
         """Enter a conversation into the book and seat its opener, who starts in a moment: never inside a verb."""
+        if parent is not None and not parent.is_deputy:
+            self.provide(mechanism)  # a top-level one's is provided for before the run
         talk = Conversation(self, conversation, mechanism, items, opener, finish_by)
         talk.parent = parent
         talk.participants = participants
@@ -125,9 +129,30 @@ class World:
         self.trace.rows.append(
             (self.clock._now, "open", conversation, opener, mechanism.protocol, [i.id for i in items], participants, finish_by)
         )  # fmt: skip
-        role = mechanism.opener(opener, items, participants)
-        port = self.seat(talk, self.host(opener), role)
+        alone = parent is not None and parent.is_deputy  # each deputy takes its seat when it comes to it
+        for agent in (parent.me,) if parent is not None and alone else talk.openers:
+            self.seat_opener(talk, agent)
+
+    def seat_opener(self, talk: Conversation, agent: AgentId) -> None:
+        """Seat somebody who plays the opener's role, and who starts in a moment."""
+        assert talk.mechanism is not None
+        role = talk.mechanism.opener(talk.opener, talk.items, talk.participants)
+        port = self.seat(talk, self.host(agent), role)
         self.clock.call_at(self.clock._now, DELIVERY, start, port)
+
+    def provide(self, mechanism: Mechanism) -> None:
+        """Make sure that the deputies of a mechanism are in this world, and the roles that it leans on."""
+        for agent in mechanism.deputies():
+            self._at_home(agent)
+        for agent, conversation, role in mechanism.services():
+            self._at_home(agent)
+            if agent not in self.seats_of.get(conversation, ()):
+                port = self.seat(self.bare(conversation, float("inf")), self.hosts[agent], role)
+                self.clock.call_at(self.clock._now, DELIVERY, start, port)
+
+    def _at_home(self, agent: AgentId) -> None:
+        if agent not in self.hosts:
+            self.add(Agent(agent, money=0.0, capacity=0, operator=True))
 
     def _enter(self, talk: Conversation) -> None:
         self.book[talk.id] = talk
@@ -194,6 +219,8 @@ class World:
             self.outcomes[talk.id] = outcome
             self.ended_at[talk.id] = self.clock._now
         else:
+            if talk.parent.is_deputy:
+                self.came_to[talk.id] = outcome
             self.clock.call_at(self.clock._now, DELIVERY, _tell_parent, talk)
         if talk.finish_by == float("inf") and talk.live:
             talk.expire_soon()
@@ -207,8 +234,7 @@ class World:
     def cancel(self, conversation: ConversationId) -> None:
         """Tell a conversation's opener that it is no longer wanted."""
         talk = self.book.get(conversation)
-        port = talk.seats.get(talk.opener) if talk is not None else None
-        if port is not None and not port.ended:
+        for port in talk.at_the_opening() if talk is not None else ():
             port.enter("on_cancel")
 
     def deliver_tell(self, told: tuple[Port, ConversationId, Message]) -> None:
@@ -244,7 +270,7 @@ class World:
     def answer(self, asked: Asked, pondered: bool = False) -> None:
         """Ask the strategy, now, or once its mind has pondered; an illegal or unaffordable answer is `otherwise`."""
         port, question = asked.port, asked.question
-        host, conversation = port.host, port.conversation
+        host, conversation = port.principal if port.talk.deputies else port.host, port.conversation
         if host.mind is not None and not pondered:
             host.mind.ask(asked)
             return
@@ -312,7 +338,7 @@ class World:
             raise LocalProtocolError(f"{port.me} awards {line.item}, which is not on offer in {talk.id}")
         procured = item is not None and item.procured
         at_once = item is not None and not item.escrowed
-        if self.ledger.award(effect, talk.id, port.me, line, procured, at_once):
+        if self.ledger.award(effect, talk.id, port.acts_for, line, procured, at_once):
             port.note("award", line)
             self.awards.append((talk.id, line))
 
@@ -370,10 +396,15 @@ def _otherwise(question: Any, agent: Agent) -> Any:
 
 
 def start(port: Port) -> None:
-    """The first call of a role that has been opened or seated."""
-    port.enter("on_start")
+    """The first call of a role that has been opened or seated, unless another deputy has had it cancelled."""
+    if not port.ended:
+        port.enter("on_start")
 
 
 def _tell_parent(talk: Conversation) -> None:
     assert talk.parent is not None and talk.outcome is not None
-    talk.parent.child_ended(talk.id, talk.outcome)
+    if talk.parent.is_deputy:
+        for port in talk.parent.talk.at_the_opening():
+            port.child_ended(talk.id, talk.outcome)
+    else:
+        talk.parent.child_ended(talk.id, talk.outcome)

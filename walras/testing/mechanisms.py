@@ -205,6 +205,7 @@ class _Market:
         left = [
             f"{me} in {talk}"
             for talk, seats in world.seats_of.items()
+            if world.book[talk].mechanism is not None  # the roles that it leans on stay
             for me, port in seats.items()
             if not port.ended
         ]
@@ -219,7 +220,7 @@ class _Market:
         if not ledger.conserved():
             self.blame(where, "money was not conserved: the postings do not explain the balances")
         balances = ledger.balances()
-        stuck = {name: amount for name, amount in balances.items() if name not in self.capabilities}
+        stuck = {name: amount for name, amount in balances.items() if name not in world.hosts}
         if stuck:
             self.blame(where, f"money is left in escrow: {stuck}")
         before = fsum(agent.money for agent in self.agents)
