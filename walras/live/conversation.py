@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from walras.allocation import Outcome
+from walras.errors import ScenarioError
 from walras.items import Item
 from walras.live.agenda import DEADLINE
 from walras.mechanism import Mechanism
@@ -32,6 +33,10 @@ class Opening(msgspec.Struct, frozen=True):
     opener: AgentId = ""
     participants: tuple[AgentId, ...] = ()
     finish_by: float = inf
+
+    def __post_init__(self) -> None:
+        if self.mechanism is not None and self.mechanism.deputies():
+            raise ScenarioError("mechanism", self.mechanism, "one without deputies: they are simulated only")
 
 
 class Conversation:

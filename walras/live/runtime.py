@@ -134,8 +134,6 @@ class Runtime:
         """Open a conversation; its id is ``opener/k``. A program that is started again finds the k-th it had opened."""
         mechanism = opening.mechanism
         assert mechanism is not None
-        if mechanism.deputies():
-            raise ScenarioError("mechanism", mechanism, "one without deputies: they are simulated only")
         number = self.claimed.get(opening.opener, 0) + 1
         opening = msgspec.structs.replace(opening, id=f"{opening.opener}/{number}")
         if number <= self.opened.get(opening.opener, 0):
