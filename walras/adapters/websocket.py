@@ -11,7 +11,7 @@ from walras.errors import RemoteProtocolError
 from walras.live.answers import Usage
 from walras.live.door import MIND, MISTAKEN, REPLACED, Door
 from walras.live.participant import Ask, Participant, Reply, Retryable
-from walras.live.remote import Asking, Failed, Said, Withdrawn, answer_types, encode, write_from
+from walras.live.remote import Asking, Failed, Here, Over, Said, answer_types, encode, write_from
 from walras.live.vocabulary import Vocabulary, plain
 from walras.messages import AgentId
 from walras.questions import Question
@@ -19,13 +19,13 @@ from walras.questions import Question
 if TYPE_CHECKING:
     from websockets.asyncio.connection import Connection
 
-_decode = msgspec.json.Decoder(Said | Failed).decode
+_decode = msgspec.json.Decoder(Said | Failed | Here).decode
 
 
 class WebSocketParticipant(Participant):
     """``Agent("ada", WebSocketParticipant(door))``: whoever calls the door with ada's token answers for her.
 
-    What was asked before a line broke is asked again on the next one, under the same id.
+    A line that breaks loses nothing: on the next one its process says what it has been asked, and what it answers.
 
     Args:
         door: of the market, open; ``door.token("ada")`` is what ada's process shows.
@@ -112,8 +112,8 @@ class Seat:
             raise Retryable(f"no process answers for {self.agent}") from None
         finally:
             del self.open[id_]
-            if self.here.is_set() and (not answer.done() or answer.cancelled()):
-                self.frames.put_nowait(encode(Withdrawn(id_)))
+            if self.here.is_set():
+                self.frames.put_nowait(encode(Over(id_)))
 
     def _send(self, id_: str) -> None:
         ask, by, _ = self.open[id_]
@@ -130,16 +130,14 @@ class Seat:
     async def take(self, line: "Connection") -> None:
         """Somebody has called: it is asked what is open; who called before is told that another has come."""
         before, self.line = self.line, line
-        self.frames = asyncio.Queue()
-        for id_ in self.open:
-            self._send(id_)
-        self.here.set()
-        writer = asyncio.create_task(write_from(self.frames, line))
+        frames = self.frames = asyncio.Queue()
+        self.here.clear()
+        writer = asyncio.create_task(write_from(frames, line))
         try:
             if before is not None:
                 await before.close(REPLACED, f"another process answers for {self.agent}"[:100])
             async for raw in line:
-                self._hear(_decode(raw))
+                self._hear(_decode(raw), line)
         except (msgspec.DecodeError, RecursionError) as error:
             await line.close(MISTAKEN, f"no answer: {error}"[:80].encode()[:120].decode(errors="ignore"))
         finally:
@@ -149,7 +147,13 @@ class Seat:
                 self.line = None
                 self.here.clear()
 
-    def _hear(self, said: Said | Failed) -> None:
+    def _hear(self, said: Said | Failed | Here, line: "Connection") -> None:
+        if isinstance(said, Here):
+            if self.line is line and not self.here.is_set():
+                for id_ in [id_ for id_ in self.open if id_ not in said.ids]:
+                    self._send(id_)
+                self.here.set()
+            return
         found = self.open.get(said.id)
         if found is not None and not found[2].done():  # else nobody waits for it any more
             found[2].set_result(said)

@@ -187,7 +187,10 @@ class Door:
 
     async def _answer(self, connection: Any) -> None:
         kind, name = connection.caller
-        await self.callers[kind](name, connection)
+        try:
+            await self.callers[kind](name, connection)
+        except Exception as error:  # mostly of the network: whoever has called will call again
+            log.info("%s %s at %s: %s", kind, name, self.url, unreachable(error))
 
 
 def check_address(field: str, url: str, rules: LineRules) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("walras.live")
 
 MOST_KEPT = 1000
-"""How many answers are kept for a market that has not heard them and asks again."""
+"""How many answers are kept for a market that may not have heard them."""
 
 
 class Asking(msgspec.Struct, frozen=True, tag=True):
@@ -49,10 +49,16 @@ class Asking(msgspec.Struct, frozen=True, tag=True):
     tools: tuple[str, ...] = ()
 
 
-class Withdrawn(msgspec.Struct, frozen=True, tag=True):
-    """From the market: nobody waits for this answer any more."""
+class Over(msgspec.Struct, frozen=True, tag=True):
+    """From the market: the answer was heard, or nobody waits for it any more."""
 
     id: str
+
+
+class Here(msgspec.Struct, frozen=True, tag=True):
+    """To the market, first on every line: these asks have come before, and need not come again."""
+
+    ids: tuple[str, ...] = ()
 
 
 class Said(msgspec.Struct, frozen=True, tag=True):
@@ -79,7 +85,7 @@ class Untyped(Question, frozen=True, kw_only=True):
 
 
 encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Asking | Withdrawn).decode
+_decode = msgspec.json.Decoder(Asking | Over).decode
 
 
 def answer_types(questions: Iterable[type[Question]]) -> list[Any]:
@@ -169,6 +175,9 @@ class _Server:
     async def answer_on(self, line: Connection) -> None:
         """Until the line ends."""
         self.frames = asyncio.Queue()
+        self.frames.put_nowait(encode(Here((*self.said, *self.pondering))))
+        for frame in self.said.values():
+            self.frames.put_nowait(frame)
         writer = asyncio.create_task(write_from(self.frames, line))
         try:
             async for raw in line:
@@ -177,7 +186,7 @@ class _Server:
                 except (msgspec.DecodeError, RecursionError) as error:
                     await line.close(MISTAKEN, "no question")
                     raise RemoteProtocolError(
-                        f"what calls itself a market sends no questions: {error}"
+                        f"what calls itself a market asks no questions: {error}"
                     ) from None
                 self._take(frame)
         except WalrasError:
@@ -190,14 +199,12 @@ class _Server:
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
 
-    def _take(self, frame: Asking | Withdrawn) -> None:
-        if isinstance(frame, Withdrawn):
+    def _take(self, frame: Asking | Over) -> None:
+        if isinstance(frame, Over):
             self.said.pop(frame.id, None)
             if frame.id in self.pondering:
                 self.pondering[frame.id].cancel()
-        elif frame.id in self.said:
-            self.frames.put_nowait(self.said[frame.id])
-        elif frame.id not in self.pondering:
+        elif frame.id not in self.said and frame.id not in self.pondering:
             self.pondering[frame.id] = asyncio.create_task(self._ponder(frame))
 
     async def _ponder(self, asking: Asking) -> None:

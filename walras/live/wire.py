@@ -222,8 +222,6 @@ class Wire:
                 await self._speak(session)
         except UnlikeError as error:
             self._note(process, str(error))
-        except Exception as error:  # the line has broken; who called will call again
-            log.info("%s: a line from %s: %s", self.name, name, unreachable(error))
 
     async def _speak(self, session: Session) -> None:
         """Let a line carry our messages, those first that were not acknowledged."""
