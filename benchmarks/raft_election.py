@@ -26,7 +26,6 @@ from consensus.raft.node import Node
 from consensus.raft.ready import Ready
 from consensus.raft.records import Configuration, Entry, HardState, NodeId, Snapshot
 from consensus.raft.settings import Settings
-from consensus.raft.state import Role
 from consensus.raft.storage import MemoryStorage
 from walras.errors import ScenarioError
 from walras.messages import Frozen
@@ -119,25 +118,16 @@ class Failover(NamedTuple):
     vote_messages: int
 
 
-class Timeouts(Random):
-    """The dice of a node, whose timeouts are otherwise drawn from [low, 2 low): scaled to the width that is wanted."""
-
-    def __init__(self, seed: int, scale: float) -> None:
-        super().__init__(seed)
-        self.scale = scale
-
-    def random(self) -> float:
-        return self.scale * super().random()
-
-
 class Server:
     """A follower: the core, its disk, and up to when its clock has run."""
 
     def __init__(self, node_id: NodeId, log_length: int, setting: Setting, rng: Random) -> None:
-        low = round(setting.low_s / TICK_S)
+        low, high = round(setting.low_s / TICK_S), round(setting.high_s / TICK_S)
         settings = Settings(
             id=node_id,
             election_tick=low,
+            election_spread=high - low,
+            keep_timer=setting.timers == "paper",
             heartbeat_tick=max(1, round(setting.heartbeat / TICK_S)),
             pre_vote=setting.pre_vote,
             async_storage_writes=setting.own_vote == "parallel",
@@ -148,8 +138,7 @@ class Server:
             Snapshot(configuration=Configuration(voters=tuple(range(1, setting.servers + 1)))),
             [Entry(term=1, index=index) for index in range(1, log_length + 1)],
         )
-        dice = Timeouts(rng.getrandbits(64), setting.high_s / setting.low_s - 1.0)
-        self.node = Node(settings, self.storage, dice)
+        self.node = Node(settings, self.storage, Random(rng.getrandbits(64)))
         self.clock = 0
         self.disk_free_at = 0
         self.writing = False
@@ -208,23 +197,13 @@ class Trial:
 
     def deliver(self, server: Server, message: RaftMessage) -> None:
         self.catch_up(server)
-        self.step(server, message)
+        server.node.step(message)
         raft = server.node.raft
         if message.kind in (Kind.APP, Kind.HEARTBEAT) and message.term == raft.term > 1:
             heard = self.heard.setdefault(message.term, set())
             heard.add(raft.id)
             self.over = len(heard) == len(self.servers) - 1
         self.settle(server)
-
-    def step(self, server: Server, message: RaftMessage) -> None:
-        """The core restarts its timer as etcd does; by the paper's rule it runs on where no vote was given."""
-        raft = server.node.raft
-        timer = raft.election_elapsed, raft.election_timeout
-        server.node.step(message)
-        about_votes = message.kind in (Kind.VOTE, Kind.VOTE_RESP)
-        silent = raft.role is not Role.LEADER and raft.vote != message.sender
-        if self.setting.timers == "paper" and about_votes and silent:
-            raft.election_elapsed, raft.election_timeout = timer
 
     def settle(self, server: Server) -> None:
         """Carry out what the server wants done, and wake it when something is due."""
@@ -262,7 +241,7 @@ class Trial:
     def respond(self, server: Server, message: RaftMessage) -> None:
         for response in message.responses:
             if response.to == server.node.raft.id:
-                self.step(server, response)
+                server.node.step(response)
             else:
                 self.send(response)
 

@@ -30,7 +30,7 @@ def committed_per_s(replicas: int, commands: int, window: int) -> float | None:
         window: how many may be on their way.
     """
     try:
-        from pysyncobj import SyncObj, SyncObjConf, replicated  # type: ignore[import-not-found,unused-ignore]
+        from pysyncobj import SyncObj, SyncObjConf, replicated  # type: ignore[import-untyped,import-not-found,unused-ignore]
     except ImportError:
         return None
 

@@ -68,6 +68,7 @@ Settings (`consensus.raft.settings`; ticks and bytes)::
     check_quorum=False                  pre_vote=False                  read_only=ReadOnly.SAFE
     disable_proposal_forwarding=False   disable_conf_change_validation=False
     step_down_on_removal=False          async_storage_writes=False      applied=0       trace=None
+    election_spread=None                keep_timer=False
 """
 
 from random import Random

@@ -26,6 +26,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     id: NodeId
     election_tick: int = 10
     """A follower campaigns after a time drawn from [election_tick, 2 election_tick - 1] without a leader."""
+    election_spread: int | None = None
+    """How many different timeouts there are, from election_tick on; None: election_tick. With 0 all are alike."""
+    keep_timer: bool = False
+    """A request for votes or its answer restarts no election timer unless a vote was given, as in the Raft paper's figure 2;
+    else, as in etcd, one from a later term does."""
     heartbeat_tick: int = 1
     """Less than election_tick; a tenth of it is advised."""
     max_size_per_msg: int = EVERYTHING
@@ -64,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         bytes_in_flight = self.max_inflight_bytes or EVERYTHING
         expectations = (
             ("id", self.id > 0, "a positive number"),
+            ("election_spread", self.election_spread is None or self.election_spread >= 0, "0 ticks or more"),
             ("heartbeat_tick", self.heartbeat_tick > 0, "at least 1 tick"),
             ("election_tick", self.election_tick > self.heartbeat_tick, "more than heartbeat_tick"),
             ("max_size_per_msg", self.max_size_per_msg >= 0, "bytes, at least 0"),

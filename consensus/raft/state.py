@@ -132,12 +132,12 @@ def reset(raft: Raft, term: int) -> None:
         raft.vote = NONE
     raft.lead = NONE
     raft.election_elapsed = raft.heartbeat_elapsed = 0
-    election_tick = raft.settings.election_tick
-    raft.election_timeout = election_tick + int(raft.rng.random() * election_tick)
+    settings = raft.settings
+    spread = settings.election_tick if settings.election_spread is None else settings.election_spread
+    raft.election_timeout = settings.election_tick + int(raft.rng.random() * spread)
     raft.transferee = NONE
     raft.votes = {}
     last = raft.log.last_index()
-    settings = raft.settings
     for node, progress in raft.progress.items():
         raft.progress[node] = Progress(
             match=last if node == raft.id else 0,

@@ -16,6 +16,16 @@ def step(raft: Raft, m: RaftMessage) -> None:
     """Take a message; raises `ProposalDroppedError`. Local requests have term 0."""
     if raft.trace is not None:
         trace_message(raft, "Receive", m)
+    if not raft.settings.keep_timer or m.kind not in (Kind.VOTE, Kind.VOTE_RESP):
+        _take(raft, m)
+        return
+    timer = raft.election_elapsed, raft.election_timeout
+    _take(raft, m)
+    if raft.role is not Role.LEADER and raft.vote != m.sender:
+        raft.election_elapsed, raft.election_timeout = timer
+
+
+def _take(raft: Raft, m: RaftMessage) -> None:
     if m.term != raft.term and m.term:
         if m.term < raft.term:
             _answer_the_past(raft, m)

@@ -481,6 +481,31 @@ def test_timeouts_are_drawn_anew_and_lie_between_once_and_twice_the_setting() ->
 # -------------------------------------------------------------------------- check quorum, transfer, forget
 
 
+@pytest.mark.parametrize(("spread", "longest"), [(0, 10), (3, 12), (None, 19)])
+def test_how_far_timeouts_lie_apart_is_a_setting(spread: int | None, longest: int) -> None:
+    node = make_node(election_tick=10, election_spread=spread)
+    drawn = []
+    for _ in range(100):
+        node.campaign()
+        drawn.append(node.raft.election_timeout)
+    assert (min(drawn), max(drawn)) == (10, longest)
+
+
+@pytest.mark.parametrize(
+    ("keep_timer", "index", "elapsed"), [(True, 1, 7), (False, 1, 0), (True, 2, 0), (False, 2, 0)]
+)
+def test_by_the_papers_rule_a_request_that_gets_no_vote_restarts_no_timer(
+    keep_timer: bool, index: int, elapsed: int
+) -> None:
+    node = make_node(terms=(1,), keep_timer=keep_timer)
+    node.tick(7)
+    timeout = node.raft.election_timeout
+    node.step(vote(term=9, log_term=1, index=index))
+    assert (node.raft.term, node.raft.vote) == (9, 2 if index == 2 else NONE)
+    assert node.raft.election_elapsed == elapsed
+    assert elapsed == 0 or node.raft.election_timeout == timeout
+
+
 def test_a_leader_that_hears_no_quorum_steps_down() -> None:
     cluster = Cluster((1, 2, 3), check_quorum=True)
     leader = cluster.elect(1)
