@@ -17,12 +17,14 @@ from typing import Any
 from contractnet import ContractNet
 from walras.agents import Agent
 from walras.items import Task
+from walras.live.audit import verify
 from walras.live.live import Live
 from walras.live.settings import Rules
 
 TASKS = 8
 MONEY = 1000.0
 WORK_S = 0.004
+AUDIT = "market.audit"
 
 
 class Receiver:
@@ -52,15 +54,16 @@ def _lines(path: Path) -> list[str]:
 async def program(folder: Path) -> dict[str, Any]:
     """What a user writes: the same in every life."""
     receiver = Receiver(folder)
-    async with Live(seed=1, journal=folder / "market.db", rules=Rules(compact_every=60)) as market:
+    rules = Rules(compact_every=60, audit=folder / AUDIT)
+    async with Live(seed=1, journal=folder / "market.db", rules=rules) as market:
         market.add(Agent("house", money=MONEY, capacity=0))
         for k in range(3):
             market.add(Agent(f"w{k}", costs={"job": 2.0 + k}, capacity=2, money=0.0), receiver.work)
-        rules = ContractNet(valid_for_s=60.0)
+        net = ContractNet(valid_for_s=60.0)
         tasks = [Task(f"t{k}", kind="job", reserve=40.0) for k in range(TASKS)]
-        results = [await market.run(rules, [task], within_s=120.0) for task in tasks[: TASKS // 2]]
+        results = [await market.run(net, [task], within_s=120.0) for task in tasks[: TASKS // 2]]
         results += await asyncio.gather(
-            *(market.run(rules, [task], within_s=120.0) for task in tasks[TASKS // 2 :])
+            *(market.run(net, [task], within_s=120.0) for task in tasks[TASKS // 2 :])
         )
         ledger = market.runtime.ledger
         return {
@@ -69,6 +72,7 @@ async def program(folder: Path) -> dict[str, Any]:
             "paid": [result.records[0].paid for result in results],
             "balances": ledger.balances(),
             "conserved": ledger.conserved(),
+            "facts": len(market.trace),
         }
 
 
@@ -103,6 +107,8 @@ def one_run(folder: Path, dice: Random, span_s: float) -> dict[str, Any]:
         live(folder, None)
     receiver = Receiver(folder)
     found: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    trail = verify(folder / AUDIT)
+    found |= {"audit": [str(finding) for finding in trail.findings], "audited": trail.facts}
     return {**found, "kills": kills, "done": _lines(receiver.done), "calls": _lines(receiver.calls)}
 
 

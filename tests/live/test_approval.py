@@ -351,7 +351,7 @@ def test_the_next_award_after_a_yes_is_asked_for_again() -> None:
     assert result.allocation["t"].winner == "ada"
 
 
-def moody(question: Approval, agent: Agent) -> Any:
+def moody(question: Any, agent: Agent) -> Any:
     """Says what its dice say."""
     assert agent.rng is not None
     return No() if agent.rng.random() < 0.5 else Yes()

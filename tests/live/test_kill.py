@@ -31,6 +31,7 @@ def check(run: dict[str, Any]) -> None:
     assert len(run["done"]) == len(set(run["done"])) == TASKS, "a task was not done, or done twice"
     assert len(run["calls"]) <= TASKS + 4 * run["kills"], "work that was reported was asked for again"
     assert run["conserved"]
+    assert (run["audit"], run["audited"]) == ([], run["facts"]), "the audit trail lacks or doubles a fact"
     assert set(run["balances"]) == {"house", "w0", "w1", "w2"}, "something is left in escrow"
     assert sum(run["balances"].values()) == MONEY
     assert run["balances"]["house"] == MONEY - sum(run["paid"])

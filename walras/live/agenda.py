@@ -68,9 +68,13 @@ class Agenda:
         self._handle_at = inf
         self._offset = 0.0
         self._asked = False
+        self.committed: Callable[[], None] = lambda: None
+        """Called after every turn, when what has happened is durable and nothing of it has left the market yet."""
         self.compact: Callable[[], None] = lambda: None
         self.compact_at = inf
         """How many rows of the journal `compact` is called after."""
+        self.show: Callable[[], None] = lambda: None
+        """Called at the end of a turn, when all that happened in it is durable."""
         self.failed: BaseException | None = None
         """What stopped the market: a machine that was killed, or a bug."""
 
@@ -191,6 +195,7 @@ class Agenda:
                 self.journal.commit()
                 if self.journal.written >= self.compact_at:
                     self.compact()
+            self.committed()
         except BaseException as error:
             self.on_failure(error)
             if isinstance(error, KeyboardInterrupt | SystemExit):
@@ -200,6 +205,7 @@ class Agenda:
         self._asked = bool(leaving)
         for act, arguments in leaving:
             act(*arguments)
+        self.show()
         self.plan()
 
     def _carry_out_what_is_due(self) -> None:

@@ -13,15 +13,17 @@ from types import TracebackType
 from walras.agents import Agent
 from walras.errors import ScenarioError
 from walras.items import Item
+from walras.live.audit import AuditTrail
 from walras.live.budget import Budgets, Limits
 from walras.live.conversation import Opening
+from walras.live.directory import Directory
 from walras.live.guard import Guard
 from walras.live.hosts import Work
 from walras.live.journal import Journal
 from walras.live.recovery import bring_back, compact
 from walras.live.runs import Run
 from walras.live.runtime import Runtime
-from walras.live.settings import Asker, Rules
+from walras.live.settings import Asker, Onlooker, Rules
 from walras.mechanism import Mechanism
 from walras.messages import AgentId, ConversationId
 from walras.protocol import Protocol
@@ -85,6 +87,8 @@ class Live:
         self._journal_path, self._fsync, self._wall = journal, fsync, wall
         self._rules = (rules or Rules())._replace(seed=seed)
         self._runtime: Runtime | None = None
+        self._audit: AuditTrail | None = None
+        self._directory: Directory | None = None
         self.recovered = False
         """Whether the journal had a life to go on with."""
 
@@ -111,10 +115,15 @@ class Live:
             if seed != self._rules.seed:
                 raise ScenarioError("seed", self._rules.seed, f"{seed}, with which this journal was begun")
         runtime = self._runtime = Runtime(self.guard, journal, self._rules)
+        self._directory = Directory(runtime)
         if journal is not None:
             self.recovered = bring_back(runtime, journal)
             runtime.agenda.compact = partial(compact, runtime)
             runtime.agenda.compact_at = self._rules.compact_every
+        if self._rules.audit is not None:
+            self._audit = AuditTrail(self._rules.audit, runtime.trace, self._rules.secret, fsync=self._fsync)
+            self._audit.begin({"seed": runtime.seed, "name": runtime.name, "epoch": epoch}, self.recovered)
+            runtime.agenda.committed = self._audit.keep_up
         runtime.agenda.start(asyncio.get_running_loop(), wall - epoch)
 
     async def __aexit__(
@@ -140,6 +149,8 @@ class Live:
             if runtime.agenda.failed is None:
                 runtime.agenda.journal.commit()
             runtime.agenda.journal.close()
+        if self._audit is not None:
+            self._audit.close(whole=runtime.agenda.failed is None)
         self.guard.close()
 
     @property
@@ -150,6 +161,13 @@ class Live:
         return self._runtime
 
     @property
+    def directory(self) -> Directory:
+        """Who is there, what each says it can do, and whether it is in good health."""
+        if self._directory is None:
+            raise ScenarioError("market", self, "one that is open: async with Live(...) as market")
+        return self._directory
+
+    @property
     def now(self) -> float:
         """Seconds since the run's epoch."""
         return self.runtime.agenda.clock()
@@ -158,6 +176,13 @@ class Live:
     def trace(self) -> Trace:
         """Everything that has happened in this market until now."""
         return self.runtime.trace.so_far()
+
+    def follow(self, onlooker: Onlooker) -> None:
+        """Show every further row of the trace to an onlooker, once all that led to it is durable.
+
+        What a market that is brought back had already shown is not shown again. An onlooker that raises is logged.
+        """
+        self.runtime.onlookers.follow(onlooker)
 
     # ------------------------------------------------------------------ agents
     def add(self, agent: Agent, worker: Work | None = None) -> None:

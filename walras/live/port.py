@@ -325,6 +325,4 @@ class Port:
 
     def talk_note(self, row: tuple[Any, ...]) -> None:
         """Add a row to the market's trace, and to that of our run."""
-        self.runtime.rows.append(row)
-        if self.talk.run is not None:
-            self.talk.run.trace.rows.append(row)
+        self.runtime.onlookers.add_row(row, self.talk.run)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from walras.agents import Agent, Strategy
 from walras.live.answers import Answered
@@ -29,6 +31,8 @@ class Rules(NamedTuple):
     """After how many rows the journal is replaced by a copy of the market: endless markets would need endless replay."""
     secret: bytes = b""
     """The key of signatures and of the tokens between processes; processes that share a market share it."""
+    audit: str | Path | None = None
+    """The file of the audit trail (`walras.live.audit`), sealed with `secret` if there is one; None: none is kept."""
     epoch: float | None = None
     """When the market's time 0 was, by the time of day; processes that share a market share it. None: when it began."""
 
@@ -46,6 +50,10 @@ class Asker(Protocol):
 
     def close(self) -> None:
         """Give back what it holds."""
+
+
+Onlooker = Callable[[tuple[Any, ...]], object]
+"""Is shown the rows of a live market's trace (``docs/trace-schema.md``), see `walras.live.Live.follow`."""
 
 
 class Watch(Protocol):

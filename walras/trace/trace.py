@@ -187,6 +187,18 @@ class Trace:
         for chunk in self._readable():
             yield from decode(chunk)
 
+    def since(self, number: int) -> list[Raw]:
+        """The rows from this number on, as they were appended; looks only at the end of the trace."""
+        found: list[Raw] = list(self.rows[max(0, number - self._folded) :])
+        missing = self._folded - number
+        for chunk in reversed(self._chunks):
+            if missing <= 0:
+                break
+            rows = decode(chunk)
+            found[:0] = rows[-missing:]
+            missing -= len(rows)
+        return found
+
     def _readable(self) -> list[Chunk]:
         self.fold()
         if self._gone:
