@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from walras.agents import Agent
+from walras.errors import ReplayError
 from walras.live.answers import NOTHING, Answered, Status, Usage
 from walras.live.breaker import Pass
 from walras.live.budget import OverBudgetError, Reservation
@@ -47,12 +48,14 @@ class Consultation:
         self.attempts = 0
 
     async def run(self) -> Answered:
-        """Ask, and ask again as far as the rules allow; never raises, except when it is cancelled itself."""
+        """Ask, and ask again as far as the rules allow; never raises, except when it is cancelled, or a replay has a miss."""
         try:
             value = await self._asked()
             return self._end("ok", value=value)
         except Ended as ended:
             return self._end(ended.status, str(ended))
+        except ReplayError:
+            raise  # a recorded mind was asked what it was not asked then: the run cannot go on
         except Exception as error:  # of the question or of its schema: no participant can help it
             return self._end("error", in_words(error))
 
@@ -157,6 +160,9 @@ class Consultation:
         except TimeoutError:
             leave.failed(self.clock())
             raise Ended("timeout", "no answer in time") from None
+        except ReplayError:
+            leave.given_up()
+            raise
         except Exception as error:
             leave.failed(self.clock())
             raise Ended("error", in_words(error)) from None

@@ -15,19 +15,19 @@ without settings may be its name alone, and a mechanism's kind is its label wher
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from walras.errors import ScenarioError, WalrasError
+from walras.errors import WalrasError
 from walras.mechanism import Mechanism
 from walras.scenario import Scenario
 from walras.simulation.faults import Faults
 from walras.simulation.network import Network
 from walras.study import catalogue, settings, yaml_file
+from walras.study.located import Located
 from walras.study.runs import Conditions, Run
 
 T = TypeVar("T", Scenario, Mechanism)
@@ -126,12 +126,8 @@ def _check_version(scenario: Scenario, version: Any) -> None:
         )
 
 
-class _File:
-    """Reads the sections of a settings file, and gives every complaint its line."""
-
-    def __init__(self, lines: Mapping[yaml_file.Place, int], source: str) -> None:
-        self.lines, self.source = lines, source
-        self.spelling: dict[str, str] = {}
+class _File(Located):
+    """Reads the sections of a settings file."""
 
     def sections(self, found: Any) -> dict[str, Any]:
         """The top of the file, singular keys as plural ones."""
@@ -189,30 +185,6 @@ class _File:
         plain = {name: given[name] for name in ("until_s", "check") if name in given}
         with self.at():
             return msgspec.structs.replace(settings.build(Conditions, plain), **found)
-
-    @contextmanager
-    def at(self, *place: str | int) -> Iterator[None]:
-        """Give a complaint from inside the block the line that it is about."""
-        try:
-            yield
-        except yaml_file.BadFileError:
-            raise
-        except WalrasError as error:
-            spelled = tuple(
-                self.spelling.get(str(step), step) if k == 0 else step for k, step in enumerate(place)
-            )
-            raise yaml_file.BadFileError(self.source, self._line(error, spelled), str(error)) from None
-
-    def _line(self, error: WalrasError, place: yaml_file.Place) -> int | None:
-        if isinstance(error, settings.BadSettingError):
-            place = (*place, *error.path)
-        elif isinstance(error, ScenarioError):  # from a class itself: the first word of its field is the key
-            key = re.split(r"\W", error.field)[0]
-            inside = [known for known in self.lines if known[: len(place)] == place and known[-1:] == (key,)]
-            place = inside[0] if inside else place
-        while place and place not in self.lines:
-            place = place[:-1]
-        return self.lines.get(place)
 
 
 def _labelled(label: str, rest: Any) -> Any:

@@ -97,9 +97,9 @@ class _Reader:
         self.owner = owner
 
     def read(self, wanted: inspect.Type, value: Any, path: Path) -> Any:
+        wanted = _branch(wanted, value)
         if isinstance(wanted, inspect.CustomType) and wanted.cls.__name__ == "Callable":
             return self._function(value, path)
-        wanted = _branch(wanted, value)
         if isinstance(wanted, inspect.StructType) and isinstance(value, Mapping):
             return self._struct(wanted, value, path)
         if isinstance(wanted, inspect.VarTupleType | inspect.ListType) and isinstance(value, list):
@@ -163,6 +163,8 @@ def _branch(wanted: inspect.Type, value: Any) -> inspect.Type:
     """The one member of a union that a value is meant for, as far as that can be told; else the union."""
     if not isinstance(wanted, inspect.UnionType):
         return wanted
+    if isinstance(value, str):  # text is never meant where a function may stand
+        return next((t for t in wanted.types if isinstance(t, inspect.CustomType)), wanted)
     if isinstance(value, Mapping):
         structs = [t for t in wanted.types if isinstance(t, inspect.StructType)]
         tagged = [t for t in structs if t.tag_field is not None and value.get(t.tag_field) == t.tag]

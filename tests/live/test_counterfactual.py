@@ -1,0 +1,189 @@
+"""A market that was recorded live runs again, in the simulator and live: as it was, and with one thing changed."""
+
+import asyncio
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from auctions import English, FirstPrice, SealedBid, second_price, truthful
+from auctions.messages import Bid, Pass
+from contractnet import ContractNet
+from walras.agents import Agent
+from walras.errors import ReplayError, ScenarioError
+from walras.items import Lot, Task
+from walras.live import Guard, Recording
+from walras.live.recording import read_entries
+from walras.mechanism import Mechanism
+from walras.questions import Question
+from walras.results import Result
+from walras.study.market import Market, first_changes
+from walras.testing.virtual_time import run_virtually
+
+SEALED = SealedBid(second_price, reply_within_s=10.0)
+VALUES = {"ada": 7.0, "bob": 9.0, "cyd": 4.0}
+
+
+def thinking(seconds: float) -> Any:
+    """A mind that takes its time, as models do."""
+
+    async def mind(question: Question, agent: Agent) -> Any:
+        await asyncio.sleep(seconds)
+        return truthful(question, agent)
+
+    return mind
+
+
+def market(mechanism: Mechanism = SEALED, values: dict[str, float] = VALUES, seed: int = 1) -> Market:
+    agents = tuple(
+        Agent(name, thinking(1.0 + k), values={"l": value}) for k, (name, value) in enumerate(values.items())
+    )
+    return Market(mechanism=mechanism, items=(Lot("l"),), agents=agents, seed=seed)
+
+
+def record(path: Path, one: Market) -> Result:
+    async def main() -> Result:
+        guard = Guard(recording=Recording(path))
+        return await one.lived(guard=guard, wall=asyncio.get_running_loop().time)
+
+    result: Result = run_virtually(main())
+    return result
+
+
+def relive(one: Market) -> Result:
+    async def main() -> Result:
+        return await one.lived(wall=asyncio.get_running_loop().time)
+
+    result: Result = run_virtually(main())
+    return result
+
+
+@pytest.mark.parametrize(
+    "mechanism", [SEALED, FirstPrice(reply_within_s=10.0), English(increment=1.0, idle_s=8.0)]
+)
+def test_a_market_that_was_recorded_live_replays_with_the_same_allocation(
+    tmp_path: Path, mechanism: Any
+) -> None:
+    path = tmp_path / "answers.jsonl"
+    lived = record(path, market(mechanism))
+    again = market(mechanism).replayed(path)
+    assert lived.allocation["l"].winner == "bob"
+    assert again.simulated().allocation == lived.allocation
+    assert relive(again).allocation == lived.allocation
+
+
+def test_recorded_minds_take_the_time_that_they_took(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    lived = record(path, market())
+    for result in (market().replayed(path).simulated(), relive(market().replayed(path))):
+        answered = {row.agent: round(row.at, 6) for row in result.trace if row.kind == "answer"}
+        assert answered == {"ada": 1.0, "bob": 2.0, "cyd": 3.0}
+        assert result.ended_s == pytest.approx(lived.ended_s)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.integers(1, 5), min_size=2, max_size=5), st.integers(0, 1000))
+def test_ties_fall_as_they_fell(tmp_path: Path, prices: list[int], seed: int) -> None:
+    path = tmp_path / "answers.jsonl"
+    one = market(values={f"a{k}": float(price) for k, price in enumerate(prices)}, seed=seed)
+    lived = record(path, one)
+    assert one.replayed(path).simulated().allocation == lived.allocation
+
+
+def test_a_contract_net_with_its_work_replays_too(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    agents = tuple(Agent(name, costs={"job": cost}) for name, cost in {"ada": 3.0, "bob": 2.0}.items())
+    net = Market(
+        mechanism=ContractNet(reply_within_s=2.0),
+        items=tuple(Task(f"t{k}", kind="job") for k in range(3)),
+        agents=agents,
+    )
+    lived = record(path, net)
+    assert len(lived.allocation) == 3
+    assert net.replayed(path).simulated().allocation == lived.allocation
+
+
+# --------------------------------------------------------------------------------------------------- what if
+
+
+def test_swapping_one_agent_changes_only_what_follows_from_it(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    record(path, market())
+    fact = market().replayed(path).simulated()
+    other = market().replayed(path, {"bob": passing}).simulated()
+    assert (fact.allocation["l"].winner, fact.allocation["l"].price) == ("bob", 7.0)
+    assert (other.allocation["l"].winner, other.allocation["l"].price) == ("ada", 4.0)
+    answers = [
+        {row.agent: (row.at, row.details["answer"]) for row in result.trace if row.kind == "answer"}
+        for result in (fact, other)
+    ]
+    assert answers[0].pop("bob") != answers[1].pop("bob")
+    assert answers[0] == answers[1], "the others say what they said, when they said it"
+    changed = first_changes(fact.trace, other.trace)
+    assert changed.pop("bob") == 0.0, "here it says something else"
+    assert changed == {"house": 0.0, "ada": 3.0, "cyd": 3.0}, "the house hears of it, the others at the end"
+
+
+def passing(question: Question, agent: Agent) -> Any:
+    return Pass("l")
+
+
+def test_a_swap_that_changes_nothing_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    record(path, market())
+    fact = market().replayed(path).simulated()
+    same = [entry for entry in read_entries(path) if entry.agent == "cyd"]
+    again = market().replayed(path, {"cyd": market().replayed(same).agents[2]}).simulated()
+    assert first_changes(fact.trace, again.trace) == {}
+    assert fact.digest == again.digest
+
+
+def test_an_agent_can_be_swapped_for_another_of_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    record(path, market())
+    rich = Agent("cyd", truthful, values={"l": 50.0})
+    result = market().replayed(path, {"cyd": rich}).simulated()
+    assert (result.allocation["l"].winner, result.allocation["l"].price) == ("cyd", 9.0)
+
+
+def test_the_mechanism_can_be_swapped(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    record(path, market())
+    other = market().replayed(path, mechanism=FirstPrice(reply_within_s=10.0), otherwise=truthful).simulated()
+    assert (other.allocation["l"].winner, other.allocation["l"].price) == ("bob", 9.0)
+
+
+def test_a_question_that_nobody_was_asked_stops_the_run_with_the_nearest(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    record(path, market())
+    one = market().replayed(path, mechanism=English(increment=1.0))
+    with pytest.raises(ReplayError):
+        one.simulated()
+    elsewhere = msgspec.structs.replace(market().replayed(path), items=(Lot("m"),))
+    with pytest.raises(ReplayError, match="'l' recorded, 'm' asked"):
+        elsewhere.simulated()
+    with pytest.raises(ReplayError, match="'l' recorded, 'm' asked"):
+        relive(elsewhere)
+
+
+def test_a_swap_for_nobody_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    record(path, market())
+    with pytest.raises(ScenarioError, match="swap is 'eve'"):
+        market().replayed(path, {"eve": truthful})
+    with pytest.raises(ScenarioError, match="called ada"):
+        market().replayed(path, {"ada": Agent("eve")})
+    with pytest.raises(ScenarioError, match="recording"):
+        market().replayed(tmp_path / "none.jsonl")
+
+
+def test_traces_that_differ_in_length_differ_where_one_ends() -> None:
+    long = Market(
+        mechanism=SEALED, items=(Lot("l"),), agents=(Agent("ada", lambda q, a: Bid("l", 1.0)),)
+    ).simulated()
+    assert first_changes(long.trace, long.trace) == {}
+    assert inf not in first_changes(long.trace, type(long.trace)()).values()
