@@ -13,6 +13,7 @@ Log                       whatever two members have committed agrees, index by i
 LeaderCompleteness        a leader holds everything that was committed in earlier terms
 QuorumLog                 every quorum of a member's configuration has somebody who durably holds what it has committed
 MoreUpToDate              a log at least as fresh as another holds what the other has committed
+TermWithCandidate         nobody is in a term in which nobody has stood for election: asking (PreVote) raises none
 CommittedIsDurable        what a leader has committed is in its own durable log
 StateMachineSafety        whoever applies an index applies the same (`Invariants.applies`)
 ========================  ========================================================================================
@@ -22,12 +23,13 @@ References:
     The TLA+ specification of etcd's Raft (etcd-io/raft, ``tla/etcdraft.tla``), for the names and the last five.
 """
 
-from collections.abc import Iterable
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import msgspec
 
-from consensus.raft.records import Configuration, NodeId
+from consensus.raft.records import NONE, Configuration, NodeId
 from consensus.raft.state import Raft, Role
 
 Place = tuple[int, int]
@@ -53,6 +55,8 @@ class Member(msgspec.Struct):
     stable: int = 0
     """Up to here its log is durable, as far as it knows."""
     commit: int = 0
+    freshness: Place = (0, 0)
+    """By which votes compare logs: last term, last index."""
     configuration: Configuration | None = None
     """Who takes part as of `commit`; None while that is not settled, since a change is not applied yet."""
 
@@ -61,26 +65,44 @@ class Member(msgspec.Struct):
         """The last index."""
         return self.base + len(self.terms) - 1
 
-    @property
-    def freshness(self) -> Place:
-        """By which votes compare logs: last term, last index."""
-        return self.terms[-1], self.last
-
     def term_at(self, index: int) -> int | None:
         """The term of an entry, None where the log does not reach."""
         place = index - self.base
         return self.terms[place] if 0 <= place < len(self.terms) else None
 
 
+class News(NamedTuple):
+    """What a look has found out about a member."""
+
+    log: bool
+    """Its log ends elsewhere, or it leads and did not, or the reverse."""
+    commit: bool
+    """Its commit index, or the configuration that is in force there."""
+    first_commit: bool
+    """Something was committed that nobody had committed before."""
+    lost: bool
+    """Something may not be there any more that was durable."""
+
+
 class Invariants:
     """A watch over one cluster: call `look` with the states of all members that are up, after every step."""
 
-    def __init__(self, leader_writes_first: bool = True) -> None:
-        """`leader_writes_first`: whether leaders send appends only after their own write (CommittedIsDurable)."""
+    def __init__(
+        self, leader_writes_first: bool = True, durable: Callable[[NodeId], int] | None = None
+    ) -> None:
+        """What the members' storages are like.
+
+        Args:
+            leader_writes_first: whether leaders send appends only after their own write (CommittedIsDurable).
+            durable: up to where a member's log is durable, by its disk; None: by what the member itself has heard.
+        """
         self.leader_writes_first = leader_writes_first
+        self.durable = durable
         self.members: dict[NodeId, Member] = {}
         self.leaders: dict[int, NodeId] = {}
         """By term."""
+        self.standing: dict[int, NodeId] = {}
+        """By term, the one candidate; `NONE` if there were several."""
         self.entries: dict[Place, tuple[int | None, Any]] = {}
         """Every entry that any log has held: the term before it (None: compacted away), and its data."""
         self.reach: dict[int, int] = {}
@@ -90,12 +112,15 @@ class Invariants:
         self.committed_in: dict[int, int] = {}
         """By the term in which it was *committed*, which may be later than the entry's: the last index."""
         self.applied: dict[int, Any] = {}
+        self.sightings: Counter[str] = Counter()
+        """How often something rare was seen: an exploration in which it never happens proves nothing about it."""
         self._seen: dict[NodeId, tuple[Any, ...]] = {}
 
     # ------------------------------------------------------------------ looking
     def look(self, rafts: Iterable[Raft]) -> None:
         """Examine those that have changed since the last look; who is down is left out, and as it was."""
-        seen, changed = self._seen, []
+        seen = self._seen
+        changed: list[tuple[Raft, bool]] = []
         for raft in rafts:
             log = raft.log
             unstable = log.unstable
@@ -106,20 +131,29 @@ class Invariants:
             before = seen.get(raft.id)
             if before is None or before[0] is not raft or before[1:] != mark[1:]:
                 seen[raft.id] = mark
-                changed.append(raft)
-        for member, lost, committed in [self._take(raft) for raft in changed]:
-            self._check_leaders(member, committed)
-            self._check_freshness(member)
-            for other in self.members.values() if lost else (member,):
-                self._check_quorums(other)
+                changed.append((raft, before is not None and before[0] is not raft))
+        for member, news in [self._take(raft, restarted) for raft, restarted in changed]:
+            if news.log or news.commit:
+                self._check_leaders(member, news.first_commit)
+                self._check_freshness(member)
+            if news.lost:
+                for other in self.members.values():
+                    self._check_quorums(other)
+            elif news.commit:
+                self._check_quorums(member)
 
-    def _take(self, raft: Raft) -> tuple[Member, bool, bool]:
-        """Note what is new: whether something durable was lost, and something committed for the first time."""
+    def _take(self, raft: Raft, restarted: bool) -> tuple[Member, News]:
+        """Note what is new about a member, and check what needs no other member for it."""
         member = self.members.get(raft.id)
         if member is None:
-            member = self.members[raft.id] = Member(raft.id)
+            member = self.members[raft.id] = Member(raft.id, term=raft.term)
+        before, commit, config = (member.freshness, member.leads), member.commit, member.configuration
         self._take_role(member, raft)
-        return member, self._take_log(member, raft), self._take_commit(member, raft)
+        lost = self._take_log(member, raft) or restarted
+        first = self._take_commit(member, raft)
+        member.freshness = member.terms[-1], member.last
+        moved = member.commit != commit or member.configuration is not config
+        return member, News(before != (member.freshness, member.leads), moved, first, lost)
 
     def applies(self, index: int, what: Any) -> None:
         """A member's state machine takes `what` at an index, or is in the state `what` after it."""
@@ -127,12 +161,28 @@ class Invariants:
             detail = f"{self.applied[index]!r} was applied at index {index}, and now {what!r}"
             raise InvariantError("StateMachineSafety", detail)
 
+    def split_votes(self) -> int:
+        """In how many terms there were several candidates, and no leader so far."""
+        return sum(only == NONE and term not in self.leaders for term, only in self.standing.items())
+
     # ------------------------------------------------------------------ what is new about a member
     def _take_role(self, member: Member, raft: Raft) -> None:
+        term_before, led = member.term, member.leads
         member.term, member.leads = raft.term, raft.role is Role.LEADER
+        if (
+            raft.role is Role.CANDIDATE
+        ):  # perhaps more than once: of a paused member two timeouts pass in one step
+            for term in range(min(term_before + 1, raft.term), raft.term + 1):
+                if self.standing.setdefault(term, raft.id) != raft.id:
+                    self.standing[term] = NONE
+        if led is not member.leads:
+            self.sightings["leader stepped down" if led else "election won"] += 1
         if member.leads and self.leaders.setdefault(raft.term, raft.id) != raft.id:
             first = self.leaders[raft.term]
             raise InvariantError("MoreThanOneLeader", f"{first} and {raft.id} lead in term {raft.term}")
+        if raft.term > term_before and raft.term not in self.standing and raft.term not in self.leaders:
+            detail = f"{raft.id} is in term {raft.term}, in which nobody has stood for election"
+            raise InvariantError("TermWithCandidate", detail)
 
     def _take_log(self, member: Member, raft: Raft) -> bool:
         """Follow the log; whether something is not there any more that was durable."""
@@ -147,6 +197,8 @@ class Invariants:
         ):  # nothing that is known is left: what it stands on is new, or must agree
             agreed = first - 1
             self._take_base(member, agreed, log.term(agreed))
+        if agreed < min(member.last, last):
+            self.sightings["entries truncated"] += 1
         del member.terms[agreed - member.base + 1 :]
         if agreed < last:
             self._take_entries(member, log.slice(agreed + 1, last + 1))
@@ -158,6 +210,8 @@ class Invariants:
         if self.committed.setdefault(index, term) != term:
             detail = f"{member.id} has a snapshot of index {index} in term {term}, committed was {self.committed[index]}"
             raise InvariantError("Log", detail)
+        if index > member.last and term:  # that of the founders is of no term
+            self.sightings["snapshot installed"] += 1
         member.base, member.terms = index, [term]
 
     def _take_entries(self, member: Member, entries: Iterable[Any]) -> None:
@@ -192,6 +246,8 @@ class Invariants:
         if first_time:
             self.committed_in[raft.term] = max(self.committed_in.get(raft.term, 0), log.committed)
         member.commit = log.committed
+        if raft.configuration.joint and not (member.configuration and member.configuration.joint):
+            self.sightings["joint configuration"] += 1
         member.configuration = raft.configuration if log.applied >= log.committed else None
         if member.leads and self.leader_writes_first and member.commit > member.stable:
             detail = f"{member.id} has committed {member.commit}, and its log is durable to {member.stable}"
@@ -201,7 +257,11 @@ class Invariants:
     # ------------------------------------------------------------------ between members
     def _holds(self, member: Member, index: int) -> bool:
         """Whether a log holds the entry that is committed at an index; a snapshot does."""
-        return index <= member.base or member.term_at(index) == self.committed[index]
+        place = index - member.base
+        if place <= 0:
+            return True
+        terms = member.terms
+        return place < len(terms) and terms[place] == self.committed[index]
 
     def _check_leaders(self, member: Member, committed: bool) -> None:
         """A leader's log against what came before it; all leaders if something is newly committed."""
@@ -222,16 +282,16 @@ class Invariants:
                 raise InvariantError("ElectionSafety", f"{detail} {self.reach[term]}")
 
     def _check_freshness(self, member: Member) -> None:
-        own = member.freshness
+        own, holds = member.freshness, self._holds
         for other in self.members.values():
-            theirs = other.freshness
-            for fresher, older in ((member, other), (other, member)):
-                ahead = own >= theirs if fresher is member else theirs >= own
-                if ahead and not self._holds(fresher, older.commit):
-                    detail = (
-                        f"{fresher.id} has a log as fresh as that of {older.id}, without entry {older.commit}"
-                    )
-                    raise InvariantError("MoreUpToDate", detail)
+            if own >= other.freshness and not holds(member, other.commit):
+                self._too_fresh(member, other)
+            if own <= other.freshness and not holds(other, member.commit):
+                self._too_fresh(other, member)
+
+    def _too_fresh(self, fresher: Member, older: Member) -> None:
+        detail = f"{fresher.id} has a log as fresh as that of {older.id}, without entry {older.commit}"
+        raise InvariantError("MoreUpToDate", detail)
 
     def _check_quorums(self, member: Member) -> None:
         """What a member has committed would survive the loss of any minority."""
@@ -247,5 +307,11 @@ class Invariants:
         raise InvariantError("QuorumLog", detail)
 
     def _durably_holds(self, node: NodeId, index: int) -> bool:
+        if not self.committed[
+            index
+        ]:  # the founding snapshot, of no term, which a founder makes again if it is lost
+            return True
         member = self.members.get(node)
-        return member is not None and index <= member.stable and self._holds(member, index)
+        if member is None or not self._holds(member, index):
+            return False
+        return index <= (member.stable if self.durable is None else self.durable(node))

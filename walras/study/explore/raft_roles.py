@@ -1,0 +1,185 @@
+"""Who works a Raft cluster in an exploration: clients whose history is checked, and an administrator without mercy."""
+
+from typing import Any, ClassVar
+
+from consensus.linearizability import Recorder
+from consensus.raft.kv import Append, Get, Put
+from consensus.raft.machine import Data
+from consensus.raft.service import Query, Reconfigure, Redirect, Reply, Submit, TransferLeader
+from consensus.raft.sessions import InSession, OpenSession
+from walras.messages import AgentId, Message
+from walras.protocol import Protocol, on
+
+PATIENCE_S = 2.0
+"""After this time without an answer a client asks another replica."""
+OPENING = 0
+"""The number under which a session is asked for."""
+TRIES = 4
+"""After so many, nobody knows what became of it, and the client goes on under another name."""
+
+
+class Client(Protocol):
+    """Puts, appends and gets, one after the other, and writes down what came back.
+
+    A command goes through a session, so asking again is safe, also after an answer was lost.
+    """
+
+    recovery: ClassVar[str] = "records"  # it never crashes: nothing needs to be journaled
+
+    replicas: tuple[AgentId, ...]
+    history: Recorder
+    keys: int
+    reads: float
+    """The share of operations that read."""
+    think_s: float
+    until_s: float
+    healed_s: float
+    number: int = 0
+    name: str = ""
+    wanted: Data | None = None
+    """What waits for an answer."""
+    session: int = 0
+    tries: int = 0
+    leader: AgentId = ""
+    done: int = 0
+    """Operations that were called after everything healed, and have returned."""
+    called_s: float = 0.0
+
+    def on_start(self) -> None:
+        self.name = self.me
+        self.think()
+
+    def think(self) -> None:
+        self.wanted = None
+        if self.now < self.until_s or not self.done:
+            self.set_timer("next", self.now + self.rng.expovariate(1.0 / self.think_s))
+
+    def on_timer(self, name: Any) -> None:
+        if name == "next":
+            self.begin()
+        elif name == "again":
+            self.ask()
+        elif self.tries < TRIES or self.now > self.healed_s:
+            self.leader = ""
+            self.ask()
+        else:
+            self.give_up()
+
+    def begin(self) -> None:
+        self.number += 1
+        self.tries, self.called_s = 0, self.now
+        key, draw = f"k{self.rng.randrange(self.keys)}", self.rng.random()
+        value = f"{self.me}.{self.number} "
+        question: Data
+        if draw < self.reads:
+            f, argument, question = "get", None, Get(key)
+        elif draw < (1.0 + self.reads) / 2:
+            f, argument, question = "put", value, Put(key, value)
+        else:
+            f, argument, question = "append", value, Append(key, value)
+        self.wanted = question
+        self.history.invoke(self.name, f, argument, key=key)
+        self.ask()
+
+    def ask(self) -> None:
+        """Of whom is taken to lead, else of anybody; some reads go anywhere."""
+        wanted = self.wanted
+        assert wanted is not None
+        self.tries += 1
+        anybody = not self.leader or (isinstance(wanted, Get) and self.rng.random() < 0.5)
+        self.send(self.rng.choice(self.replicas) if anybody else self.leader, self.request(wanted))
+        self.set_timer("patience", self.now + PATIENCE_S)
+
+    def request(self, wanted: Data) -> Message:
+        """A read as it is; a command within a session, which is opened first."""
+        if isinstance(wanted, Get):
+            return Query(self.number, wanted)
+        if not self.session:
+            return Submit(OPENING, OpenSession())
+        return Submit(self.number, InSession(session=self.session, sequence=self.number, command=wanted))
+
+    def give_up(self) -> None:
+        self.cancel_timer("patience")
+        self.history.info(self.name)
+        self.name = f"{self.me}/{self.number}"
+        self.think()
+
+    @on(Reply)
+    def hear(self, sender: AgentId, message: Reply) -> None:
+        if self.wanted is None:
+            return
+        if message.number == OPENING and not self.session:
+            assert isinstance(message.result, int)
+            self.session, self.leader = message.result, sender
+            self.tries -= 1
+            self.ask()
+        elif message.number == self.number:
+            if not isinstance(self.wanted, Get):
+                self.leader = sender
+            self.cancel_timer("patience")
+            self.cancel_timer("again")
+            self.history.ok(self.name, message.result)
+            self.done += self.called_s >= self.healed_s
+            self.think()
+
+    @on(Redirect)
+    def ask_elsewhere(self, sender: AgentId, message: Redirect) -> None:
+        if self.wanted is None or message.number not in (self.number, OPENING):
+            return
+        self.leader = message.leader
+        if self.tries < TRIES or self.now > self.healed_s:
+            self.set_timer("again", self.now + (0.01 if self.leader else 0.5))
+
+
+class Administrator(Protocol):
+    """Changes the membership and moves the leadership around, at any time, until everything heals."""
+
+    recovery: ClassVar[str] = "records"
+
+    replicas: tuple[AgentId, ...]
+    reconfigure_s: float
+    """Mean time between changes of membership; 0: none."""
+    transfer_s: float
+    until_s: float
+    number: int = 0
+    wish: Reconfigure | None = None
+    tries: int = 0
+
+    def on_start(self) -> None:
+        for name in ("reconfigure", "transfer"):
+            self.plan(name)
+
+    def plan(self, name: str) -> None:
+        mean = self.reconfigure_s if name == "reconfigure" else self.transfer_s
+        if mean:
+            at = self.now + self.rng.expovariate(1.0 / mean)
+            if at < self.until_s:
+                self.set_timer(name, at)
+
+    def on_timer(self, name: Any) -> None:
+        somebody = self.rng.choice(self.replicas)
+        if name == "transfer":
+            self.send(somebody, TransferLeader(self.rng.choice(self.replicas)))
+        else:
+            self.number += 1
+            self.tries = 0
+            self.wish = self.drawn()
+            self.send(somebody, self.wish)
+        self.plan(name)
+
+    def drawn(self) -> Reconfigure:
+        """An odd number of voters, three or more; each of the others is a learner or out of it."""
+        count = self.rng.randrange(3, len(self.replicas) + 1, 2)
+        voters = self.rng.sample(self.replicas, count)
+        learners = [name for name in self.replicas if name not in voters and self.rng.random() < 0.7]
+        return Reconfigure(self.number, tuple(voters), tuple(learners))
+
+    @on(Redirect)
+    def ask_elsewhere(self, sender: AgentId, message: Redirect) -> None:
+        if self.wish is not None and message.number == self.number and message.leader and self.tries < 2:
+            self.tries += 1
+            self.send(message.leader, self.wish)
+
+    @on(Reply)
+    def hear(self, sender: AgentId, message: Reply) -> None:
+        self.wish = None
