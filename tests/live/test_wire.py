@@ -102,6 +102,12 @@ def test_a_market_over_a_line_that_breaks_does_every_task_once() -> None:
     assert [result.records[0].status for result in results] == ["done"] * 8
     assert [result.records[0].awards for result in results] == [1] * 8
     assert len(done) == len(set(done)) == 8
+    for result in results:  # what came from elsewhere is in the trace, once
+        rows = [row for row in result.trace if row.kind == "message"]
+        said = [(row.agent, row.details["message"]["type"]) for row in rows]
+        assert said.count(("w1", "Propose")) == 1 and said.count((result.records[0].winner, "Inform")) == 1
+        ids = [row.details["id"] for row in rows if row.details["to"] == "house"]
+        assert len(ids) == len(set(ids))
 
 
 def test_both_sides_may_call_each_other() -> None:

@@ -15,6 +15,7 @@ from walras.live.agenda import DELIVERY
 from walras.live.conversation import Conversation, Opening
 from walras.mechanism import Mechanism
 from walras.messages import AgentId, ConversationId, Envelope, Message
+from walras.trace.rows import MESSAGE
 
 if TYPE_CHECKING:
     from walras.live.port import Port
@@ -128,6 +129,10 @@ class Peers:
         ):
             opening = Opening(e.conversation, self.protocols[e.protocol], finish_by=e.finish_by)
             runtime.enter(opening)
+        talk = runtime.book.get(e.conversation)
+        runtime.agenda.serial += 1  # each message of a trace has a number of its own
+        row = (runtime.now, MESSAGE, runtime.agenda.serial, e.conversation, e.sender, e.to, e.message, e.sent)
+        runtime.onlookers.add_row(row, talk.run if talk is not None else None)
         runtime.deliver(e.conversation, e.sender, e.to, e.message, e.sent)
 
     def _acknowledge(self, origin: str, number: int) -> None:
