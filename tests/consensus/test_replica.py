@@ -8,9 +8,8 @@ from msgspec.structs import replace
 
 from consensus.raft.cluster import Cluster
 from consensus.raft.kv import Append, Get, KeyValueStore, Put, Table
-from consensus.raft.machine import Data, Timed
+from consensus.raft.machine import Timed
 from consensus.raft.messages import Kind, RaftMessage
-from consensus.raft.records import Entry, HardState
 from consensus.raft.replica import DEFAULTS, Replica
 from consensus.raft.service import (
     Committed,
@@ -30,10 +29,8 @@ from consensus.raft.service import (
     TransferLeader,
 )
 from consensus.raft.state import Role
-from consensus.raft.written import Stored
 from tests.consensus.worlds import FIVE, QUICK, THREE, busy, clients_of, judged, stormy
 from walras.agents import Agent
-from walras.effects import Checkpoint, Effect, Persist, Send
 from walras.errors import ScenarioError
 from walras.messages import Message
 from walras.protocol import Protocol, on, told
@@ -42,7 +39,6 @@ from walras.simulation.faults import Crash, Faults
 from walras.simulation.latency import Constant, Uniform
 from walras.simulation.network import Network, Partition
 from walras.simulation.simulation import Simulation
-from walras.testing import Script
 
 STORE = Cluster(THREE, KeyValueStore, settings=QUICK)
 NEAR = Network(latency=Uniform(0.001, 0.003))
@@ -277,60 +273,6 @@ def test_what_takes_the_leaders_time_with_it() -> None:
     assert [m.command for m in role.of(Committed)] == [Stamped(at=2.5, text="now")]
 
 
-# ------------------------------------------------------------------ what waits for the disk
-
-
-def kinds(effects: list[Effect]) -> list[str]:
-    """The order of what matters for durability."""
-    found = []
-    for effect in effects:
-        if isinstance(effect, Persist | Checkpoint):
-            found.append("write")
-        elif isinstance(effect, Send) and isinstance(effect.message, RaftMessage):
-            found.append(effect.message.kind.value)
-        elif isinstance(effect, Send):
-            found.append(type(effect.message).__name__)
-    return found
-
-
-def test_promises_leave_after_the_write_and_appends_before_it() -> None:
-    script = Script(Replica(THREE, KeyValueStore(), settings=replace(QUICK, pre_vote=False)), me="r1")
-    assert kinds(script.start())[:1] == ["write"]  # the founding snapshot
-
-    vote = RaftMessage(Kind.VOTE, to=1, sender=2, term=5, index=9, log_term=4)
-    assert kinds(script.hear("r2", vote)) == ["write", "MsgVoteResp", "Stored"]
-    append = RaftMessage(Kind.APP, to=1, sender=2, term=5, index=1, entries=(Entry(5, 2),))
-    assert kinds(script.hear("r2", append)) == []  # one write at a time
-    assert kinds(script.hear("r1", Stored())) == ["write", "MsgAppResp", "Stored"]
-    beat = RaftMessage(Kind.HEARTBEAT, to=1, sender=2, term=5, commit=2)
-    assert kinds(script.hear("r1", Stored())) == []
-    assert kinds(script.hear("r2", beat)) == ["MsgHeartbeatResp"]  # a commit index alone may be lost
-
-    while script.role.node.raft.role is Role.FOLLOWER:
-        candidacy = kinds(script.timer("due"))
-    assert candidacy == ["write", "MsgVote", "MsgVote", "Stored"]
-    script.hear("r1", Stored())
-    granted = RaftMessage(Kind.VOTE_RESP, to=1, sender=3, term=6)
-    assert kinds(script.hear("r3", granted)) == ["MsgApp", "MsgApp", "write", "Stored"]
-
-
-def test_a_life_begins_with_what_the_last_one_wrote() -> None:
-    script = Script(Replica(THREE, KeyValueStore(), settings=QUICK), me="r1")
-    script.start()
-    entries = (Entry(5, 2), Entry(5, 3, Put("x", "a")))
-    script.hear(
-        "r2", RaftMessage(Kind.APP, to=1, sender=2, term=5, log_term=0, index=1, entries=entries, commit=3)
-    )
-    assert script.role.machine == KeyValueStore({"x": "a"})
-    again = Script(Replica(THREE, KeyValueStore(), settings=QUICK), me="r1")
-    again.recover(script.records)
-    status = again.role.status()
-
-    assert (status.hard_state, status.last_index, status.applied) == (HardState(5, 0, 3), 3, 3)
-    assert again.role.machine == KeyValueStore({"x": "a"})
-    assert "StateFollower term=5" in str(status)
-
-
 # ------------------------------------------------------------------ crashes, snapshots, members
 
 
@@ -504,16 +446,3 @@ def test_strangers_and_impostors_are_ignored() -> None:
 
     assert raft.role is Role.LEADER
     assert raft.term < 99
-
-
-def test_a_journal_keeps_what_it_was_told() -> None:
-    journal: Any = Replica(THREE).machine
-    commands: list[Data] = ["a", "b", "c"]
-    for index, command in enumerate(commands, 4):
-        journal.apply(index, command)
-    journal.compact(5, "a b")
-    journal.compact(4, "a")
-    other: Any = Replica(THREE).machine
-    other.restore(journal.snapshot())
-
-    assert (other.index, other.data, other.commands) == (5, "a b", [(6, "c")])
