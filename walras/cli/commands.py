@@ -9,6 +9,8 @@ import msgspec
 import typer
 
 from walras.cli import asking, folders, showing
+from walras.cli.living import live
+from walras.cli.exploring import explore
 from walras.errors import WalrasError
 from walras.results import Result
 from walras.study.compare import InterruptedStudyError, compare
@@ -24,6 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Markets of agents: run scenarios with mechanisms, compare mechanisms, read and repeat runs.",
 )
+
+app.command()(live)
 
 INTERRUPTED = 130
 
@@ -230,6 +234,9 @@ def report(folder: Folder) -> None:
     study = Path(folder) / STUDY
     found = Study.load(folder) if isfile(study) else [result for _, result in folders.saved(folder)]
     _report(found, Path(folder), quiet=False)
+
+
+app.command()(explore)
 
 
 @app.command()
