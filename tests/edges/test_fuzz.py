@@ -1,0 +1,156 @@
+"""Whatever arrives, an edge answers with a status, and the award is what it would have been without it."""
+
+import asyncio
+import contextlib
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from auctions import FirstPrice
+from tests.edges.houses import SECRET, expired, house
+from walras.adapters.edge import Gate, Listening
+from walras.adapters.http import http_app
+from walras.items import Lot
+from walras.live.feed import DeskRules
+from walras.live.passes import Passes
+
+pytest.importorskip("starlette", reason="the extra http is not installed")
+
+PATHS = ("/v1/questions", "/v1/conversations", "/v1/conversation", "/v1/events", "/v1/answers", "/v1/join", "/v1/live",
+         "/openapi.json", "/health", "/", "/v1/../v1/answers")  # fmt: skip
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text(max_size=10), part, max_size=3),
+    max_leaves=8,
+)
+answers = st.fixed_dictionaries(
+    {"question": st.sampled_from(["QUESTION", "x", ""]), "answer": plain | st.just({"type": "Bid", "item": "vase", "price": 99})},
+    optional={"key": st.text(max_size=10), "agent": st.just("ada"), "bidder": st.just("ada")},
+)  # fmt: skip
+bodies = (
+    st.binary(max_size=60) | plain.map(json.dumps).map(str.encode) | answers.map(json.dumps).map(str.encode)
+)
+requests = st.tuples(
+    st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "TRACE"]),
+    st.sampled_from(PATHS) | st.text(max_size=12).map(lambda text: "/" + quote(text)),
+    st.dictionaries(
+        st.sampled_from(["cursor", "wait_s", "id", "x"]), st.text(max_size=12).map(quote), max_size=3
+    ),
+    bodies,
+    st.sampled_from(["eve", "look", "expired", "elsewhere", "none"]) | st.text(max_size=20),
+)
+TOKENS = {
+    "eve": Passes(SECRET, "spot").issue("eve"),
+    "look": Passes(SECRET, "spot").issue("ada", may=("look",)),
+    "expired": expired("ada"),
+    "elsewhere": Passes(SECRET, "elsewhere").issue("ada"),
+    "none": "",
+}
+"""Passes of all kinds, none of which lets its holder answer for ada."""
+
+
+async def request(
+    app: Gate, method: str, path: str, query: dict[str, str], body: bytes, token: str
+) -> tuple[int, bytes]:
+    """One request straight to the application: what it raises would be a crash of the edge."""
+    said: list[Any] = []
+    parts = [body[: len(body) // 2], body[len(body) // 2 :]]
+
+    async def receive() -> Any:
+        if parts:
+            return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+        return await asyncio.sleep(3600)
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
+        "path": path, "raw_path": path.encode(), "root_path": "", "server": ("127.0.0.1", 1), "client": ("127.0.0.1", 2),
+        "query_string": "&".join(f"{k}={v}" for k, v in query.items()).encode(),
+        "headers": [(b"authorization", f"Bearer {token}".encode())],
+    }  # fmt: skip
+    await app(scope, receive, send)
+    return said[0]["status"], b"".join(message.get("body", b"") for message in said[1:])
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(requests, min_size=1, max_size=25))
+def test_fuzzed_requests_are_answered_and_change_no_award(sent: list[Any]) -> None:
+    async def market() -> Any:
+        async with house("ada") as desk:
+            app = http_app(desk)
+            going = asyncio.ensure_future(desk.market.run(FirstPrice(reply_within_s=30), [Lot("vase")], 60))
+            while not desk.feed("ada").waiting:
+                await asyncio.sleep(0)
+            (question,) = desk.feed("ada").waiting
+            for method, path, query, body, who in sent:
+                body = body.replace(b"QUESTION", question.encode())
+                query = {k: v for k, v in query.items() if k != "wait_s" or not _is_long(v)}
+                status, said = await request(app, method, path, query, body, TOKENS.get(who, who))
+                assert 200 <= status < 500, said
+                if status >= 400 and method != "HEAD":
+                    assert json.loads(said).keys() == {"error", "why"}
+            token = desk.token("ada")
+            bid = {"question": question, "answer": {"type": "Bid", "item": "vase", "price": 3}}
+            status, said = await request(app, "POST", "/v1/answers", {}, json.dumps(bid).encode(), token)
+            assert status == 200 and json.loads(said)["legal"]
+            return (await going).allocation["vase"]
+
+    award = asyncio.run(market())
+    assert (award.winner, award.price) == ("ada", 3)
+
+
+def _is_long(wait: str) -> bool:
+    """Whether this would be a true wait, which a test has no time for."""
+    with contextlib.suppress(ValueError):
+        return float(wait) > 0
+    return False
+
+
+@pytest.mark.parametrize("check", ["the document", "the edge"])
+def test_the_openapi_document_is_true(check: str) -> None:
+    """Through schemathesis, where it is installed: it makes requests from the document, and checks what comes back."""
+    schemathesis = pytest.importorskip("schemathesis", reason="schemathesis is not installed")
+
+    async def market() -> list[str]:
+        async with house("ada", "eve", rules=DeskRules(per_s=1e6, burst=10**6, most_wait_s=0.01)) as desk:
+            desk.market.open(FirstPrice(reply_within_s=500), [Lot("vase")], 600, participants=["ada"])
+            async with Listening(http_app(desk)) as at:
+                return await asyncio.to_thread(_explored, schemathesis, at.url, desk.token("eve"), check)
+
+    assert asyncio.run(market()) == []
+
+
+def _explored(schemathesis: Any, url: str, token: str, check: str) -> list[str]:
+    """The complaints of schemathesis."""
+    schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
+    if check == "the document":
+        schema.validate()
+        return [] if len(list(schema.get_all_operations())) == 7 else ["operations are missing"]
+    complaints = []
+    modes = schemathesis.GenerationMode
+    explored = [
+        (found.ok(), mode)
+        for found in schema.get_all_operations()
+        for mode in (modes.POSITIVE, modes.NEGATIVE)
+    ]
+    for operation, mode in explored:
+        if mode is modes.NEGATIVE and not (operation.body or operation.query):
+            continue  # there is nothing to get wrong
+
+        @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def explore(case: Any) -> None:
+            case.call_and_validate(headers={"Authorization": f"Bearer {token}"})
+
+        try:
+            explore()
+        except Exception as error:
+            complaints.append(f"{operation.label}: {error}"[:2000])
+    return complaints

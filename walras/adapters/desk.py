@@ -1,0 +1,26 @@
+"""A mind that comes to the market's desk to be asked: over HTTP, WebSocket, MCP or A2A, in any language."""
+
+from typing import Any
+
+from walras.live.answers import Usage
+from walras.live.desk import Desk
+from walras.live.participant import Ask, Participant
+
+
+class AtDesk(Participant):
+    """``Agent("ada", AtDesk(desk))``: whoever shows ada's pass (``desk.token("ada")``) answers for her.
+
+    Nobody has to be there when the question is asked; it waits at the desk until its time is over.
+
+    Args:
+        desk: of the market, which an edge such as `walras.adapters.http.http_app` opens to the outside.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def estimate(self, ask: Ask) -> Usage:
+        return Usage(1, 0, 0, 0.0)  # what it spends is its own affair
+
+    async def answer(self, ask: Ask) -> Any:
+        return await self.desk.ask(ask)

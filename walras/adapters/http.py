@@ -1,0 +1,190 @@
+"""A market's desk over HTTP and WebSocket, for participants in any language (extra ``http``).
+
+``async with Listening(http_app(desk)) as at:`` serves it; `walras.adapters.openapi` describes it, under ``/openapi.json``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from walras.adapters.edge import VISITOR, Gate, fault, headers_of
+from walras.adapters.openapi import AnswerBody, Fault, JoinBody, News, document
+from walras.live.desk import Desk
+from walras.live.extras import needed
+from walras.live.passes import RefusedError
+from walras.live.visitor import Visitor
+
+PUBLIC = ("/openapi.json", "/health")
+
+EXPIRED, REFUSED = 4401, 4429
+"""Why we end a WebSocket: its pass has expired; too many of the same agent are open."""
+
+Endpoint = Callable[[Any], Awaitable[Any]]
+_answer = msgspec.json.Decoder(AnswerBody).decode
+_join = msgspec.json.Decoder(JoinBody).decode
+_number = msgspec.json.Decoder(float).decode
+
+
+def http_app(desk: Desk) -> Gate:
+    """An ASGI application that opens a desk to HTTP and WebSocket.
+
+    Raises:
+        MissingExtraError: if starlette is not installed.
+    """
+    starlette, routing = needed("starlette.applications", "http"), needed("starlette.routing", "http")
+    errors = needed("starlette.exceptions", "http")
+    described = msgspec.json.encode(document(desk))
+
+    async def openapi(request: Any) -> Any:
+        return _json(described)
+
+    async def health(request: Any) -> Any:
+        return _json({"market": desk.name, "status": "open"})
+
+    routes = [
+        routing.Route("/openapi.json", openapi),
+        routing.Route("/health", health),
+        routing.Route("/v1/conversations", _endpoint(_conversations)),
+        routing.Route("/v1/conversation", _endpoint(_conversation)),
+        routing.Route("/v1/questions", _endpoint(_questions)),
+        routing.Route("/v1/events", _endpoint(_events)),
+        routing.Route("/v1/answers", _endpoint(_answers), methods=["POST"]),
+        routing.Route("/v1/join", _endpoint(_joins), methods=["POST"]),
+        routing.WebSocketRoute("/v1/live", _live),
+    ]
+    app = starlette.Starlette(routes=routes, exception_handlers={errors.HTTPException: _wrong_place})
+    return Gate(app, desk, PUBLIC)
+
+
+def _json(content: Any, status: int = 200) -> Any:
+    body = content if isinstance(content, bytes) else msgspec.json.encode(content)
+    responses = needed("starlette.responses", "http")
+    return responses.Response(body, status, media_type="application/json")
+
+
+def _endpoint(act: Callable[[Visitor, Any], Awaitable[Any]]) -> Endpoint:
+    """An endpoint that answers in JSON, whatever happens."""
+
+    async def endpoint(request: Any) -> Any:
+        try:
+            return await act(request.scope[VISITOR], request)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            refused = RefusedError("malformed", f"{error}")
+        except RefusedError as error:
+            refused = error
+        response = _json(fault(refused), refused.status)
+        response.raw_headers = [
+            *(header for header in response.raw_headers if header[0] != b"content-type"), *headers_of(refused),
+        ]  # fmt: skip
+        return response
+
+    return endpoint
+
+
+async def _wrong_place(request: Any, error: Any) -> Any:
+    """A path or a method that there is not."""
+    response = _json(
+        Fault("unknown", f"{error.detail}: {request.method} {request.url.path}"[:200]), error.status_code
+    )
+    response.headers.update(error.headers or {})
+    return response
+
+
+# ---------------------------------------------------------------------------------------------------------------- requests
+async def _conversations(visitor: Visitor, request: Any) -> Any:
+    return _json({"conversations": visitor.conversations()})
+
+
+async def _conversation(visitor: Visitor, request: Any) -> Any:
+    id_ = request.query_params.get("id")
+    if not id_:
+        raise RefusedError("malformed", "id: expected the id of a conversation")
+    return _json(visitor.inspect(id_))
+
+
+async def _questions(visitor: Visitor, request: Any) -> Any:
+    return _json({"questions": visitor.questions()})
+
+
+async def _events(visitor: Visitor, request: Any) -> Any:
+    wait = request.query_params.get("wait_s", "0")
+    most = visitor.desk.rules.most_wait_s
+    wait_s = _number(wait.encode())
+    if not 0 <= wait_s <= most:
+        raise RefusedError("malformed", f"wait_s: expected a number from 0 to {most:g}")
+    return _json(await visitor.events(request.query_params.get("cursor", ""), wait_s))
+
+
+async def _answers(visitor: Visitor, request: Any) -> Any:
+    body = _answer(await request.body())
+    receipt = visitor.answer(body.question, body.answer, body.key)
+    return _json(receipt, 200 if receipt.legal else 422)
+
+
+async def _joins(visitor: Visitor, request: Any) -> Any:
+    return _json(visitor.join(_join(await request.body()).conversation))
+
+
+# --------------------------------------------------------------------------------------------------------------- WebSocket
+async def _live(socket: Any) -> None:
+    """Push what happens, take answers, until the caller hangs up or its pass expires."""
+    visitor: Visitor = socket.scope[VISITOR]
+    await socket.accept()
+    tasks = [
+        asyncio.create_task(_push(visitor, socket, socket.query_params.get("cursor", ""))),
+        asyncio.create_task(_take(visitor, socket)),
+    ]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            error = task.exception()
+            if isinstance(error, RefusedError):
+                code = EXPIRED if error.fault == "expired" else REFUSED
+                await socket.close(code, f"{error}".encode()[:120].decode(errors="ignore"))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _push(visitor: Visitor, socket: Any, cursor: str) -> None:
+    told: set[str] = set()
+    wait_s = 0.0  # at first, what is open is told in any case
+    while True:
+        seen = await visitor.events(cursor, wait_s)
+        visitor.desk.passes.check_time(visitor.shown)
+        questions = visitor.questions()
+        news = News(seen.events, seen.cursor, seen.missed, [q for q in questions if q.id not in told])
+        told = {question.id for question in questions}
+        if news.events or news.questions or not wait_s:
+            await socket.send_text(msgspec.json.encode(news).decode())
+        cursor, wait_s = seen.cursor, visitor.desk.rules.most_wait_s
+
+
+async def _take(visitor: Visitor, socket: Any) -> None:
+    while True:
+        message = await socket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        raw = message.get("text") or message.get("bytes") or b""
+        await socket.send_text(msgspec.json.encode(_taken(visitor, raw)).decode())
+
+
+def _taken(visitor: Visitor, raw: str | bytes) -> dict[str, Any]:
+    """What became of one frame; an expired pass ends the line."""
+    key = ""
+    try:
+        body = _answer(raw)
+        key = body.key or body.question
+        visitor.count()
+        return {"key": key, "receipt": visitor.answer(body.question, body.answer, body.key)}
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        return {"key": key, "refused": fault(RefusedError("malformed", f"{error}"))}
+    except RefusedError as refused:
+        if refused.fault == "expired":
+            raise
+        return {"key": key, "refused": fault(refused)}

@@ -1,0 +1,124 @@
+"""Passes of people, programs and models that take part in a market from outside: who they are, what they may, until when.
+
+A pass travels as a bearer token that nobody can make or change without the market's secret. Who somebody is follows
+from it, and from nothing that they say.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from walras.errors import ScenarioError, WalrasError
+from walras.live.door import Tokens
+from walras.messages import AgentId
+
+Action = Literal["look", "answer", "join", "open"]
+"""See conversations and events; answer questions; join conversations; open conversations."""
+
+BIDDER: tuple[Action, ...] = ("look", "answer", "join")
+"""What an agent may that takes part."""
+
+KIND = "pass"
+
+Fault = Literal[
+    "no credential", "wrong credential", "expired", "another market", "not allowed", "unknown", "too late",
+    "conflict", "malformed", "illegal", "too large", "too many",
+]  # fmt: skip
+
+STATUS: dict[Fault, int] = {
+    "no credential": 401, "wrong credential": 401, "expired": 401, "another market": 403, "not allowed": 403,
+    "unknown": 404, "too late": 410, "conflict": 409, "malformed": 400, "illegal": 422, "too large": 413, "too many": 429,
+}  # fmt: skip
+"""Each fault's HTTP status."""
+
+
+class RefusedError(WalrasError):
+    """A request from outside is refused: `fault` says why to programs, the message to people."""
+
+    def __init__(self, fault: Fault, why: str, after_s: float = 0.0) -> None:
+        super().__init__(why)
+        self.fault, self.after_s = fault, after_s
+
+    @property
+    def status(self) -> int:
+        """As an HTTP status."""
+        return STATUS[self.fault]
+
+
+class Pass(msgspec.Struct, frozen=True):
+    """What a token says. `until` is by the time of day, in seconds; None: for as long as the secret lasts."""
+
+    agent: AgentId
+    market: str
+    may: tuple[Action, ...] = BIDDER
+    until: float | None = None
+
+
+class Passes:
+    """Issues and reads the passes of one market.
+
+    Args:
+        secret: what tokens are made from, 16 bytes or more.
+        market: its name; a pass of another one is refused, even under the same secret.
+        wall: the time of day in seconds.
+
+    Raises:
+        ScenarioError: for a secret that is too short.
+
+    Examples:
+        >>> passes = Passes(b"sixteen bytes at least", "spot")
+        >>> passes.read(passes.issue("ada")).agent
+        'ada'
+    """
+
+    def __init__(self, secret: bytes, market: str, wall: Callable[[], float] = time.time) -> None:
+        self._tokens, self.market, self._wall = Tokens(secret), market, wall
+
+    def issue(self, agent: AgentId, may: tuple[Action, ...] = BIDDER, lasts_s: float | None = None) -> str:
+        """The token of a pass; hand it to nobody but this agent's owner.
+
+        Raises:
+            ScenarioError: for an agent without a name, an action that there is not, a time that is not above 0.
+        """
+        if not agent:
+            raise ScenarioError("agent", agent, "an agent's id")
+        known = Action.__args__  # type: ignore[attr-defined]
+        if unknown := [action for action in may if action not in known]:
+            raise ScenarioError("may", unknown[0], f"some of {', '.join(known)}")
+        if lasts_s is not None and not 0 < lasts_s < math.inf:
+            raise ScenarioError("lasts_s", lasts_s, "a number of seconds above 0, or None")
+        until = None if lasts_s is None else self._wall() + lasts_s
+        claims = msgspec.json.encode(Pass(agent, self.market, may, until))
+        return self._tokens.token(KIND, urlsafe_b64encode(claims).decode().rstrip("="))
+
+    def read(self, token: str) -> Pass:
+        """What a token says.
+
+        Raises:
+            RefusedError: if it is missing, false, expired, or of another market.
+        """
+        if not token:
+            raise RefusedError("no credential", "expected the header Authorization: Bearer <token>")
+        claims = self._tokens.bearer(KIND, token)
+        if claims is None:
+            raise RefusedError("wrong credential", "this token was not issued by this market")
+        found = msgspec.json.decode(urlsafe_b64decode(claims + "=" * (-len(claims) % 4)), type=Pass)
+        if found.market != self.market:
+            raise RefusedError("another market", f"this token is for the market {found.market!r}")
+        self.check_time(found)
+        return found
+
+    def check_time(self, shown: Pass) -> None:
+        """Refuse a pass whose time is over.
+
+        Raises:
+            RefusedError: if it is.
+        """
+        if shown.until is not None and self._wall() >= shown.until:
+            raise RefusedError("expired", "this token has expired; ask the market's owner for a new one")
