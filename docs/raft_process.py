@@ -13,8 +13,7 @@ from consensus.raft.cluster import Cluster
 from consensus.raft.kv import Append, Get, Put
 from consensus.raft.sessions import InSession, OpenSession, SessionExpired, WithSessions
 from walras import Agent
-from walras.live import Live, Rules
-from walras.live.wire import Peer, Wire
+from walras.live import Live, Peer, Rules, Wire
 
 CLUSTER = Cluster(("r1", "r2", "r3"))
 COMMANDS = (Put, Append, Get, OpenSession, InSession, SessionExpired, WithSessions)

@@ -354,6 +354,9 @@ def test_mistakes_are_told_before_anything_happens() -> None:
             Wire(market, "a", {"b": "ws://192.0.2.1:80"}, rules=LineRules(plain_beyond_loopback=True))
             with pytest.raises(ScenarioError, match="an address such as"):
                 Wire(market, "a", {"b": "localhost:80"})
+            async with Wire(market, "a", {}):
+                with pytest.raises(ScenarioError, match="no wire yet"):
+                    Wire(market, "a", {})
 
     asyncio.run(main())
 

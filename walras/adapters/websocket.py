@@ -1,7 +1,9 @@
 """A mind in another process, which calls our door (extra ``websocket``); its side is `walras.live.remote.serve`."""
 
 import asyncio
+import logging
 import secrets
+from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from walras.questions import Question
 if TYPE_CHECKING:
     from websockets.asyncio.connection import Connection
 
+log = logging.getLogger("walras.live")
 _decode = msgspec.json.Decoder(Said | Failed | Here).decode
 
 
@@ -60,10 +63,15 @@ def _value(value: Any, question: type[Question]) -> Any:
     """What was said as an answer of the question's; what is none is left as it came, for the guard to judge."""
     if isinstance(value, dict) and "type" in value:
         try:
-            return Vocabulary(answer_types([question]), question.__name__).read(value)
+            return _vocabulary(question).read(value)
         except RemoteProtocolError:
             return value
     return value
+
+
+@cache
+def _vocabulary(question: type[Question]) -> Vocabulary:
+    return Vocabulary(answer_types([question]), question.__name__)
 
 
 class Reception:
@@ -139,7 +147,8 @@ class Seat:
             async for raw in line:
                 self._hear(_decode(raw), line)
         except (msgspec.DecodeError, RecursionError) as error:
-            await line.close(MISTAKEN, f"no answer: {error}"[:80].encode()[:120].decode(errors="ignore"))
+            log.warning("%s answers in no frame of ours: %s", self.agent, error)
+            await line.close(MISTAKEN, "no frame")
         finally:
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 _HOMES = {
     "answers": ("Answered", "Usage"),
     "budget": ("Budgets", "Limits"),
+    "door": ("Door", "LineRules"),
     "guard": ("Guard",),
     "journal": ("Journal", "JournalError"),
     "live": ("Live",),
     "participant": ("Ask", "Participant", "Reply", "Retryable"),
     "recording": ("Recording",),
     "settings": ("Rules",),
+    "wire": ("Peer", "Wire"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from walras.live.answers import Usage as Usage
     from walras.live.budget import Budgets as Budgets
     from walras.live.budget import Limits as Limits
+    from walras.live.door import Door as Door
+    from walras.live.door import LineRules as LineRules
     from walras.live.guard import Guard as Guard
     from walras.live.journal import Journal as Journal
     from walras.live.journal import JournalError as JournalError
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
     from walras.live.participant import Retryable as Retryable
     from walras.live.recording import Recording as Recording
     from walras.live.settings import Rules as Rules
+    from walras.live.wire import Peer as Peer
+    from walras.live.wire import Wire as Wire
 
 
 def __getattr__(name: str) -> Any:

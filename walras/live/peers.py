@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from walras.live.runtime import Runtime
 
 MOST_REMEMBERED = 4096
-"""How many messages and conversations are remembered before those that can no longer matter are dropped."""
+"""How many conversations are remembered before those that can no longer matter are dropped."""
 
 
 class Link(typing.Protocol):
@@ -119,8 +119,9 @@ class Peers:
         runtime.agenda.outward(self._acknowledge, origin, number)
         if (origin, number) in self._heard:
             return
+        while self._heard and next(iter(self._heard.values())) < runtime.now:  # the oldest come first
+            del self._heard[next(iter(self._heard))]
         self._heard[origin, number] = runtime.now + 2 * runtime.lifetime_s
-        _trim(self._heard, runtime.now)
         e = envelope
         if (
             e.conversation not in runtime.book

@@ -106,7 +106,7 @@ class Session:
             await self.connection.close(UNLIKE, why)
             raise UnlikeError(why)
         self._take(heard)
-        self.known = frozenset(heard.numbers)
+        self.known = frozenset(heard.numbers) if heard.life == self.wire.origin else frozenset()
 
     async def _first(self) -> Any:
         try:
@@ -136,17 +136,14 @@ class Session:
                     self._take(_decode(raw))
                 except (msgspec.DecodeError, RecursionError, RemoteProtocolError) as error:
                     self.peers.misspoke(self.process.name, "", _shown(raw), f"no frame: {error}"[:300])
-                    await self.connection.close(
-                        MISTAKEN, f"{error}"[:80].encode()[:120].decode(errors="ignore")
-                    )
+                    await self.connection.close(MISTAKEN, "no frame")
         finally:
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
-            code = self.connection.protocol.close_sent
-            if code is not None and code.code == 1009:
-                self.peers.misspoke(
-                    self.process.name, "", "", f"more than {self.wire.rules.most_bytes:,} bytes"
-                )
+            closed = self.connection.protocol.close_sent
+            if closed is not None and closed.code == 1009:
+                why = f"more than {self.wire.rules.most_bytes:,} bytes"
+                self.peers.misspoke(self.process.name, "", "", why)
 
     # ------------------------------------------------------------------ out
     def post(self, number: int, envelope: Envelope) -> None:
@@ -210,10 +207,8 @@ class Session:
             self.process.hears = self
             self.peers.arrived(self.origin, frame.number, envelope)
         except (RemoteProtocolError, ScenarioError) as error:  # what does not pickle cannot be journaled
-            why = f"{error}"[:300]
-            self.peers.misspoke(
-                self.process.name, frame.conversation[:200], _shown(_encode(frame.message)), why
-            )
+            why, shown = f"{error}"[:300], _shown(_encode(frame.message))
+            self.peers.misspoke(self.process.name, frame.conversation[:200], shown, why)
             self._frames.append(_encode(Refused(frame.number, why)))
             self._wake.set()
 

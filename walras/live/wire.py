@@ -96,7 +96,7 @@ class Wire:
         ssl: how to check the certificates of ``wss://`` addresses; None: as the system does.
 
     Raises:
-        ScenarioError: for an agent that lives in two processes, addresses that make no sense, no secret or epoch.
+        ScenarioError: for an agent that lives in two processes, addresses that make no sense, no secret or epoch, a second wire.
         MissingExtraError: if websockets is not installed.
     """
 
@@ -116,6 +116,8 @@ class Wire:
         runtime = market.runtime
         if runtime.rules.epoch is None:
             raise ScenarioError("epoch", None, "one that all processes share: Rules(epoch=...)")
+        if runtime.peers.link is not None:
+            raise ScenarioError("market", name, "one that has no wire yet")
         self.tokens = Tokens(runtime.rules.secret)
         self.door = Door(listen, runtime.rules.secret, rules=rules) if isinstance(listen, str) else listen
         self._own_door = isinstance(listen, str)
@@ -197,9 +199,7 @@ class Wire:
                     await self._speak(session)
             except UnlikeError as error:
                 self._note(process, str(error))
-            except (
-                Exception
-            ) as error:  # of the network, of somebody else's server: there will be another attempt
+            except Exception as error:  # of the network, mostly: there will be another attempt
                 self._note(process, unreachable(error))
             if clock() - began > self.rules.most_backoff_s:  # it was a good line
                 backoff.failures = 0
