@@ -1,11 +1,18 @@
-"""The first page of the design runs as it is written there."""
+"""The three pages of the design run as they are written there; the second one smaller, so that it takes no minutes."""
 
+import ast
+import asyncio
+import sys
 from contextlib import redirect_stdout
 from io import StringIO
+from types import ModuleType
 from typing import Any
 
 import pandas
 import pytest
+
+from auctions import truthful
+from walras.live import Participant, Reply, Usage
 
 PAGE_1 = """
 from contractnet import ContractNet
@@ -17,6 +24,35 @@ print(result)                                  # a table: completion, efficiency
 result.allocation["task-17"]                   # Award(item='task-17', winner='gpt-4o-mini', price=0.0004)
 result.trace.conversation("router/17")         # the transcript, line by line
 result.trace.to_pandas()                       # one row per message, tidy
+"""
+
+PAGE_2 = """
+from auctions import English, SealedBid, second_price
+from contractnet import ContractNet
+from scenarios import llm_router
+from walras import RandomAssignment
+from walras.study import compare
+
+study = compare(
+    [llm_router(tasks=500), llm_router(tasks=500, load=3.0)],
+    {"contract net": ContractNet(), "english": English(increment="5%"), "vickrey": SealedBid(second_price),
+     "random": RandomAssignment()},
+    seeds=range(30), workers=2)                # or executor=any concurrent.futures.Executor, e.g. Dask's for a cluster
+study.table                                    # tidy DataFrame: scenario, mechanism, seed, metric columns
+study.summary()                                # means with 95 % intervals over paired seeds, and which differences are real
+study.plot("efficiency")
+"""
+
+PAGE_3 = """
+from auctions import SealedBid, second_price, truthful
+from walras import Agent, Lot
+from walras.adapters.pydantic_ai import PydanticAIParticipant     # or langgraph, crewai, openai, a2a ...
+from walras.live import Live
+
+async with Live(budget_usd=2.0) as market:
+    market.add(Agent("ada", PydanticAIParticipant(my_agent)))
+    market.add(Agent("bob", truthful, values={"job-1": 12}))
+    result = await market.run(SealedBid(second_price), items=[Lot("job-1")], within_s=60)
 """
 
 
@@ -97,3 +133,44 @@ def test_the_trace_is_a_tidy_table_of_messages(page: tuple[dict[str, Any], str])
     ]
     assert (frame["arrival_s"] > frame["sent_s"]).all()
     assert frame.groupby("type").size()["AcceptProposal"] == 500
+
+
+def test_mechanisms_are_compared_in_a_notebook() -> None:
+    names: dict[str, Any] = {}
+    exec(PAGE_2.replace("tasks=500", "tasks=8").replace("range(30)", "range(3)"), names)
+    study = names["study"]
+    assert len(study.table) == 2 * 4 * 3
+    assert not study.errors
+    means = study.table.groupby("mechanism")["efficiency"].mean()
+    assert set(means.index) == {"contract net", "english", "vickrey", "random"}
+    assert means["random"] == means.min()
+    assert {"mean", "real"} <= set(study.summary().columns)
+
+
+class OfAFramework(Participant):
+    """Stands in for the adapter of a framework: asks somebody else's agent, and says what that took."""
+
+    def __init__(self, agent: Any) -> None:
+        self.agent = agent
+
+    async def answer(self, ask: Any) -> Any:
+        return Reply(await self.agent(ask.prompt.user), Usage(1, 200, 20, cost_usd=0.01))
+
+
+def test_real_agents_are_plugged_into_a_chosen_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the framework: its adapter is replaced, and nothing else of the page."""
+    adapter = ModuleType("walras.adapters.pydantic_ai")
+    adapter.__dict__["PydanticAIParticipant"] = OfAFramework
+    monkeypatch.setitem(sys.modules, adapter.__name__, adapter)
+
+    async def my_agent(prompt: str) -> Any:
+        assert '"id":"job-1"' in prompt
+        return {"answer": {"type": "Bid", "item": "job-1", "price": 15}}
+
+    names: dict[str, Any] = {"my_agent": my_agent}
+    code = compile(PAGE_3, "page 3", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    asyncio.run(eval(code, names))
+    award = names["result"].allocation["job-1"]
+    assert (award.winner, award.price) == ("ada", 12.0)
+    assert names["market"].guard.budgets.run.usd == 0.01
+    assert names["truthful"] is truthful
