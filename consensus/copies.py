@@ -320,9 +320,10 @@ class Copy(Protocol):
                 self.cancel_timer(("inner", name))
             return
         self.out = NOWHERE  # what we do not know to be out, we carry out
-        self.offer("start", "start")
-        self.carry_out()
         self.offer_again()
+        if "start" not in self.waiting:
+            self.offer("start", "start")
+        self.carry_out()
         for name, (_, at) in self.timers.items():
             self.set_timer(("inner", name), at)
         for name, (_, question) in self.questions.items():

@@ -245,13 +245,18 @@ def incarnation_counts_lives(patch: Patch) -> None:
 @bug
 def amnesia_is_complete(patch: Patch) -> None:
     """A records role's work goes on while its machine is down, and its end is reported to the next life."""
-    recover = GuardedPort._recover
+    recover, lose = GuardedPort._recover, GuardedPort.lose_memory
+    jobs_of: dict[int, Any] = {}
+
+    def losing(self: Any) -> None:
+        jobs_of[id(self)] = self.jobs
+        lose(self)
 
     def remembering(self: Any) -> None:
-        jobs = self.jobs
         recover(self)
-        for key, job in (jobs or {}).items():
+        for key, job in (jobs_of[id(self)] or {}).items():
             if job is not None:
                 self.jobs = {key: self.host.worker.take(self, key, job.task)}
 
+    patch(GuardedPort, "lose_memory", losing)
     patch(GuardedPort, "_recover", remembering)
