@@ -361,6 +361,18 @@ def test_mistakes_are_told_before_anything_happens() -> None:
     asyncio.run(main())
 
 
+def test_an_address_with_tls_is_not_called_without_it() -> None:
+    async def main() -> None:
+        async with listening() as (_, plain, _), Live(rules=SHARED) as market:
+            url = plain.url.replace("ws:", "wss:")
+            async with Wire(market, "tel", {"lis": url}, rules=QUICK) as wire:
+                await until(lambda: wire.status["lis"] != "not yet")
+                assert "SSL" in wire.status["lis"] or "Connection" in wire.status["lis"]
+                assert plain.status["tel"] == "not yet"
+
+    asyncio.run(main())
+
+
 def test_a_door_says_what_is_wrong_with_it() -> None:
     async def main() -> None:
         async with Door(secret=SECRET) as door:

@@ -222,7 +222,8 @@ def dial(url: str, kind: str, token: str, rules: LineRules, ssl: SSLContext | No
     """A line to somebody's door, to be used with ``async with``."""
     sdk = needed("websockets.asyncio.client", "websocket")
     return sdk.connect(
-        f"{url.rstrip('/')}/{kind}", additional_headers={"Authorization": f"Bearer {token}"}, ssl=ssl,
+        f"{url.rstrip('/')}/{kind}", additional_headers={"Authorization": f"Bearer {token}"},
+        ssl=(ssl or True) if url.startswith("wss:") else None,
         proxy=None if is_loopback(url) else True, compression=None, max_size=rules.most_bytes,
         open_timeout=rules.patience_s, ping_interval=rules.ping_s, ping_timeout=2 * rules.ping_s, close_timeout=1.0,
     )  # fmt: skip
