@@ -1,6 +1,7 @@
 """What all tests share: how hard Hypothesis tries, and where the shared conformance data lies."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no shared data here: point WALRAS_SHARED_DATA at its folder to run this test")
     return folder
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """A test's name has no addresses in it: the processes that share the tests have to agree on their names."""
+    shown = repr(val)
+    return re.sub(r" at 0x[0-9a-f]+", "", shown) if " at 0x" in shown else None
