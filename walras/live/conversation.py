@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from walras.allocation import Outcome
-from walras.errors import ScenarioError
 from walras.items import Item
 from walras.live.agenda import DEADLINE
 from walras.mechanism import Mechanism
@@ -34,10 +33,6 @@ class Opening(msgspec.Struct, frozen=True):
     participants: tuple[AgentId, ...] = ()
     finish_by: float = inf
 
-    def __post_init__(self) -> None:
-        if self.mechanism is not None and self.mechanism.deputies():
-            raise ScenarioError("mechanism", self.mechanism, "one without deputies: they are simulated only")
-
 
 class Conversation:
     """One conversation: its rules, its seats, and its end.
@@ -51,6 +46,9 @@ class Conversation:
         self.opening = opening
         self.id, self.mechanism, self.items = opening.id, opening.mechanism, opening.items
         self.opener, self.finish_by = opening.opener, opening.finish_by
+        self.deputies = opening.mechanism.deputies() if opening.mechanism is not None else ()
+        self.openers: tuple[AgentId, ...] = self.deputies or (self.opener,)
+        """Who plays the opener's role."""
         self.parent = parent
         self.run = run
         self.seats: dict[AgentId, Port] = {}
@@ -67,6 +65,11 @@ class Conversation:
         """Whether its time is up: `finish_by` has passed, or, where there is none, its opener has ended."""
         return self.outcome is not None if self.finish_by == inf else self.finish_by <= self.runtime.now
 
+    def at_the_opening(self) -> list[Port]:
+        """The ports of all who play the opener's role and have not ended."""
+        ports = [self.seats[agent] for agent in self.openers if agent in self.seats]
+        return [port for port in ports if not port.ended]
+
     def joining(self, agent: AgentId, invitation: Envelope | None) -> Protocol | None:
         """The role of a newcomer; None: it is turned away."""
         try:
@@ -79,7 +82,7 @@ class Conversation:
         """A role has ended: its opener's outcome is the conversation's, and the last one lets it go."""
         self.live -= 1
         runtime = self.runtime
-        if port.me == self.opener and self.outcome is None:
+        if port.me in self.openers and self.outcome is None:
             self.outcome = outcome
             runtime.opener_ended(self, outcome)
             if self.finish_by == inf and self.live:
@@ -92,8 +95,7 @@ class Conversation:
     def overdue(self) -> None:
         """`finish_by` has come: its opener has had its time."""
         if self.outcome is None:
-            port = self.seats.get(self.opener)
-            if port is not None and not port.ended:
+            for port in self.at_the_opening():
                 for child, live in port.children.items():
                     if live:
                         self.runtime.cancel(child)

@@ -87,7 +87,7 @@ class Host:
         self.work = work if work is not None else pretend(agent)
         agenda = self.runtime.agenda
         for asked in self.runtime.questions.values():
-            if asked.port.host is self and asked.question.decide_by >= agenda.now:
+            if asked.port.principal is self and asked.question.decide_by >= agenda.now:
                 agenda.outward(self.mind.ask, asked)
         for job in self.worker.running.values():
             agenda.outward(self.worker.launch, job)

@@ -16,6 +16,7 @@ from walras.items import Item
 from walras.live.audit import AuditTrail
 from walras.live.budget import Budgets, Limits
 from walras.live.conversation import Opening
+from walras.live.deputies import provide
 from walras.live.directory import Directory
 from walras.live.guard import Guard
 from walras.live.hosts import Work
@@ -265,8 +266,10 @@ class Live:
             raise ScenarioError("within_s", within_s, "a number of seconds above 0")
         if opener not in runtime.hosts:
             self.add(Agent(opener, capacity=0))
+        provide(runtime, mechanism)
         if participants is None:
-            participants = (id_ for id_, host in runtime.hosts.items() if id_ != opener and not host.draining)
+            aside = (opener, *mechanism.deputies())
+            participants = (id_ for id_, h in runtime.hosts.items() if id_ not in aside and not h.draining)
         now = max(runtime.now, self.now)
         opening = Opening("", mechanism, tuple(items), opener, tuple(participants), now + within_s)
         check_arrival(

@@ -1,7 +1,8 @@
 """Pickles of what a trace may show: a field that stands at its default is not written, and stands at it again afterwards.
 
 Encoders leave out a field whose value is the very object that is its default. So what is read back must have that
-object there, or the trace of a market that was brought back would differ from that of its first life.
+object there, or the trace of a market that was brought back would differ from that of its first life. Roles, too: what
+stands in their fields goes into their messages.
 """
 
 import io
@@ -20,7 +21,7 @@ class StructPickler(pickle.Pickler):
 
     def reducer_override(self, value: Any) -> Any:
         cls = type(value)
-        if not isinstance(value, msgspec.Struct) or not cls.__struct_config__.omit_defaults:
+        if not isinstance(value, msgspec.Struct):
             return NotImplemented
         fields, defaults = cls.__struct_fields__, cls.__struct_defaults__
         required = len(fields) - len(defaults)

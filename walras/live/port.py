@@ -7,6 +7,7 @@ its cause is durable.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from random import Random
@@ -17,16 +18,20 @@ from walras.errors import LocalProtocolError
 from walras.items import Item, Task
 from walras.live.agenda import DELIVERY, TIMER, Entry
 from walras.live.conversation import Opening
+from walras.live.deputies import open_together
 from walras.messages import AgentId, ConversationId, Fact, Message, Signed
 from walras.protocol import Protocol
 from walras.questions import Question
 from walras.randomness import stream
+from walras.trace.rows import without_addresses
 
 if TYPE_CHECKING:
     from walras.live.conversation import Conversation
     from walras.live.hosts import Host, Job
     from walras.live.runtime import Runtime
     from walras.mechanism import Mechanism
+
+log = logging.getLogger("walras.live")
 
 
 @dataclass(slots=True, eq=False)
@@ -40,6 +45,17 @@ class Asked:
     open: bool = True
     silence: Entry | None = None
     """What happens at `decide_by`."""
+
+    def examined(self, value: Any) -> tuple[Any, str]:
+        """A legal answer, or none: the question decides, and no answer can break it."""
+        try:
+            if self.question.accepts(value):
+                self.question.commits(value)
+                return value, "ok"
+        except Exception as error:  # an answer is not ours
+            log.warning("an answer of %s: %s", self.port.me, without_addresses(error))
+            return None, "error"
+        return None, "illegal"
 
 
 class Port:
@@ -87,8 +103,23 @@ class Port:
     @property
     def rng(self) -> Random:
         if self._stream is None:
-            self._stream = stream(self.runtime.seed, "role", self.conversation, self.me)
+            self._stream = stream(self.runtime.seed, "role", self.conversation, self.acts_for)
         return self._stream
+
+    @property
+    def is_deputy(self) -> bool:
+        """Whether this role plays the opener's in the opener's place."""
+        return self.me in self.talk.deputies
+
+    @property
+    def acts_for(self) -> AgentId:
+        """Whose account, mind and random stream are its own: its agent's, or, for a deputy, the opener's."""
+        return self.talk.opener if self.is_deputy else self.me
+
+    @property
+    def principal(self) -> Host:
+        """The place of whom it acts for."""
+        return self.runtime.hosts[self.talk.opener] if self.is_deputy else self.host
 
     # ------------------------------------------------------------------ inputs
     def enter(self, handler: str, *arguments: Any) -> None:
@@ -131,6 +162,8 @@ class Port:
         """A records role's machine has started again: all is forgotten but what was persisted."""
         self.lay_down()
         self.jobs, self.children, self._stream = {}, {}, None
+        if self.is_deputy:  # its new life opens the same children, in the same order
+            self.opens = 0
         self.host.account.release(self.conversation)
         self.incarnation += 1
         self.role = self.runtime.newborn(self.birth)
@@ -203,7 +236,7 @@ class Port:
         self.note("withdraw", name)
         if name in self.questions:
             self.runtime.void(self.questions.pop(name))
-        self.host.account.release(self.conversation, name)
+        self.principal.account.release(self.conversation, name)
 
     # ------------------------------------------------------------------ work
     def perform(self, key: str, task: Task) -> None:
@@ -227,10 +260,13 @@ class Port:
         self._count()
         self._demand_life("open")
         self.opens += 1
-        child = f"{self.conversation}/{self.me}/{self.opens}"
-        opening = Opening(child, mechanism, tuple(items), self.me, tuple(participants), finish_by)
-        self.runtime.open_child(opening, self)
-        self.children[child] = True
+        child = f"{self.conversation}/{self.acts_for}/{self.opens}"
+        opening = Opening(child, mechanism, tuple(items), self.acts_for, tuple(participants), finish_by)
+        if self.is_deputy:
+            open_together(self, opening)
+        else:
+            self.runtime.open_child(opening, self)
+            self.children[child] = True
         return child
 
     def cancel(self, conversation: ConversationId) -> None:
@@ -279,7 +315,7 @@ class Port:
         self.note("finish", outcome)
         self.ended = True
         self.lay_down()
-        self.host.account.release(self.conversation)
+        self.principal.account.release(self.conversation)
         self.talk.role_ended(self, outcome)
 
     @property

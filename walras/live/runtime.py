@@ -76,6 +76,8 @@ class Runtime:
         self.jobs: dict[int, Job] = {}
         self.numbers = 0
         """Questions and pieces of work so far."""
+        self.came_to: dict[ConversationId, Outcome] = {}
+        """How the children of deputies have ended: one that opens such a child later has to be told."""
         self.watch: Watch | None = None
         self.onlookers = Onlookers(self)
         self.turnover = Turnover(self.ledger)
@@ -152,9 +154,6 @@ class Runtime:
         """The program has opened a conversation."""
         self.opened[opening.opener] = self.opened.get(opening.opener, 0) + 1
         self.runs[opening.id] = Run(self, opening)
-        if role is None:
-            assert opening.mechanism is not None
-            role = opening.mechanism.opener(opening.opener, opening.items, opening.participants)
         self._begin(opening, role, None)
 
     def open_child(self, opening: Opening, parent: Port) -> None:
@@ -163,16 +162,26 @@ class Runtime:
         role = opening.mechanism.opener(opening.opener, opening.items, opening.participants)
         self._begin(opening, role, parent)
 
-    def _begin(self, opening: Opening, role: Protocol, parent: Port | None) -> None:
+    def _begin(self, opening: Opening, role: Protocol | None, parent: Port | None) -> None:
         talk = self.enter(opening, parent)
         assert talk.mechanism is not None
         if talk.run is not None and talk.run.opening.opener == talk.opener:
             rounds = talk.run.rounds  # its first announcement, or another one of the same opener
             rounds[talk.run.opening.id] = rounds.get(talk.run.opening.id, 0) + 1
-        port = self.seat(talk, self.host(talk.opener), role)
         items = [item.id for item in opening.items]
-        port.note("open", talk.mechanism.protocol, items, opening.participants, opening.finish_by)
-        self.agenda.post(self.now, DELIVERY, port.start)
+        what = (talk.mechanism.protocol, items, opening.participants, opening.finish_by)
+        self.note(talk, "open", talk.opener, *what)
+        alone = parent is not None and parent.is_deputy  # each deputy takes its seat when it comes to it
+        for agent in (parent.me,) if parent is not None and alone else talk.openers:
+            self.seat_opener(talk, agent, role)
+            role = None
+
+    def seat_opener(self, talk: Conversation, agent: AgentId, role: Protocol | None = None) -> None:
+        """Seat somebody who plays the opener's role, and who starts in a moment."""
+        assert talk.mechanism is not None
+        role = role or talk.mechanism.opener(talk.opener, talk.items, talk.opening.participants)
+        birth = Journal.encode((role,)) if role.recovery == "records" else b""
+        self.agenda.post(self.now, DELIVERY, self.seat(talk, self.host(agent), role, birth).start)
 
     def enter(self, opening: Opening, parent: Port | None = None) -> Conversation:
         """Enter a conversation into the book."""
@@ -247,14 +256,17 @@ class Runtime:
             if talk.parent is None:
                 run.outcomes[talk.id] = outcome
                 run.ended_at[talk.id] = self.now
-        if talk.parent is not None:
-            self.agenda.post(self.now, DELIVERY, talk.parent.child_ended, talk.id, outcome)
+        parent = talk.parent
+        if parent is not None:
+            if parent.is_deputy:
+                self.came_to[talk.id] = outcome
+            for port in parent.talk.at_the_opening() if parent.is_deputy else [parent]:
+                self.agenda.post(self.now, DELIVERY, port.child_ended, talk.id, outcome)
 
     def cancel(self, conversation: ConversationId) -> None:
         """Tell a conversation's opener that it is no longer wanted."""
         talk = self.book.get(conversation)
-        port = talk.seats.get(talk.opener) if talk is not None else None
-        if port is not None:
+        for port in talk.at_the_opening() if talk is not None else ():
             port.enter("on_cancel")
 
     def take_cancel(self, conversation: ConversationId) -> None:
@@ -336,13 +348,13 @@ class Runtime:
         if question.decide_by != inf:
             asked.silence = self.agenda.post(question.decide_by, SILENCE, self.silence, asked)
         if not late:
-            self.agenda.outward(port.host.mind.ask, asked)
+            self.agenda.outward(port.principal.mind.ask, asked)
         return asked
 
     def void(self, asked: Asked) -> None:
         """A question is no longer wanted: nobody is given its answer, and a call that is under way is broken off."""
         self._close(asked)
-        asked.port.host.mind.void(asked)
+        asked.port.principal.mind.void(asked)
 
     def _close(self, asked: Asked) -> None:
         asked.open = False
@@ -360,24 +372,13 @@ class Runtime:
             return
         value, status = answered.value, _STATUS.get(answered.status, answered.status)
         if status == "ok":
-            value, status = self._examined(asked, value)
+            value, status = asked.examined(value)
         details = (answered.usage, answered.latency_s, answered.attempts, answered.detail)
         try:
             self.agenda.submit(ANSWER, self.take_answer, asked.id, value, status, details)
         except ScenarioError as error:
             log.warning("an answer of %s cannot be journaled: %s", asked.port.me, error)
             self.agenda.submit(ANSWER, self.take_answer, asked.id, None, "error", details)
-
-    def _examined(self, asked: Asked, value: Any) -> tuple[Any, str]:
-        """A legal answer, or none: the question decides, and no answer can break it."""
-        try:
-            if asked.question.accepts(value):
-                asked.question.commits(value)
-                return value, "ok"
-        except Exception as error:  # an answer is not ours
-            log.warning("an answer of %s: %s", asked.port.me, without_addresses(error))
-            return None, "error"
-        return None, "illegal"
 
     def take_answer(self, id_: int, value: Any, status: str, details: tuple[Any, ...]) -> None:
         """A mind has answered: what the answer binds is held before it is delivered."""
@@ -388,7 +389,7 @@ class Runtime:
         if status == "ok":
             commitment = question.commits(value)
             try:
-                funded = commitment is None or port.host.account.hold(
+                funded = commitment is None or port.principal.account.hold(
                     port.conversation, asked.name, commitment
                 )
                 status = "ok" if funded else "unfunded"
@@ -441,7 +442,7 @@ class Runtime:
             raise LocalProtocolError(f"{port.me} awards {line.item}, which is not on offer in {talk.id}")
         procured = item is not None and item.procured
         at_once = item is not None and not item.escrowed
-        if self.ledger.award(effect, talk.id, port.me, line, procured, at_once):
+        if self.ledger.award(effect, talk.id, port.acts_for, line, procured, at_once):
             port.note("award", line)
             if talk.run is not None:
                 talk.run.awards.append((talk.id, line))
@@ -482,7 +483,7 @@ class Runtime:
         log.error("%s of %s in %s raised", handler, port.me, port.conversation, exc_info=error)
         port.note("note", f"{type(error).__name__} in {handler}: {without_addresses(error)}")
         run = port.talk.run
-        if run is not None and port.me == port.talk.opener and port.talk.parent is None:
+        if run is not None and port.me in port.talk.openers and port.talk.parent is None:
             run.error = error
         if not port.ended:
             port.end(Outcome("broken", why=f"{type(error).__name__}: {without_addresses(error)}"))

@@ -161,7 +161,8 @@ class Simulation:
         if not isinstance(mechanism, Mechanism):
             raise ScenarioError("mechanism", mechanism, "a Mechanism, such as contractnet.ContractNet()")
         if participants is None:
-            participants = (agent for agent in self.world.hosts if agent != opener)
+            aside = (opener, *mechanism.deputies())
+            participants = tuple(agent for agent in self.world.hosts if agent not in aside)
         self.world.provide(mechanism)
         start_at = self.now if at is None else at
         arrival = Arrival(start_at, tuple(items), opener, tuple(participants), finish_by)
