@@ -102,6 +102,15 @@ def test_folding_clears_the_same_list() -> None:
     assert [row.kind for row in trace] == ["open", "join"]
 
 
+@pytest.mark.parametrize("chunk", [1, 3, 5, 1000])
+def test_the_rows_since_any_number_are_those_from_there_on(chunk: int) -> None:
+    trace = trace_of(ROWS, chunk)
+    for number in range(len(ROWS) + 2):
+        assert decode(encode(trace.since(number))) == decode(encode(ROWS[number:]))
+    trace.rows.append(ROWS[0])
+    assert decode(encode(trace.since(len(ROWS)))) == decode(encode(ROWS[:1]))
+
+
 def test_reading_in_the_middle_of_a_run_changes_nothing() -> None:
     trace = Trace()
     for row in ROWS:

@@ -172,7 +172,8 @@ class Gatekeeper(Protocol):
         inside.seat(self.inner)
         getattr(self.inner, handler)(*arguments)
         effects = inside.take()
-        acts = acts_of(self.rules.gate, effects, self.heard)
+        binding = [effect for effect in effects if isinstance(effect, MakeAward | Settle)]
+        acts = acts_of(self.rules.gate, binding, self.heard) if binding else ()
         if acts and not self.refusal:
             self.open_case(acts, effects)
         else:
