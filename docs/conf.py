@@ -16,10 +16,10 @@ from walras import __version__
 
 # Roles know their rules, and strategies what they return, for type checkers only: autodoc looks names up where they are.
 for room in (contractnet, auctions):
-    for name in room.__all__:
-        module = sys.modules[getattr(getattr(room, name), "__module__", room.__name__)]
-        for known in (contractnet.ContractNet, auctions.Auction, Awaitable):
-            vars(module).setdefault(known.__name__, known)
+    public = {name: getattr(room, name) for name in room.__all__} | {"Awaitable": Awaitable}
+    for module in {getattr(found, "__module__", room.__name__) for found in public.values()}:
+        for name, found in public.items():
+            vars(sys.modules[module]).setdefault(name, found)
 
 # What is said of an attribute is prose: a colon in it ends no type.
 GoogleDocstring._parse_attribute_docstring = GoogleDocstring._consume_to_end
