@@ -18,7 +18,7 @@ from contractnet.messages import CallForProposals, Inform, Propose
 from walras.items import Lot, Task
 from walras.live.schemas import form_of
 from walras.testing.filling import fill
-from walras.testing.loopback import OVERSIZED, Loopback
+from walras.testing.loopback import HUNG_UP, OVERSIZED, Loopback
 
 BID = {
     "type": "object",
@@ -238,6 +238,24 @@ def test_a_slow_model_takes_its_time_and_closing_does_not_wait_for_it() -> None:
             sdk.chat.completions.create(model="m+slow:60", messages=PROMPT)
         before = time.monotonic()
     assert time.monotonic() - before < 30.0
+
+
+def test_a_client_that_hangs_up_on_a_slow_model_is_noticed(server: Loopback) -> None:
+    with pytest.raises(openai.APITimeoutError), client(server).with_options(timeout=0.1) as sdk:
+        sdk.chat.completions.create(model="late+slow:60", messages=PROMPT, max_completion_tokens=9)
+    for _ in range(500):
+        if server.of("late+slow:60"):
+            break
+        time.sleep(0.01)
+    (call,) = server.of("late+slow:60")
+    assert (call.status, call.most_tokens) == (HUNG_UP, 9)
+
+
+def test_a_model_may_call_a_tool_that_nobody_has_offered(server: Loopback) -> None:
+    message = bid(server, "m+calling").choices[0].message
+    assert message.content is None
+    assert message.tool_calls[0].function.name == "delete_everything"
+    assert len(server.of("m+calling")) == 1
 
 
 def test_faults_add_up_from_left_to_right(server: Loopback) -> None:

@@ -1,7 +1,8 @@
 """An OpenAI-compatible server on this machine, for tests: deterministic, and with faults on demand.
 
 It serves chat completions, responses (both plain and streamed) and the list of models, fills any JSON schema from a
-hash of model and prompt, and calls the tool that it is made to call. What goes wrong is in the name of the model::
+hash of model and prompt, and calls the tool that it is made to call. It notices when a client does not wait for a slow
+answer: such a call is logged with the status 499. What goes wrong is in the name of the model::
 
     bidder                   answers
     bidder+429:2             is too busy twice, then answers; 500 and 503 likewise; without a number, always
@@ -9,11 +10,14 @@ hash of model and prompt, and calls the tool that it is made to call. What goes 
     bidder+malformed:1       once a reply that is JSON and breaks the schema; without a number, always
     bidder+prose             chats, whatever was asked for
     bidder+refusing          refuses
+    bidder+calling           calls a tool that nobody has offered
     bidder+oversized         answers with ten million characters
     bidder+slow:0.1+503:1    several faults, from left to right
 """
 
 import json
+import select
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,6 +28,8 @@ from walras.testing.filling import fill
 from walras.testing.loopback_replies import Said, chat, chat_stream, response, response_stream
 
 OVERSIZED = 10_000_000
+HUNG_UP = 499
+_LOOK_S = 0.02
 _PROSE = (
     "What an interesting question! I would have to think about that for a while. It depends, as so often."
 )
@@ -45,7 +51,10 @@ class Call(NamedTuple):
     prompt: str
     user_agent: str
     idempotency_key: str
+    most_tokens: int | None
+    """Of the answer, as far as the request says so."""
     status: int
+    """As it was answered; `HUNG_UP` if nobody waited for that."""
 
 
 class Loopback:
@@ -150,6 +159,9 @@ class _Handler(BaseHTTPRequestHandler):
             said = self.said(asked)
         except _Fault as fault:
             self.log(asked, fault.status)
+            if fault.status == HUNG_UP:
+                self.close_connection = True
+                return None
             return self.fail(fault.status, str(fault))
         self.log(asked, 200)
         if asked.stream:
@@ -162,13 +174,15 @@ class _Handler(BaseHTTPRequestHandler):
         broken = False
         for fault, _, argument in (part.partition(":") for part in asked.model.split("+")[1:]):
             if fault == "slow":
-                self.server.loopback.closing.wait(float(argument or 60.0))
+                self.ponder(float(argument or 60.0))
             elif not self.server.loopback.due(asked.model, fault, argument):
                 continue
             elif fault == "malformed":
                 broken = True
             elif fault == "prose":
                 return Said(_PROSE)
+            elif fault == "calling":
+                return Said("{}", tool="delete_everything")
             elif fault == "refusing":
                 return Said(refusal="I cannot help with that.")
             elif fault == "oversized":
@@ -179,6 +193,21 @@ class _Handler(BaseHTTPRequestHandler):
                 raise _Fault(404, f"the model {asked.model!r} does not exist: {fault} is no fault")
         text = json.dumps({"unexpected": [True]}) if broken else self.answer(asked)
         return Said(text, tool=asked.tool)
+
+    def ponder(self, seconds: float) -> None:
+        """Take some time, unless the client hangs up meanwhile."""
+        for _ in range(max(1, round(seconds / _LOOK_S))):
+            if self.server.loopback.closing.wait(_LOOK_S):
+                return
+            if select.select((self.connection,), (), (), 0)[0] and not self.peek():
+                raise _Fault(HUNG_UP, "nobody waits for it")
+
+    def peek(self) -> bytes:
+        """What the client has sent meanwhile; nothing: it has closed the connection."""
+        try:
+            return bytes(self.connection.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return b""
 
     def answer(self, asked: "_Asked") -> str:
         """What a model without faults says."""
@@ -198,7 +227,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.loopback.log(
             Call(
                 self.path, asked.model, asked.schema_type, asked.strict, tuple(asked.tools), asked.tool_choice, asked.stream,
-                asked.prompt, self.headers.get("User-Agent", ""), self.headers.get("Idempotency-Key", ""), status,
+                asked.prompt, self.headers.get("User-Agent", ""), self.headers.get("Idempotency-Key", ""),
+                asked.most_tokens, status,
             )
         )  # fmt: skip
 
@@ -237,6 +267,8 @@ class _Asked:
             raise TypeError("the name of a model is a string")
         self.model: str = body["model"]
         self.stream = bool(body.get("stream"))
+        caps = (body.get(name) for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"))
+        self.most_tokens: int | None = next((cap for cap in caps if cap is not None), None)
         turns = body["messages"] if self.chat else [body.get("instructions") or "", body["input"]]
         self.prompt = "\n".join(_texts(turns))
         wanted = body.get("response_format") if self.chat else (body.get("text") or {}).get("format")
