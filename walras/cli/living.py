@@ -121,12 +121,16 @@ def _as_json(market: MarketFile, result: Result, board: Board | None) -> dict[st
 def _replay(
     market: MarketFile, recording: str, swaps: list[str], mechanism: str | None, *, json: bool
 ) -> int:
+    from walras.live.approval import Approved
+
     rules = otherwise = None
     if (
         mechanism is not None
     ):  # its questions were not asked then: who has no recorded answer answers by its default
         (rules,) = mechanisms_of([mechanism]).values()
         otherwise = rules.default_strategy
+        if isinstance(market.mechanism, Approved):
+            rules = market.mechanism.around(rules)
     again = market.market().replayed(recording, _swapped(swaps), mechanism=rules, otherwise=otherwise)
     _show(market, again.simulated(), None, json=json)
     return 0

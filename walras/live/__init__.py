@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 _HOMES = {
     "answers": ("Answered", "Usage"),
+    "approval": ("Approved",),
+    "approval_rules": ("Gate",),
     "budget": ("Budgets", "Limits"),
     "door": ("Door", "LineRules"),
     "guard": ("Guard",),
@@ -25,6 +27,8 @@ __all__ = sorted(_HOME_OF)  # noqa: PLE0605  # computed, so that it cannot drift
 if TYPE_CHECKING:
     from walras.live.answers import Answered as Answered
     from walras.live.answers import Usage as Usage
+    from walras.live.approval import Approved as Approved
+    from walras.live.approval_rules import Gate as Gate
     from walras.live.budget import Budgets as Budgets
     from walras.live.budget import Limits as Limits
     from walras.live.door import Door as Door

@@ -93,10 +93,12 @@ class Inside(Recorder):
 class Gatekeeper(Protocol):
     """Plays the opener's role, and asks before it binds much::
 
-    Gatekeeper                          Approvers
-       │ ── ApprovalWanted(case) ────────▶ │ the first one; after `wait_s` or an Abstain the next
-       │ ◀── Verdict(Yes, No, Abstain) ─── │
-       │ ── Dismissed ───────────────────▶ │ all who were asked, at the end
+        Gatekeeper                          Approvers
+           │ ── ApprovalWanted(case) ────────▶ │ the first one; after `wait_s` or an Abstain the next
+           │ ◀── Verdict(Yes, No, Abstain) ─── │
+           │ ── Dismissed ───────────────────▶ │ all who were asked, at the end
+
+    It keeps all inputs of the role inside, for the report and for a refusal: it is for conversations that end.
     """
 
     rules: "Approved"
@@ -115,6 +117,7 @@ class Gatekeeper(Protocol):
     approver: int = 0
     """Which of the approvers is asked."""
     summoned: list[AgentId] = field(default_factory=list)
+    made: list[Award] = field(default_factory=list)
     opened: int = 0
     refusal: str = ""
     """Why it was not approved; empty: nothing was refused."""
@@ -274,7 +277,7 @@ class Gatekeeper(Protocol):
     def without_pay(self, effects: list[Effect], acts: tuple[Act, ...]) -> list[Effect]:
         """After a no, what would need a yes is not asked for again: a result is not paid; an award is the end of it."""
         if any(act.kind == "award" for act in acts):
-            return [Finish(Outcome("cancelled"))]
+            return [Finish(Outcome("cancelled", tuple(self.made)))]
         unpaid = [(act.item, act.winner) for act in acts]
         return [
             replace(effect, paid=0.0)
@@ -292,7 +295,9 @@ class Gatekeeper(Protocol):
                 assert child == effect.conversation
                 self.opened += 1
                 continue
-            if isinstance(effect, SetTimer | CancelTimer):
+            if isinstance(effect, MakeAward):
+                self.made.append(effect.line)
+            elif isinstance(effect, SetTimer | CancelTimer):
                 self.drop("on_timer", effect.name)
             elif isinstance(effect, Decide | Withdraw):
                 self.drop("on_decision", effect.name)

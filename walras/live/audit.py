@@ -140,9 +140,8 @@ class AuditTrail:
         if self.fsync:
             os.fsync(self._file.fileno())
         assert self._head is not None
-        os.pwrite(
-            self._head, b"%016d %b\n" % (self.number, self.seal.encode()), 0
-        )  # always as long: no rename needed
+        os.lseek(self._head, 0, os.SEEK_SET)  # it is always as long, so it is written in place
+        os.write(self._head, b"%016d %b\n" % (self.number, self.seal.encode()))
         if self.fsync:
             os.fsync(self._head)
 
