@@ -55,6 +55,7 @@ class CallVenue(Auctioneer):
         """One more answer; the last one closes the market."""
         if sender not in self.bidders or sender in self.orders:
             self.ignore(order, "a second answer" if sender in self.orders else "from a stranger")
+            self.tell_again(sender)
             return
         reason = self.refusal(sender, order)
         if reason is not None:
@@ -67,8 +68,10 @@ class CallVenue(Auctioneer):
 
     def refusal(self, sender: AgentId, order: Order | Leave) -> Reason | None:
         """Why an answer does not count; None: it does."""
+        if self.now > self.reply_by:
+            return "late"
         if self.state != "bidding":
-            return "closed" if self.now <= self.reply_by else "late"
+            return "closed"
         if isinstance(order, Leave):
             return None
         if unfit(order) is not None:

@@ -98,7 +98,7 @@ class ClinchingAuctioneer(Auctioneer):
     def turn_down(self, sender: AgentId, answer: Any, why: Any) -> None:
         """An answer that does not count."""
         self.ignore(answer, why)
-        if sender in self.bidders and not isinstance(answer, Pass):
+        if not self.tell_again(sender) and sender in self.bidders and not isinstance(answer, Pass):
             self.send(sender, Rejected(self.item.id, why, answer.round))
 
     def take_demand(self, sender: AgentId, demand: Demand) -> None:

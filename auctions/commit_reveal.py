@@ -153,7 +153,7 @@ class CommitRevealAuctioneer(Auctioneer):
         """One more answer; after the last one all have to reveal."""
         if sender not in self.bidders or sender in self.commitments:
             self.ignore(message, "a second answer" if sender in self.commitments else "from a stranger")
-        elif self.state != "bidding" or self.phase != "committing":
+        elif self.state != "bidding" or self.phase != "committing" or self.now > self.commit_by:
             self.ignore(message, "too late")
             self.send(sender, Rejected(self.item.id, "late" if self.now > self.commit_by else "closed"))
         elif message.item != self.item.id:
@@ -180,8 +180,10 @@ class CommitRevealAuctioneer(Auctioneer):
     @on(Revealed)
     def take_revealed(self, sender: AgentId, message: Revealed) -> None:
         """A bid, at last; it counts if it is what its bidder has committed to."""
-        if self.state != "bidding" or self.phase != "revealing" or sender in self.revealed:
+        over = self.state != "bidding" or self.now > self.reveal_by
+        if over or self.phase != "revealing" or sender in self.revealed:
             self.ignore(message, "not asked, or a double, or too late")
+            self.tell_again(sender)
         elif self.commitments.get(sender) != digest_of(self.conversation, sender, message):
             self.ignore(message, "not what was committed to")
         elif message.bid.item != self.item.id or not is_sound(message.bid, self.item):
@@ -208,10 +210,20 @@ class CommitRevealAuctioneer(Auctioneer):
         self.sell(outcome_of(self.rules.rule, self.item, self.revealed))
 
     def tell_result(self, result_by: float) -> None:
+        self.result_by = result_by
         for winner in self.contracts:
             self.set_timer(("result", winner), result_by)
-        result = Closed(self.item.id, tuple(self.awards), None, result_by)
-        self.broadcast(self.bidders, Opened(result, tuple(sorted(self.revealed.items()))))
+        self.broadcast(self.bidders, self.result_for(""))
+
+    def result_for(self, bidder: AgentId) -> Opened:
+        result = Closed(self.item.id, tuple(self.awards), None, self.result_by)
+        return Opened(result, tuple(sorted(self.revealed.items())))
+
+    def on_late(self, sender: AgentId, message: Any) -> None:
+        if isinstance(message, Revealed):
+            self.take_revealed(sender, message)
+        else:
+            super().on_late(sender, message)
 
 
 class CommitRevealBidder(Bidder):

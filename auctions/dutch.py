@@ -4,7 +4,7 @@ After FIPA's Dutch auction (XC00032), with its open points settled: whoever take
 choose; who took it at a tick that is over when word arrives is served at that tick's price, if there is still any.
 """
 
-from math import ceil, inf
+from math import ceil
 from typing import Any, ClassVar
 
 from msgspec import field
@@ -79,7 +79,8 @@ class DutchAuctioneer(Auctioneer):
     round: int = 0
     opened_at: float = 0.0
     interval_s: float = 0.0
-    over_at: float = inf
+    over_at: float = 0.0
+    """When the clock stops, or has stopped; what is heard later is late, even if we stood still then."""
     arrived: dict[AgentId, Bid] = field(default_factory=dict)
     """What has been taken in this tick, and is not yet served."""
     heard: dict[AgentId, int] = field(default_factory=dict)
@@ -89,13 +90,13 @@ class DutchAuctioneer(Auctioneer):
     def open_bidding(self) -> None:
         self.opened_at = self.now
         self.interval_s = min(self.rules.interval_s, (self.close_by - self.now) / self.ladder.calls)
+        self.over_at = self.opened_at + self.ladder.calls * self.interval_s
         self.call()
 
     def call(self) -> None:
         """Show the next price."""
         self.round += 1
         reply_by = self.opened_at + self.round * self.interval_s
-        ends_by = self.opened_at + self.ladder.calls * self.interval_s
         self.set_timer("tick", reply_by)
         call = ClockPrice(
             self.shown,
@@ -104,7 +105,7 @@ class DutchAuctioneer(Auctioneer):
             reply_by,
             len(self.bidders),
             self.left,
-            self.close_by if self.rules.hidden_reserve else ends_by,
+            self.close_by if self.rules.hidden_reserve else self.over_at,
         )
         self.broadcast([bidder for bidder in self.bidders if bidder not in self.gone], call)
 
@@ -113,6 +114,7 @@ class DutchAuctioneer(Auctioneer):
         """Somebody takes it, at this tick or at an earlier one."""
         if bid.round <= self.heard.get(sender, 0):
             self.ignore(bid, "a double, or overtaken")
+            self.tell_again(sender)
             return
         why = self.objection(sender, bid)
         if why is not None:
@@ -124,8 +126,10 @@ class DutchAuctioneer(Auctioneer):
 
     def objection(self, sender: AgentId, bid: Bid | BidSchedule) -> Reason | None:
         """Why a bid does not count; None: it does."""
+        if self.now > self.over_at:
+            return "late"
         if self.state != "bidding":
-            return "late" if self.now > self.over_at else "closed"
+            return "closed"
         if sender not in self.bidders:
             return "ineligible"
         if self.unfit(bid) is not None or not isinstance(bid, Bid):
@@ -175,8 +179,7 @@ class DutchAuctioneer(Auctioneer):
 
     def close_bidding(self) -> None:
         self.cancel_timer("tick")
-        if self.now >= self.close_by:
-            self.over_at = self.close_by
+        self.over_at = min(self.over_at, self.close_by)
         self.serve()
         self.sell()
 

@@ -24,7 +24,7 @@ from auctions.messages import (
 )
 from walras.allocation import Award, Outcome, Report, units
 from walras.items import Item, Lot, Task
-from walras.messages import AgentId, ConversationId
+from walras.messages import AgentId, ConversationId, Message
 from walras.protocol import Protocol, on
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class Auctioneer(Protocol):
     failed: list[AgentId] = field(default_factory=list)
     """Whose work has not come to a good end."""
     reports: list[Report] = field(default_factory=list)
+    result_by: float = inf
+    """Until when the winners' work is awaited."""
     again: ConversationId = ""
     """The conversation in which the item is put up again."""
 
@@ -98,9 +100,9 @@ class Auctioneer(Protocol):
         return None if is_sound(bid, self.item) else "unparsable"
 
     def reject(self, sender: AgentId, bid: Bid | BidSchedule, reason: Reason) -> None:
-        """A bid that does not count: tell its sender, if it was asked to bid."""
+        """A bid that does not count: tell its sender, if it was asked to bid; a winner, once more that it has won."""
         self.ignore(bid, reason)
-        if sender in self.bidders:
+        if not self.tell_again(sender) and sender in self.bidders:
             self.send(sender, Rejected(self.item.id, reason, bid.round))
 
     def better(self, price: float, other: float) -> bool:
@@ -165,21 +167,37 @@ class Auctioneer(Protocol):
 
     def tell_result(self, result_by: float) -> None:
         """Tell everybody how the bidding ended, and set the winners' deadlines."""
-        awards = tuple(self.awards)
+        self.result_by = result_by
         for winner in self.contracts:
             self.set_timer(("result", winner), result_by)
         if self.rules.disclose == "all":
-            self.broadcast(self.audience, Closed(self.item.id, awards, None, result_by))
+            self.broadcast(self.audience, self.result_for(""))
             return
         others = []
         for bidder in self.audience:
-            own = tuple(award for award in awards if bidder in (award.winner, award.seller))
-            if own:
-                self.send(bidder, Closed(self.item.id, own, None, result_by))
+            if self.part_of(bidder):
+                self.send(bidder, self.result_for(bidder))
             else:
                 others.append(bidder)
         if others:
             self.broadcast(others, Closed(self.item.id))
+
+    def part_of(self, bidder: AgentId) -> tuple[Award, ...]:
+        """The awards in which a bidder gets, gives or pays something."""
+        return tuple(award for award in self.awards if bidder in (award.winner, award.seller))
+
+    def result_for(self, bidder: AgentId) -> Message:
+        """How the bidding ended, as a bidder is told that has a part in it."""
+        awards = tuple(self.awards) if self.rules.disclose == "all" else self.part_of(bidder)
+        return Closed(self.item.id, awards, None, self.result_by)
+
+    def tell_again(self, bidder: AgentId) -> bool:
+        """Tell a winner the result once more if it still matters: whoever bids on may not have heard it."""
+        won = bidder in self.contracts if self.item.escrowed else bool(self.part_of(bidder))
+        matters = won and self.state == "working" and self.now <= self.result_by
+        if matters:
+            self.send(bidder, self.result_for(bidder))
+        return matters
 
     # ------------------------------------------------------------------ bidding
     def on_start(self) -> None:

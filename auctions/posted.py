@@ -41,6 +41,7 @@ class PriceSetter(Auctioneer):
     queue: list[AgentId] = field(default_factory=list)
     """Who has yet to be asked, in this order."""
     asked: AgentId = ""
+    reply_by: float = 0.0
     round: int = 0
 
     def open_bidding(self) -> None:
@@ -60,15 +61,16 @@ class PriceSetter(Auctioneer):
             return
         self.asked = self.queue.pop(0)
         self.round += 1
-        reply_by = min(self.now + self.rules.reply_within_s, self.close_by)
-        self.set_timer("reply", reply_by)
-        call = ClockPrice(self.shown, self.price, self.round, reply_by, len(self.bidders), self.left)
+        self.reply_by = min(self.now + self.rules.reply_within_s, self.close_by)
+        self.set_timer("reply", self.reply_by)
+        call = ClockPrice(self.shown, self.price, self.round, self.reply_by, len(self.bidders), self.left)
         self.send(self.asked, call)
 
     @on(Bid, Pass)
     def take_answer(self, sender: AgentId, answer: Any) -> None:
         """The one who is asked takes it, or leaves it."""
-        if sender == self.asked and answer.round == self.round and self.state == "bidding":
+        in_time = self.state == "bidding" and self.now <= self.reply_by
+        if sender == self.asked and answer.round == self.round and in_time:
             if isinstance(answer, Bid):
                 reason = self.unfit(answer) or (None if answer.price == self.price else "too-low")
                 if reason is not None:
@@ -81,6 +83,7 @@ class PriceSetter(Auctioneer):
             self.ask_next()
         elif isinstance(answer, Pass) or any(line.winner == sender for line in self.awards):
             self.ignore(answer, "too late, or a double")
+            self.tell_again(sender)
         else:
             self.reject(sender, answer, "late")
 

@@ -32,12 +32,15 @@ class Proxy(English, frozen=True):
     leaders_may_raise: ClassVar[bool] = True
 
     def priced(self, item: Item, ranked: list[float]) -> tuple[tuple[float, ...], float]:
-        supply, opening, down = units(item), self.opening_price(item), item.procured
+        supply, opening, down = (
+            units(item),
+            self.opening_price(item),
+            item.procured,
+        )  # all maxima are beyond it
         lead = ranked[:supply]
         if len(ranked) > supply:
             within = max if down else min
             price = within(lead[-1], self.steps.after(ranked[supply], down=down))
-            price = (min if down else max)(price, opening)
         else:
             price = opening
         ask = opening if len(lead) < supply else self.steps.after(price, down=down)

@@ -59,7 +59,8 @@ class SealedAuctioneer(Auctioneer):
         """One more answer; the last one closes the bidding."""
         if sender not in self.bidders or sender in self.sealed:
             self.ignore(answer, "a second answer" if sender in self.sealed else "from a stranger")
-        elif isinstance(answer, Pass) and self.state != "bidding":
+            self.tell_again(sender)
+        elif isinstance(answer, Pass) and (self.state != "bidding" or self.now > self.reply_by):
             self.ignore(answer, "too late")
         elif isinstance(answer, Pass) or (reason := self.unfit(answer)) is None:
             self.sealed[sender] = answer
@@ -70,8 +71,10 @@ class SealedAuctioneer(Auctioneer):
 
     def unfit(self, bid: Bid | BidSchedule) -> Reason | None:
         """Late, or closed, or nonsense."""
+        if self.now > self.reply_by:  # even if we stood still, and could not close in time
+            return "late"
         if self.state != "bidding":
-            return "closed" if self.now <= self.reply_by else "late"
+            return "closed"
         return super().unfit(bid)
 
     def close_bidding(self) -> None:

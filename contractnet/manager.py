@@ -84,7 +84,9 @@ class Manager(Protocol):
 
     @on(Propose)
     def take_proposal(self, sender: AgentId, proposal: Propose) -> None:
-        """One more proposal."""
+        """One more proposal; one that is heard after `reply_by` is late, even if we stood still then and have not closed."""
+        if self.state == "bidding" and self.now > self.reply_by:
+            self.close_bidding()
         if self.standing.get(sender) != "invited":
             self.turn_away(sender, proposal)
             return

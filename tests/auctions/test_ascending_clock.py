@@ -95,6 +95,14 @@ def test_where_all_leave_together_dice_choose_one_at_the_price_before() -> None:
     assert winners == set(NAMES)
 
 
+@pytest.mark.parametrize("stay", [(), ("ada",)])
+def test_who_leaves_at_the_first_price_gets_nothing_since_there_is_none_before(stay: tuple[str, ...]) -> None:
+    script = auctioneer(Lot("vase", quantity=2))
+    for name in NAMES:
+        effects = script.hear(name, Bid("vase", 0, round=1) if name in stay else Pass("vase", round=1))
+    assert [effect.line.winner for effect in effects if isinstance(effect, MakeAward)] == list(stay)
+
+
 @pytest.mark.parametrize(
     ("bid", "reason"),
     [

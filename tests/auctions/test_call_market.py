@@ -224,6 +224,18 @@ def test_at_the_deadline_it_clears_and_what_comes_then_is_late() -> None:
     assert of(script.late("s2", Order("sell", 1, 5)), Send) == [Send("s2", Rejected("wheat", "closed"))]
 
 
+def test_a_venue_that_stood_still_over_the_deadline_takes_nothing_that_it_hears_after_it() -> None:
+    script = venue()
+    script.hear("b1", Order("buy", 1, 8))
+    script.hear("s1", Order("sell", 1, 4))
+    script.port.now = 2.01
+    assert of(script.hear("s2", Order("sell", 1, 3)), Send) == [Send("s2", Rejected("wheat", "late"))]
+    effects = script.timer("reply")
+    assert of(effects, MakeAward) == [MakeAward(Award("wheat", "b1", 6, 1, "s1"))]
+    told = of(effects, Broadcast)[0]
+    assert of(script.late("s1", Order("sell", 1, 4)), Send) == [Send("s1", told.message)]
+
+
 def test_a_trader_asks_once_and_has_its_money_held() -> None:
     rules = CallMarket(endowments={"ann": 2})
     role = rules.bidder("pit")

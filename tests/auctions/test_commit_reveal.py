@@ -264,3 +264,19 @@ def test_the_router_runs_under_it() -> None:
 def test_what_would_keep_bidders_from_checking_is_refused(settings: dict[str, Any], field: str) -> None:
     with pytest.raises(ScenarioError, match=rf"^{field} is .*; expected "):
         CommitReveal(**settings)
+
+
+def test_one_that_stood_still_over_its_deadlines_takes_nothing_that_it_hears_after_them() -> None:
+    script = auctioneer("ada", "bob", "cyd")
+    (c_ada, r_ada), (c_bob, r_bob), (c_cyd, _) = (opening(name, 9) for name in ("ada", "bob", "cyd"))
+    script.hear("ada", c_ada)
+    script.hear("bob", c_bob)
+    script.port.now = 2.01
+    assert script.hear("cyd", c_cyd) == [Ignore(c_cyd, "too late"), Send("cyd", Rejected("vase", "late"))]
+    script.timer("commit")
+    script.hear("ada", r_ada)
+    script.port.now = 4.01
+    assert script.hear("bob", r_bob) == [Ignore(r_bob, "not asked, or a double, or too late")]
+    told = [effect for effect in script.timer("reveal") if isinstance(effect, Broadcast)]
+    again = script.late("ada", r_ada)
+    assert again[1:] == [Send("ada", told[0].message)], "it may not have heard that it has won"

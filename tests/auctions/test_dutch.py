@@ -169,6 +169,7 @@ def test_a_bid_that_crosses_the_next_tick_is_served_at_the_price_it_names_before
     ("bid", "reason"),
     [
         (Bid("vase", 9, round=1), "too-low"),
+        (Bid("vase", 11, round=1), "too-low"),  # nor has it ever shown that
         (Bid("vase", 8, round=2), "too-low"),  # the clock does not show that yet
         (Bid("vase", nan, round=1), "unparsable"),
         (Bid("vase", -10, round=1), "unparsable"),
@@ -311,3 +312,20 @@ def test_the_ladder_ends_exactly_at_the_reserve_and_whole_numbers_stay_whole() -
     assert [ladder.price(k) for k in range(1, ladder.calls + 1)] == [10, 8, 6, 4, 3]
     assert Ladder(0.3, 0.0, 0.1).calls == 4
     assert Ladder(5, 5, 1).calls == 1
+
+
+def test_what_is_heard_after_the_clock_has_stopped_is_late_even_if_the_auctioneer_stood_still() -> None:
+    script = auctioneer()  # six prices, a second each
+    for _ in range(5):
+        script.timer("tick")
+    bid = Bid("vase", 2, round=5)
+    script.port.now = 6.0
+    assert script.hear("ada", bid) == []
+    script.port.now = 6.01
+    assert script.hear("bob", bid) == [Ignore(bid, "late"), Send("bob", Rejected("vase", "late", 5))]
+    assert MakeAward(Award("vase", "ada", 2)) in script.timer("tick")
+    again = script.hear("ada", bid)
+    assert again == [
+        Ignore(bid, "a double, or overtaken"),
+        Send("ada", Closed("vase", (Award("vase", "ada", 2),))),
+    ]

@@ -104,6 +104,25 @@ def script_outcome(status: str, *lines: Award) -> Outcome:
     return Outcome(status, lines, why="" if status == "done" else "nobody came")
 
 
+def test_put_up_again_it_is_for_those_who_have_neither_failed_nor_done_a_copy() -> None:
+    script = procured(("ada", 3), ("bob", 5), ("cyd", 8), item=Task("job", reserve=20, copies=2))
+    script.hear("ada", WorkEnded("job", DONE))
+    script.hear("bob", WorkEnded("job", FAILED))
+    (opened,) = [effect for effect in script.timer("again") if isinstance(effect, Open)]
+    assert opened.participants == ("cyd",)
+    assert [item.copies for item in opened.items if isinstance(item, Task)] == [1]
+
+
+def test_a_worker_that_bids_again_is_told_again_only_as_long_as_its_award_stands() -> None:
+    script = procured(("ada", 3), ("bob", 5))
+    award = Award("job", "ada", 5)
+    assert script.hear("ada", Bid("job", 3))[-1] == Send("ada", Closed("job", (award,), result_by=58.75))
+    script.port.now = 58.75
+    script.timer(("result", "ada"))
+    script.port.now = 58.76  # it has been called off
+    assert [type(effect) for effect in script.hear("ada", Bid("job", 3))] == [Ignore]
+
+
 def test_it_is_put_up_as_often_as_the_rules_say_and_then_failed() -> None:
     script = procured(("ada", 3), ("bob", 5), attempts=1)
     script.hear("ada", WorkEnded("job", FAILED))

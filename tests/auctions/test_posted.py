@@ -74,7 +74,16 @@ def test_who_is_silent_is_passed_over_and_rejected_when_late() -> None:
     assert script.hear(first, late) == [Ignore(late, "late"), Send(first, Rejected("vase", "late", 1))]
     assert MakeAward(Award("vase", second, 8)) in script.hear(second, Bid("vase", 8, round=2))
     double = Bid("vase", 8, round=2)
-    assert script.hear(second, double) == [Ignore(double, "too late, or a double")]
+    result = Closed("vase", (Award("vase", second, 8),))
+    assert script.hear(second, double) == [Ignore(double, "too late, or a double"), Send(second, result)]
+
+
+def test_who_answers_a_shop_that_stood_still_after_the_deadline_is_late() -> None:
+    script, (first, second, _) = setter()
+    script.port.now = 2.01
+    late = Bid("vase", 8, round=1)
+    assert script.hear(first, late) == [Ignore(late, "late"), Send(first, Rejected("vase", "late", 1))]
+    assert [effect.to for effect in script.timer("reply") if isinstance(effect, Send)] == [second]
 
 
 def test_another_price_or_another_lot_is_not_taken() -> None:

@@ -55,6 +55,12 @@ def test_several_units_cost_the_same() -> None:
     assert [(line.winner, line.price) for line in result.allocation.lines] == [("ada", 6), ("bob", 6)]
 
 
+def test_a_maximum_of_just_the_present_price_is_not_worth_sending_on_either_side() -> None:
+    for item, better in ((VASE, 8.0), (Task("job", reserve=20), 6.0)):
+        call = StandingBid(item, 2, 9, 10.0, 10.0, 10.0, 10.0, ("bob",), 7.0)
+        assert [Proxy().useful(call, price, None) for price in (7.0, better)] == [False, True]
+
+
 def test_maxima_are_not_told() -> None:
     result = play(Proxy(increment=1), [VASE], VALUES)
     assert [call.get("price") for _, _, call in sent(result, StandingBid)] == [None, 10]

@@ -184,8 +184,48 @@ def test_a_bid_exactly_at_the_deadline_counts_and_a_later_one_is_rejected_as_lat
         Ignore(Bid("vase", 99), "late"),
         Send("cyd", Rejected("vase", "late")),
     ]
-    assert script.hear("ada", Bid("vase", 7)) == [Ignore(Bid("vase", 7), "a second answer")]
+    assert script.hear("bob", Bid("vase", 6)) == [Ignore(Bid("vase", 6), "a second answer")]
     assert script.hear("eve", Bid("vase", 7)) == [Ignore(Bid("vase", 7), "from a stranger")]
+
+
+def test_a_bid_between_an_early_close_and_the_deadline_is_not_called_late() -> None:
+    script = auctioneer("ada", "bob")
+    script.hear("ada", Bid("vase", 7))
+    script.cancel()
+    script.port.now = 2.0
+    assert script.hear("bob", Bid("vase", 6)) == [
+        Ignore(Bid("vase", 6), "closed"),
+        Send("bob", Rejected("vase", "closed")),
+    ]
+
+
+def test_an_auctioneer_that_stood_still_over_the_deadline_takes_nothing_that_it_hears_after_it() -> None:
+    script = auctioneer("ada", "bob", "cyd")
+    script.hear("ada", Bid("vase", 7))
+    script.port.now = 2.01  # its timer is due, and will come later
+    assert script.hear("bob", Bid("vase", 99)) == [
+        Ignore(Bid("vase", 99), "late"),
+        Send("bob", Rejected("vase", "late")),
+    ]
+    assert script.hear("cyd", Pass("vase")) == [Ignore(Pass("vase"), "too late")]
+    assert MakeAward(Award("vase", "ada", 7)) not in script.effects
+    assert MakeAward(Award("vase", "ada", 0)) in script.timer("reply")
+
+
+@pytest.mark.parametrize("disclose", ["all", "own"])
+def test_a_winner_that_bids_again_hears_once_more_that_it_has_won(disclose: Any) -> None:
+    script = Script(
+        Vickrey(disclose=disclose).opener(HOUSE, (VASE,), ("ada", "bob")), me=HOUSE, finish_by=60.0
+    )
+    script.start()
+    script.hear("ada", Bid("vase", 7))
+    script.hear("bob", Bid("vase", 6))
+    script.port.now = 30.0
+    assert script.hear("ada", Bid("vase", 7)) == [
+        Ignore(Bid("vase", 7), "a second answer"),
+        Send("ada", Closed("vase", (Award("vase", "ada", 6),))),
+    ]
+    assert script.hear("bob", Bid("vase", 6)) == [Ignore(Bid("vase", 6), "a second answer")]
 
 
 def test_the_first_answer_counts_and_strangers_do_not() -> None:

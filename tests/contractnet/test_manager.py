@@ -116,6 +116,17 @@ def test_a_late_proposal_is_rejected_as_late_at_once_in_every_later_state(stage_
     assert isinstance(stage.hear("late", Refuse())[0], Ignore)
 
 
+def test_a_manager_that_stood_still_over_its_deadline_takes_no_proposal_that_it_hears_after_it() -> None:
+    """R3: late is who is heard after reply_by, whenever the timer comes."""
+    stage = manager("a", "late", "later", reply_within_s=2.0)
+    stage.at(0.5).hear("a", Propose(3.0))
+
+    effects = stage.at(2.01).hear("late", Propose(0.5))
+
+    assert messages(effects) == [("a", AcceptProposal(98.75)), ("late", RejectProposal("late"))]
+    assert stage.role.standing == {"a": "accepted", "late": "late", "later": "silent"}
+
+
 def test_a_proposal_after_an_early_close_is_rejected_as_closed() -> None:
     """`enough` proposals close the bidding; who comes later, but before reply_by, was not late."""
     stage = manager("a", "b", "c", enough=2, award_rule=cheapest)
