@@ -11,9 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auctions import FirstPrice
-from tests.edges.houses import SECRET, expired, house
+from tests.edges.houses import SECRET, call, expired, house
+from walras.adapters.a2a_server import auctioneer_app
 from walras.adapters.edge import Gate, Listening
 from walras.adapters.http import http_app
+from walras.adapters.mcp import mcp_app
 from walras.items import Lot
 from walras.live.feed import DeskRules
 from walras.live.passes import Passes
@@ -104,6 +106,72 @@ def test_fuzzed_requests_are_answered_and_change_no_award(sent: list[Any]) -> No
 
     award = asyncio.run(market())
     assert (award.winner, award.price) == ("ada", 3)
+
+
+METHODS = ["SendMessage", "SendStreamingMessage", "GetTask", "CancelTask", "ListTasks", "SubscribeToTask",
+           "CreateTaskPushNotificationConfig", "initialize", "tools/list", "tools/call", "resources/read", "ping"]  # fmt: skip
+parts = st.lists(
+    st.fixed_dictionaries(
+        {}, optional={"data": plain | answers, "text": st.text(max_size=9), "url": st.text()}
+    )
+)
+messages = st.fixed_dictionaries(
+    {
+        "message": st.fixed_dictionaries(
+            {"messageId": st.text(min_size=1), "role": st.just("ROLE_USER"), "parts": parts}
+        )
+    }
+)
+calls = st.fixed_dictionaries(
+    {"name": st.sampled_from(["place_bid", "wait_for_events", "x"]), "arguments": answers | plain}
+)
+envelopes = st.fixed_dictionaries(
+    {"jsonrpc": st.sampled_from(["2.0", "1.0"]), "method": st.sampled_from(METHODS)},
+    optional={"id": plain, "params": plain | messages | calls},
+)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(bodies | envelopes.map(json.dumps).map(str.encode), min_size=1, max_size=20))
+@pytest.mark.parametrize("protocol", ["a2a", "mcp"])
+def test_fuzzed_calls_of_other_protocols_change_no_award(protocol: str, sent: list[bytes]) -> None:
+    pytest.importorskip("a2a.server.routes" if protocol == "a2a" else "mcp.server.mcpserver")
+
+    async def market() -> Any:
+        async with house("ada", "eve", rules=DeskRules(per_s=1e6, burst=10**6, most_wait_s=0.01)) as desk:
+            app = auctioneer_app(desk, FirstPrice(reply_within_s=0.4)) if protocol == "a2a" else mcp_app(desk)
+            going = asyncio.ensure_future(
+                desk.market.run(FirstPrice(reply_within_s=30), [Lot("vase")], 60, participants=["ada"])
+            )
+            while not desk.feed("ada").waiting:
+                await asyncio.sleep(0)
+            (question,) = desk.feed("ada").waiting
+            async with Listening(app) as at:
+                url = at.url if protocol == "a2a" else f"{at.url}/mcp"
+                eve = desk.token("eve", may=("look", "answer", "join", "open"))
+                form = {
+                    "Content-Type": "application/json",
+                    "Accept": "application/json, text/event-stream",
+                    "A2A-Version": "1.0",
+                }
+                for body in sent:
+                    assert await _status(url, eve, body.replace(b"QUESTION", question.encode()), form) < 500
+            assert (
+                desk.enter(desk.token("ada"))
+                .answer(question, {"type": "Bid", "item": "vase", "price": 3})
+                .legal
+            )
+            return (await going).allocation["vase"]
+
+    award = asyncio.run(market())
+    assert (award.winner, award.price) == ("ada", 3)
+
+
+async def _status(url: str, token: str, body: bytes, form: dict[str, str]) -> int:
+    try:
+        return (await call(url, token, body, form)).status
+    except json.JSONDecodeError:  # a stream of events, or words
+        return 200
 
 
 def _is_long(wait: str) -> bool:

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 import msgspec
 
 from walras.errors import ScenarioError
-from walras.live.desk import Desk
 from walras.live.door import is_loopback
 from walras.live.extras import needed
 from walras.live.passes import RefusedError
@@ -29,7 +28,7 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 """An ASGI application."""
 
 VISITOR = "walras.visitor"
-"""Where in a request's scope the gate leaves who has come (`walras.live.visitor.Visitor`)."""
+"""Where in a request's scope the gate leaves who has come."""
 
 READ_WITHIN_S = 10.0
 """How long a caller may take to send its request."""
@@ -39,13 +38,16 @@ class Gate:
     """Lets requests through to an app whose caller shows a pass, and is neither too large nor too often.
 
     Args:
-        app: an ASGI application.
-        desk: of the market.
+        app: an ASGI application; it finds who has come in its scope, under `VISITOR`.
+        enter: says who shows a token, or raises `RefusedError`.
+        most_bytes: the largest request.
         public: paths that everybody may read.
     """
 
-    def __init__(self, app: App, desk: Desk, public: tuple[str, ...] = ()) -> None:
-        self.app, self.desk, self.public = app, desk, public
+    def __init__(
+        self, app: App, enter: Callable[[str], object], most_bytes: int, public: tuple[str, ...] = ()
+    ) -> None:
+        self.app, self.enter, self.most_bytes, self.public = app, enter, most_bytes, public
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -53,9 +55,9 @@ class Gate:
             return
         try:
             if scope["path"] not in self.public:
-                scope[VISITOR] = self.desk.enter(_bearer(scope))
+                scope[VISITOR] = self.enter(_bearer(scope))
             if scope["type"] == "http":
-                receive = await _read(receive, self.desk.rules.most_bytes)
+                receive = await _read(receive, self.most_bytes)
         except RefusedError as refused:
             await _refuse(scope, receive, send, refused)
             return

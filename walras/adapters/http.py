@@ -57,7 +57,7 @@ def http_app(desk: Desk) -> Gate:
         routing.WebSocketRoute("/v1/live", _live),
     ]
     app = starlette.Starlette(routes=routes, exception_handlers={errors.HTTPException: _wrong_place})
-    return Gate(app, desk, PUBLIC)
+    return Gate(app, desk.enter, desk.rules.most_bytes, PUBLIC)
 
 
 def _json(content: Any, status: int = 200) -> Any:

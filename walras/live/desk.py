@@ -22,7 +22,7 @@ from walras.items import Task
 from walras.live.feed import DeskRules, Feed, Waiting, Work
 from walras.live.live import Live
 from walras.live.participant import Ask, Prompt
-from walras.live.passes import BIDDER, Action, Passes
+from walras.live.passes import BIDDER, Action, Passes, Reception
 from walras.live.prompts import escaped
 from walras.live.schemas import UnreadableError, form_of, instruction
 from walras.live.visitor import Visitor, shown
@@ -51,6 +51,7 @@ class Desk:
     ) -> None:
         self.market, self.rules = market, rules
         self.passes = passes if passes is not None else Passes(secret, name)
+        self.reception = Reception(self.passes, rules.per_s, rules.burst)
         self.feeds: dict[AgentId, Feed] = {}
         self.life, self._numbers = secrets.token_hex(4), count(1)
         market.follow(self._saw)
@@ -70,9 +71,7 @@ class Desk:
         Raises:
             RefusedError: for a token that is missing, wrong, expired or of another market; for too many requests.
         """
-        visitor = Visitor(self, self.passes.read(token))
-        visitor.count()
-        return visitor
+        return Visitor(self, self.reception.enter(token))
 
     def feed(self, agent: AgentId) -> Feed:
         """An agent's feed."""

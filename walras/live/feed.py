@@ -151,7 +151,6 @@ class Feed:
         self.won: dict[ConversationId, list[dict[str, Any]]] = {}
         """Awards in conversations that go on."""
         self.listeners = 0
-        self.tokens, self.refilled = float(rules.burst), 0.0
         self.last = 0
         self._news = asyncio.Event()
 

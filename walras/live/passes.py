@@ -6,6 +6,7 @@ from it, and from nothing that they say.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -122,3 +123,42 @@ class Passes:
         """
         if shown.until is not None and self._wall() >= shown.until:
             raise RefusedError("expired", "this token has expired; ask the market's owner for a new one")
+
+
+class Reception:
+    """Lets in who shows a pass, unless it comes too often.
+
+    Args:
+        passes: of the market.
+        per_s: how many requests of one agent are let in, a second, in the long run.
+        burst: how many at once.
+    """
+
+    def __init__(self, passes: Passes, per_s: float = 20.0, burst: int = 40) -> None:
+        self.passes, self.per_s, self.burst = passes, per_s, burst
+        self._left: dict[AgentId, tuple[float, float]] = {}
+
+    def enter(self, token: str) -> Pass:
+        """Whose token this is.
+
+        Raises:
+            RefusedError: for a token that is missing, wrong, expired or of another market; for too many requests.
+        """
+        shown = self.passes.read(token)
+        self.count(shown)
+        return shown
+
+    def count(self, shown: Pass) -> None:
+        """One more request by who holds a pass.
+
+        Raises:
+            RefusedError: for too many; for a pass that has expired meanwhile.
+        """
+        self.passes.check_time(shown)
+        now = asyncio.get_running_loop().time()
+        left, then = self._left.get(shown.agent, (float(self.burst), now))
+        left = min(float(self.burst), left + max(0.0, now - then) * self.per_s)
+        if left < 1.0:
+            why = f"more than {self.per_s:g} requests a second"
+            raise RefusedError("too many", why, (1.0 - left) / self.per_s)
+        self._left[shown.agent] = left - 1.0, now

@@ -42,14 +42,7 @@ class Visitor:
         Raises:
             RefusedError: for too many; for a pass that has expired meanwhile.
         """
-        self.desk.passes.check_time(self.shown)
-        feed, rules, now = self.feed, self.desk.rules, asyncio.get_running_loop().time()
-        feed.tokens = min(float(rules.burst), feed.tokens + max(0.0, now - feed.refilled) * rules.per_s)
-        feed.refilled = now
-        if feed.tokens < 1.0:
-            after_s = (1.0 - feed.tokens) / rules.per_s
-            raise RefusedError("too many", f"more than {rules.per_s:g} requests a second", after_s)
-        feed.tokens -= 1.0
+        self.desk.reception.count(self.shown)
 
     def demand(self, action: Action) -> None:
         """Refuse what this pass does not allow.

@@ -1,0 +1,323 @@
+"""Our agents and our auctioneer as A2A agents (extra ``a2a``), in the vocabulary of `walras.adapters.a2a`.
+
+``async with Listening(agent_app(agent, passes, questions=[...])) as at:``; the card is at
+``/.well-known/agent-card.json``, for everybody to read; all else takes a pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, MutableMapping
+from typing import Any
+
+import msgspec
+
+from walras.adapters.a2a import EXTENSION, from_part
+from walras.adapters.edge import VISITOR, App, Gate, Receive, Send
+from walras.agents import Agent
+from walras.allocation import Report
+from walras.errors import RemoteProtocolError, ScenarioError
+from walras.items import Item, Task
+from walras.live.desk import Desk
+from walras.live.extras import needed
+from walras.live.guard import Guard
+from walras.live.hosts import Work, pretend
+from walras.live.passes import Passes, Reception, RefusedError
+from walras.live.remote import answer_types
+from walras.live.settings import Asker
+from walras.live.visitor import Visitor
+from walras.live.vocabulary import Vocabulary, plain
+from walras.mechanism import Mechanism
+from walras.messages import ConversationId
+from walras.questions import Question
+
+CARD = "/.well-known/agent-card.json"
+MOST_KEPT = 1000
+"""How many answers and reports are kept for callers that ask again under the same key."""
+MOST_BYTES = 262_144
+MOST_WITHIN_S = 3600.0
+
+
+def agent_app(
+    agent: Agent,
+    passes: Passes,
+    *,
+    questions: Iterable[type[Question]],
+    guard: Asker | None = None,
+    work: Work | None = None,
+    costs: dict[str, Any] | None = None,
+) -> Gate:
+    """An agent of ours as an A2A agent: it answers asks by its strategy, and does what it wins by its worker.
+
+    Args:
+        agent: with a strategy.
+        passes: of callers.
+        questions: the classes of questions that it can be asked.
+        guard: asks its mind; None: one of its own.
+        work: its worker; None: its strategy's, if it has one, else it pretends, as in simulation.
+        costs: hints for the card, as ``{"usd_per_bid": 0.001}``.
+
+    Raises:
+        ScenarioError: for an agent without a strategy.
+        MissingExtraError: if a2a-sdk is not installed.
+    """
+    if agent.strategy is None:
+        raise ScenarioError("agent", agent, "an agent that has a strategy")
+    worker = work or getattr(agent.strategy, "work", None) or pretend(agent)
+    executor = AgentExecutor(agent, tuple(questions), guard if guard is not None else Guard(), worker)
+    skills = [
+        ("bid", "Bids", "Answers the questions of market roles"),
+        ("work", "Works", "Does the tasks that it wins"),
+    ]
+    return _app(executor, _card(agent.id, "Takes part in markets.", skills, costs), Reception(passes).enter)
+
+
+def auctioneer_app(desk: Desk, mechanism: Mechanism) -> Gate:
+    """A market's auctioneer as an A2A agent: who may ``open`` has items allocated among the market's agents, by this mechanism.
+
+    Args:
+        desk: of the market.
+        mechanism: the rules.
+
+    Raises:
+        MissingExtraError: if a2a-sdk is not installed.
+    """
+    skills = [("allocate", "Allocates", f"Sells lots and procures work by {mechanism.protocol}")]
+    card = _card(f"{desk.name} auctioneer", "Runs a market.", skills, None)
+    return _app(AuctioneerExecutor(desk, mechanism), card, desk.enter, desk.rules.most_bytes)
+
+
+# ------------------------------------------------------------------------------------------------------------- what is done
+class _Executor:
+    """What the SDK calls with a message: finds the first data part, and answers."""
+
+    def __init__(self) -> None:
+        self._sdk, self._types = needed("a2a.helpers", "a2a"), needed("a2a.types", "a2a")
+        self._errors = needed("a2a.utils.errors", "a2a")
+        self._updater = needed("a2a.server.tasks", "a2a").TaskUpdater
+
+    async def execute(self, context: Any, queue: Any) -> None:
+        """One message; called by the SDK."""
+        body: Any = None
+        for part in context.message.parts:
+            if body is None and part.WhichOneof("content") == "data":
+                body = from_part(part)
+        try:
+            await self.heed(body if isinstance(body, dict) else {}, context, queue)
+        except (RemoteProtocolError, RefusedError, ScenarioError, msgspec.ValidationError) as error:
+            raise self._errors.InvalidParamsError(message=f"{error}"[:300]) from None
+
+    async def heed(self, body: dict[str, Any], context: Any, queue: Any) -> None:
+        """Do what a body says."""
+        raise RemoteProtocolError("nothing is done here")
+
+    async def cancel(self, context: Any, queue: Any) -> None:
+        """A task is no longer wanted; the SDK has ended its `execute`."""
+        await self._updater(queue, context.task_id, context.context_id).cancel()
+
+    async def reply(self, said: dict[str, Any], context: Any, queue: Any) -> None:
+        """Answer by a message."""
+        await queue.enqueue_event(self._sdk.new_data_message(said, context_id=context.context_id))
+
+    async def begin(self, context: Any, queue: Any) -> Any:
+        """Answer by a task, which is now worked on."""
+        task = self._sdk.new_task_from_user_message(context.message)
+        task.id, task.context_id = context.task_id, context.context_id
+        await queue.enqueue_event(task)
+        updater = self._updater(queue, task.id, task.context_id)
+        await updater.start_work()
+        return updater
+
+    async def end(self, updater: Any, state: str, result: dict[str, Any], why: str = "") -> None:
+        """The task has come to an end."""
+        await updater.add_artifact([self._sdk.new_data_part(result)], name="result")
+        message = updater.new_agent_message([self._sdk.new_text_part(why)]) if why else None
+        await updater.update_status(self._types.TaskState.Value(f"TASK_STATE_{state}"), message=message)
+
+
+def _caller(context: Any) -> Any:
+    return context.call_context.state["auth"]
+
+
+class AgentExecutor(_Executor):
+    """Answers asks, and does work. The same key of the same caller again is not pondered or done again."""
+
+    def __init__(self, agent: Agent, questions: tuple[type[Question], ...], guard: Asker, work: Work) -> None:
+        super().__init__()
+        self.agent, self.guard, self.work = agent, guard, work
+        self.vocabulary = Vocabulary((*questions, *answer_types(questions)), f"what {agent.id} is asked")
+        self._kept: OrderedDict[tuple[str, str, str], asyncio.Future[dict[str, Any]]] = OrderedDict()
+
+    async def heed(self, body: dict[str, Any], context: Any, queue: Any) -> None:
+        asked, task = body.get("ask"), body.get("do")
+        if isinstance(asked, dict):
+            await self.reply(await self._once(context, "ask", asked, self._answer), context, queue)
+        elif isinstance(task, dict):
+            self.vocabulary.read(task.get("task"), Task)  # before there is a task of theirs
+            updater = await self.begin(context, queue)
+            said = await self._once(context, "do", task, self._work)
+            done = said["report"]["status"] == "done"
+            await self.end(updater, "COMPLETED" if done else "FAILED", said, said["report"].get("result", ""))
+        else:
+            raise RemoteProtocolError(
+                f'a data part {{"ask": ...}} or {{"do": ...}} is expected, see {EXTENSION}'
+            )
+
+    async def _once(
+        self, context: Any, kind: str, body: dict[str, Any], act: Callable[..., Any]
+    ) -> dict[str, Any]:
+        """What `act` returns for this key, of which there is only one."""
+        key = (_caller(context).agent, kind, f"{body.get('key') or context.message.message_id}")
+        kept = self._kept.get(key)
+        if kept is None or kept.cancelled() or (kept.done() and kept.exception() is not None):
+            kept = self._kept[key] = asyncio.ensure_future(act(body, context.context_id))
+            if len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
+        found: dict[str, Any] = await kept
+        return found
+
+    async def _answer(self, asked: dict[str, Any], context_id: str) -> dict[str, Any]:
+        question = self.vocabulary.read(asked.get("question"), Question)
+        seconds = msgspec.convert(asked.get("seconds"), float)
+        if not 0 < seconds <= MOST_WITHIN_S:
+            raise RemoteProtocolError(f"seconds: a number above 0, up to {MOST_WITHIN_S:g}, is expected")
+        found = await self.guard.answer(self.agent, question, conversation=context_id, seconds=seconds)
+        self.guard.forget(context_id)
+        if found.status == "ok":
+            return {"answer": plain(found.value)}
+        return (
+            {"answer": None} if found.status == "declined" else {"failed": f"{found.status}: {found.detail}"}
+        )
+
+    async def _work(self, body: dict[str, Any], context_id: str) -> dict[str, Any]:
+        task = self.vocabulary.read(body.get("task"), Task)
+        try:
+            found: Any = self.work(task, f"{body.get('key')}")
+            found = await found if inspect.isawaitable(found) else found
+            report = (
+                found if isinstance(found, Report) else Report("done", quality=1.0, result=f"{found or ''}")
+            )
+        except Exception as error:  # a worker is not ours
+            report = Report("failed", result=f"{type(error).__name__}: {error}"[:300])
+        return {"report": plain(report)}
+
+
+class AuctioneerExecutor(_Executor):
+    """Opens conversations in the names of its callers, on their accounts."""
+
+    def __init__(self, desk: Desk, mechanism: Mechanism) -> None:
+        super().__init__()
+        self.desk, self.mechanism = desk, mechanism
+        self.vocabulary = Vocabulary((), "what is allocated here")
+        self._tasks: dict[str, ConversationId] = {}
+        self._known: OrderedDict[tuple[str, str], ConversationId] = OrderedDict()
+
+    async def heed(self, body: dict[str, Any], context: Any, queue: Any) -> None:
+        wanted, visitor = body.get("allocate"), _caller(context)
+        assert isinstance(visitor, Visitor)
+        if not isinstance(wanted, dict):
+            raise RemoteProtocolError(f'a data part {{"allocate": ...}} is expected, see {EXTENSION}')
+        items = self.vocabulary.read(wanted.get("items"), tuple[Item, ...])
+        within_s = msgspec.convert(wanted.get("within_s"), float)
+        if not 0 < within_s <= MOST_WITHIN_S:
+            raise RemoteProtocolError(f"within_s: a number above 0, up to {MOST_WITHIN_S:g}, is expected")
+        conversation = self._opened(
+            visitor, f"{wanted.get('key') or context.message.message_id}", items, within_s
+        )
+        self._tasks[context.task_id] = conversation
+        updater = await self.begin(context, queue)
+        result = await self.desk.market.result(conversation)
+        del self._tasks[context.task_id]  # if it is cancelled, `cancel` needs it
+        outcome = result.outcomes[conversation]
+        awards = [plain(line) for line in outcome.awards]
+        states = {"done": "COMPLETED", "unassigned": "COMPLETED", "cancelled": "CANCELED"}
+        said = {"conversation": conversation, "status": outcome.status, "awards": awards}
+        await self.end(updater, states.get(outcome.status, "FAILED"), said, outcome.why)
+
+    def _opened(self, visitor: Visitor, key: str, items: tuple[Item, ...], within_s: float) -> ConversationId:
+        """The conversation of this caller and key, of which there is only one."""
+        visitor.demand("open")
+        known = self._known.get((visitor.agent, key))
+        if known is None:
+            known = self._known[visitor.agent, key] = visitor.open(self.mechanism, items, within_s)
+            if len(self._known) > MOST_KEPT:
+                self._known.popitem(last=False)
+        return known
+
+    async def cancel(self, context: Any, queue: Any) -> None:
+        conversation = self._tasks.pop(context.task_id, None)
+        if conversation is not None:
+            self.desk.market.cancel(conversation)
+        await super().cancel(context, queue)
+
+
+# ----------------------------------------------------------------------------------------------------------- how it is served
+def _card(name: str, does: str, skills: list[tuple[str, str, str]], costs: dict[str, Any] | None) -> Any:
+    types = needed("a2a.types", "a2a")
+    extension = types.AgentExtension(
+        uri=EXTENSION,
+        description="Questions, work and allocations of markets as JSON.",
+        params={"costs": costs or {}},
+    )
+    bearer = types.SecurityScheme(http_auth_security_scheme=types.HTTPAuthSecurityScheme(scheme="bearer"))
+    here = types.AgentInterface(url="http://127.0.0.1", protocol_binding="JSONRPC", protocol_version="1.0")
+    return types.AgentCard(
+        name=name, description=does, version="1", supported_interfaces=[here],
+        capabilities=types.AgentCapabilities(streaming=True, extensions=[extension]),
+        skills=[types.AgentSkill(id=i, name=n, description=d, tags=["market"]) for i, n, d in skills],
+        default_input_modes=["application/json"], default_output_modes=["application/json"],
+        security_schemes={"pass": bearer},
+        security_requirements=[types.SecurityRequirement(schemes={"pass": types.StringList()})],
+    )  # fmt: skip
+
+
+def _app(executor: Any, card: Any, enter: Callable[[str], object], most_bytes: int = MOST_BYTES) -> Gate:
+    """The SDK's routes for an executor, behind a gate."""
+    routes, handlers = needed("a2a.server.routes", "a2a"), needed("a2a.server.request_handlers", "a2a")
+    starlette, routing = needed("starlette.applications", "http"), needed("starlette.routing", "http")
+    responses, types = needed("starlette.responses", "http"), needed("a2a.types", "a2a")
+    to_dict = needed("google.protobuf.json_format", "a2a").MessageToDict
+    handler = handlers.DefaultRequestHandler(
+        executor, needed("a2a.server.tasks", "a2a").InMemoryTaskStore(), card
+    )
+
+    async def show(request: Any) -> Any:
+        """The card, with the address at which it was asked for: that of our socket, not what the caller claims."""
+        host, port = request.scope["server"]
+        url = f"{request.scope['scheme']}://{f'[{host}]' if ':' in host else host}:{port}"
+        shown = types.AgentCard()
+        shown.CopyFrom(card)
+        del shown.supported_interfaces[:]
+        for binding in ("JSONRPC", "HTTP+JSON"):
+            shown.supported_interfaces.add(url=url, protocol_binding=binding, protocol_version="1.0")
+        return responses.JSONResponse(to_dict(shown))
+
+    app = starlette.Starlette(
+        routes=[
+            routing.Route(CARD, show),
+            *routes.create_jsonrpc_routes(handler, "/"),
+            *routes.create_rest_routes(handler),
+        ]
+    )
+    return Gate(_named(app), enter, most_bytes, (CARD,))
+
+
+class _User:
+    """Who calls, for the SDK: tasks are their owner's only."""
+
+    is_authenticated = True
+
+    def __init__(self, name: str) -> None:
+        self.display_name = name
+
+
+def _named(app: App) -> App:
+    async def named(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        visitor: Any = scope.get(VISITOR)
+        if visitor is not None:
+            scope["auth"], scope["user"] = visitor, _User(visitor.agent)
+        await app(scope, receive, send)
+
+    return named
