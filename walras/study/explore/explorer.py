@@ -55,7 +55,7 @@ class Exploration(msgspec.Struct):
 def explore(
     target: Target,
     seeds: Sequence[int],
-    seconds: float = 20.0,
+    seconds: float = 10.0,
     *,
     workers: int = 1,
     enough: int = 1,

@@ -46,11 +46,17 @@ class Trial(msgspec.Struct):
 class Target(Protocol):
     """What the explorer must know of something in order to explore it."""
 
-    name: str
-    plan_type: Any
-    """`Plan` of this target's load, to read plan files."""
-    expected: tuple[str, ...]
-    """The counters that must not be 0 after a standard run: else it proves nothing about what they count."""
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def plan_type(self) -> Any:
+        """`Plan` of this target's load, to read plan files."""
+
+    @property
+    def expected(self) -> tuple[str, ...]:
+        """The counters that must not be 0 after a standard run: else it proves nothing about what they count."""
 
     def draw(self, seed: int, seconds: float) -> Plan[Any]:
         """The world of a seed."""

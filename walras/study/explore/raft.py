@@ -26,7 +26,6 @@ from walras.agents import Agent
 from walras.errors import ScenarioError, WalrasError
 from walras.messages import Frozen
 from walras.randomness import draw, stream
-from walras.simulation.guarded_port import GuardedPort
 from walras.simulation.network import Partition
 from walras.simulation.simulation import Simulation
 from walras.simulation.swarm import Swarm, log_uniform, random_faults
@@ -34,16 +33,19 @@ from walras.study.explore.counting import FAULTS, fired
 from walras.study.explore.plan import Plan, Trial
 from walras.study.explore.raft_roles import Administrator, Client
 
-TICK_S = 0.5
-ELECTION_TICK, HEARTBEAT_TICK = 5, 2
-SETTLE_S = 60.0
-"""Within this time after the end of the work the cluster must have come to rest: some twenty elections."""
+TICK_S = 0.1
+ELECTION_TICK, HEARTBEAT_TICK = 6, 3
+SETTLE_S = 30.0
+"""Within this time after the end of the work the cluster must have come to rest: some thirty elections."""
 BUDGET = 50_000
 """Steps of the search for a linearization; a history that needs more counts as unknown."""
 TAIL = 60
 """So many last lines of a transcript are kept."""
 
-SWARM = Swarm(heal_at=0.6, reorder_by_s=(0.05, 10.0), offset_s=(0.01, 10.0), drift=(1e-5, 0.3))
+SWARM = Swarm(
+    heal_at=0.7, reorder_by_s=(0.05, 5.0), partitions=(1.0, 8.0), span_s=(0.05, 4.0), crashes=(0.3, 3.0), pauses=(0.2, 2.0),
+    fsync_s=(0.001, 0.1), offset_s=(0.01, 10.0), drift=(1e-5, 0.3),
+)  # fmt: skip
 """Messages may be late by some elections; clocks fast and slow by a third, since nothing but a lease may depend on them."""
 
 
@@ -58,6 +60,7 @@ class Load(Frozen, frozen=True):
     think_s: float = 1.0
     reconfigure_s: float = 0.0
     transfer_s: float = 0.0
+    noise_s: float = 0.0
     compact_every: int = 1_000_000
     keep: int = 0
     batch_s: float = 0.0
@@ -96,8 +99,8 @@ class RaftTarget:
     name = "raft"
     plan_type = Plan[Load]
 
-    def __init__(self, replicas: int = 5, lease: bool = False) -> None:
-        if replicas < 3 or replicas % 2 == 0:
+    def __init__(self, replicas: Any = 5, lease: bool = False) -> None:
+        if not isinstance(replicas, int) or replicas < 3 or replicas % 2 == 0:
             raise ScenarioError("replicas", replicas, "an odd number of replicas, 3 or more")
         self.replicas, self.lease = replicas, lease
 
@@ -109,32 +112,38 @@ class RaftTarget:
     # ------------------------------------------------------------------ drawing
     def draw(self, seed: int, seconds: float) -> Plan[Load]:
         """Faults by the swarm, and a load whose features are each on or off."""
-        names = _names(self.replicas)
-        network, faults = random_faults(seed, names, seconds, SWARM)
-        load = self._load(seed)
+        names, load = _names(self.replicas), self._load(seed)
+        minority = self.replicas // 2
+        few = draw(seed, "explore", "few down") < 0.7
+        swarm = replace(SWARM, together=minority if few else None)
+        network, faults = random_faults(seed, names, seconds, swarm)
         rng = stream(seed, "explore", "sides")
-        partitions = tuple(_with_clients(cut, names, load.clients, rng) for cut in network.partitions)
-        return Plan(seed, seconds, replace(network, partitions=partitions), faults, load)
+        cuts = [_with_clients(cut, names, load.clients, rng) for cut in network.partitions]
+        if draw(seed, "explore", "isolation") < 0.5:
+            cuts += _isolations(rng, names, network.heal_s)
+        return Plan(seed, seconds, replace(network, partitions=tuple(cuts)), faults, load)
 
     def _load(self, seed: int) -> Load:
         def on(feature: str, chance: float = 0.5) -> bool:
             return draw(seed, "explore", feature) < chance
 
         rng = stream(seed, "explore", "load")
-        reconfigure_s, transfer_s = (log_uniform(rng, (0.5, 8.0)) for _ in range(2))
+        reconfigure_s, transfer_s = (log_uniform(rng, (0.3, 4.0)) for _ in range(2))
+        noise_s = log_uniform(rng, (0.1, 1.0))
         compact_every, keep = rng.randrange(3, 20), rng.randrange(4)
-        batch_s, inflight = log_uniform(rng, (0.01, 0.5)), rng.randrange(1, 4)
+        batch_s, inflight = log_uniform(rng, (0.01, 0.3)), rng.randrange(1, 4)
         changing = on("reconfigure")
         return Load(
             replicas=self.replicas,
             founders=self.replicas - 2
             if changing and self.replicas > 3 and on("founders")
             else self.replicas,
-            think_s=log_uniform(rng, (0.5, 5.0)),
+            think_s=log_uniform(rng, (0.1, 1.5)),
             keys=rng.randrange(1, 4),
-            reads=rng.choice((0.2, 0.5)),
+            reads=rng.choice((0.2, 0.5, 0.8)),
             reconfigure_s=reconfigure_s if changing else 0.0,
             transfer_s=transfer_s if on("transfer") else 0.0,
+            noise_s=noise_s if on("noise") else 0.0,
             compact_every=compact_every if on("compact") else 1_000_000,
             keep=keep,
             batch_s=batch_s if on("batch", 0.2) else 0.0,
@@ -212,7 +221,7 @@ class RaftWorld:
             self.simulation.add(Agent(name))
             self.simulation.seat(name, self.replica(), "raft")
         seats = self.world.seats_of["raft"]
-        self.ports: list[GuardedPort] = [seats[name] for name in self.names]
+        self.ports: list[Any] = [seats[name] for name in self.names]
         self.clients = [
             Client(
                 replicas=self.names, history=self.history, keys=load.keys, reads=load.reads,
@@ -222,8 +231,9 @@ class RaftWorld:
         ]  # fmt: skip
         for number, client in enumerate(self.clients, 1):
             self.seat(_client(number), client)
-        if load.reconfigure_s or load.transfer_s:
-            self.seat("admin", Administrator(self.names, load.reconfigure_s, load.transfer_s, self.healed_s))
+        admin = Administrator(self.names, load.reconfigure_s, load.transfer_s, load.noise_s, self.healed_s)
+        if load.reconfigure_s or load.transfer_s or load.noise_s:
+            self.seat("admin", admin)
 
     def seat(self, name: str, role: Any) -> None:
         self.simulation.add(Agent(name))
@@ -331,6 +341,14 @@ def _with_clients(cut: Partition, names: tuple[str, ...], clients: int, rng: Ran
     return replace(cut, side=(*cut.side, *beside))
 
 
+def _isolations(rng: Random, names: tuple[str, ...], heal_s: float) -> Iterator[Partition]:
+    """A minority is cut off from the other replicas for some elections, and clients hear both: two leaders at a time."""
+    start = round(rng.uniform(0.2, 0.4) * heal_s, 3)
+    side = tuple(rng.sample(names, rng.randrange(1, len(names) // 2 + 1)))
+    other = tuple(name for name in names if name not in side)
+    yield Partition(start, round(rng.uniform(start, heal_s), 3), side, other, one_way=rng.random() < 0.2)
+
+
 def _calmer(load: Load) -> Iterator[Load]:
     usual = Load(replicas=load.replicas, founders=load.replicas)
     for field in load.__struct_fields__:
@@ -340,7 +358,7 @@ def _calmer(load: Load) -> Iterator[Load]:
         yield replace(load, clients=load.clients - 1)
     if load.keys > 1:
         yield replace(load, keys=1)
-    if load.think_s < 5.0:
+    if load.think_s < 2.0:
         yield replace(load, think_s=round(load.think_s * 2, 3))
 
 

@@ -10,8 +10,10 @@ from consensus.raft.sessions import InSession, OpenSession
 from walras.messages import AgentId, Message
 from walras.protocol import Protocol, on
 
-PATIENCE_S = 2.0
+PATIENCE_S = 0.8
 """After this time without an answer a client asks another replica."""
+NOISE = "noise"
+"""A key that no client uses."""
 OPENING = 0
 """The number under which a session is asked for."""
 TRIES = 4
@@ -41,12 +43,13 @@ class Client(Protocol):
     session: int = 0
     tries: int = 0
     leader: AgentId = ""
+    home: AgentId = ""
     done: int = 0
     """Operations that were called after everything healed, and have returned."""
     called_s: float = 0.0
 
     def on_start(self) -> None:
-        self.name = self.me
+        self.name, self.home = self.me, self.rng.choice(self.replicas)
         self.think()
 
     def think(self) -> None:
@@ -82,12 +85,14 @@ class Client(Protocol):
         self.ask()
 
     def ask(self) -> None:
-        """Of whom is taken to lead, else of anybody; some reads go anywhere."""
+        """Of whom is taken to lead, else of anybody; most reads stay at one place, whoever leads."""
         wanted = self.wanted
         assert wanted is not None
         self.tries += 1
-        anybody = not self.leader or (isinstance(wanted, Get) and self.rng.random() < 0.5)
-        self.send(self.rng.choice(self.replicas) if anybody else self.leader, self.request(wanted))
+        to = self.leader or self.rng.choice(self.replicas)
+        if isinstance(wanted, Get) and self.tries == 1 and self.rng.random() < 0.7:
+            to = self.home
+        self.send(to, self.request(wanted))
         self.set_timer("patience", self.now + PATIENCE_S)
 
     def request(self, wanted: Data) -> Message:
@@ -128,7 +133,7 @@ class Client(Protocol):
             return
         self.leader = message.leader
         if self.tries < TRIES or self.now > self.healed_s:
-            self.set_timer("again", self.now + (0.01 if self.leader else 0.5))
+            self.set_timer("again", self.now + (0.01 if self.leader else 0.2))
 
 
 class Administrator(Protocol):
@@ -140,17 +145,20 @@ class Administrator(Protocol):
     reconfigure_s: float
     """Mean time between changes of membership; 0: none."""
     transfer_s: float
+    noise_s: float
+    """Commands that nobody waits for, to all replicas at once: also to a leader that was deposed and does not know."""
     until_s: float
     number: int = 0
+    noise: int = 0
     wish: Reconfigure | None = None
     tries: int = 0
 
     def on_start(self) -> None:
-        for name in ("reconfigure", "transfer"):
+        for name in ("reconfigure", "transfer", "noise"):
             self.plan(name)
 
     def plan(self, name: str) -> None:
-        mean = self.reconfigure_s if name == "reconfigure" else self.transfer_s
+        mean = {"reconfigure": self.reconfigure_s, "transfer": self.transfer_s, "noise": self.noise_s}[name]
         if mean:
             at = self.now + self.rng.expovariate(1.0 / mean)
             if at < self.until_s:
@@ -160,6 +168,9 @@ class Administrator(Protocol):
         somebody = self.rng.choice(self.replicas)
         if name == "transfer":
             self.send(somebody, TransferLeader(self.rng.choice(self.replicas)))
+        elif name == "noise":
+            self.noise += 1
+            self.broadcast(self.replicas, Submit(-self.noise, Append(NOISE, f"{self.noise} ")))
         else:
             self.number += 1
             self.tries = 0
