@@ -127,7 +127,7 @@ def test_load_makes_dear() -> None:
 @pytest.mark.parametrize(
     "strategy",
     [Shading(), Naive(common_value(0, 10, 1)), Tabled((1.0,), (1.0,)), Limited(5.0), LoadPriced(1.0)],
-    ids=repr,
+    ids=lambda strategy: type(strategy).__name__,
 )
 def test_other_questions_are_answered_truthfully(strategy: Strategy) -> None:
     agent = Agent("ada", values={"lot": 3.0})
@@ -167,7 +167,7 @@ def test_mechanisms_can_be_compared_on_the_auction_house(procured: bool) -> None
     assert [row.metrics["efficiency"] for row in study.rows] == [pytest.approx(1.0)] * 6
 
 
-@pytest.mark.parametrize("rule", [first_price, second_price, third_price, all_pay], ids=str)
+@pytest.mark.parametrize("rule", [first_price, second_price, third_price, all_pay], ids=lambda rule: rule.__name__)
 def test_revenue_in_messages_is_what_the_theory_says(rule: ClearingRule) -> None:
     """300 lots, 4 bidders, uniform: 3/5 a lot, within four standard errors."""
     result = Simulation(
