@@ -161,8 +161,8 @@ def test_who_only_looks_on_sees_nothing_of_conversations_of_others() -> None:
             assert eve.conversations() == []
             with pytest.raises(RefusedError, match="may see"):
                 eve.inspect("house/1")
-            (listing,) = desk.enter(desk.token("ada")).conversations()
-            assert (listing.id, listing.invited, listing.status) == ("house/1", True, "open")
+            (notice,) = desk.enter(desk.token("ada")).conversations()
+            assert (notice.id, notice.invited, notice.status) == ("house/1", True, "open")
             guest = desk.enter(desk.token("eve"))  # who may join sees what there is to join
             assert [one.id for one in guest.conversations()] == ["house/1"]
             with pytest.raises(RefusedError, match="is open"):

@@ -16,7 +16,7 @@ import msgspec
 from walras.adapters.edge import VISITOR, Gate
 from walras.live.desk import Desk
 from walras.live.extras import needed
-from walras.live.feed import Listing, Posted
+from walras.live.feed import Notice, Posted
 from walras.live.passes import RefusedError
 from walras.live.visitor import Visitor
 
@@ -147,9 +147,9 @@ class _House:
         return error
 
 
-def _shown(listing: Listing) -> dict[str, Any]:
-    """A listing for a model: ids and numbers, none of the texts that others wrote."""
-    plain: dict[str, Any] = msgspec.to_builtins(listing)
+def _shown(notice: Notice) -> dict[str, Any]:
+    """A notice for a model: ids and numbers, none of the texts that others wrote."""
+    plain: dict[str, Any] = msgspec.to_builtins(notice)
     return plain | {"items": [item["id"] for item in plain["items"]]}
 
 

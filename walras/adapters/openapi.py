@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from walras.live.desk import Desk
-from walras.live.feed import Event, Events, Listing, Posted, Receipt
+from walras.live.feed import Event, Events, Notice, Posted, Receipt
 from walras.live.passes import STATUS
 from walras.live.visitor import MOST_KEY
 
@@ -42,7 +42,7 @@ class Fault(msgspec.Struct, frozen=True):
 class Conversations(msgspec.Struct, frozen=True):
     """What this agent is in, and what it may join."""
 
-    conversations: list[Listing]
+    conversations: list[Notice]
 
 
 class Questions(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ class News(msgspec.Struct, frozen=True):
 
 def document(desk: Desk) -> dict[str, Any]:
     """OpenAPI 3.1 of this desk's edge."""
-    structs = (AnswerBody, JoinBody, Fault, Conversations, Questions, Events, Listing, Posted, Receipt, News)
+    structs = (AnswerBody, JoinBody, Fault, Conversations, Questions, Events, Notice, Posted, Receipt, News)
     _, components = msgspec.json.schema_components(structs, ref_template=_REF)
     return {
         "openapi": "3.1.0",
@@ -93,7 +93,7 @@ def _paths(desk: Desk) -> dict[str, Any]:
         "/health": {"get": {**_operation("Whether the market is open", health, ()), "security": []}},
         "/v1/conversations": {"get": _operation("Conversations that this agent may see", Conversations)},
         "/v1/conversation": {
-            "get": {**_operation("One conversation", Listing, ("malformed", "unknown")), "parameters": [id_]}
+            "get": {**_operation("One conversation", Notice, ("malformed", "unknown")), "parameters": [id_]}
         },
         "/v1/questions": {"get": _operation("Questions that wait for an answer", Questions)},
         "/v1/events": {
@@ -110,7 +110,7 @@ def _paths(desk: Desk) -> dict[str, Any]:
                 AnswerBody,
             )
         },
-        "/v1/join": {"post": _operation("Join a conversation", Listing, ("malformed", "unknown"), JoinBody)},
+        "/v1/join": {"post": _operation("Join a conversation", Notice, ("malformed", "unknown"), JoinBody)},
     }
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from walras.errors import ScenarioError
 from walras.items import Capability
 from walras.live.cascade import Cascade
-from walras.live.guard import Guard
 from walras.live.participant import Participant
 from walras.messages import AgentId, Frozen
 
@@ -140,9 +139,9 @@ class Directory:
             return "" if "" in found else "; ".join(found)
         if not isinstance(mind, Participant):
             return ""
-        guard = self._runtime.guard
-        if isinstance(guard, Guard):
-            until = guard.breaker(mind, agent).until
+        breaker = getattr(self._runtime.guard, "breaker", None)
+        if breaker is not None:
+            until = breaker(mind, agent).until
             if until is not None and asyncio.get_running_loop().time() < until:
                 return f"{mind.provider or agent} keeps failing and is left alone"
         try:

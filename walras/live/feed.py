@@ -89,7 +89,7 @@ class Posted(msgspec.Struct, frozen=True):
     """Why the answer before was not accepted, if the question is asked again."""
 
 
-class Listing(msgspec.Struct, frozen=True):
+class Notice(msgspec.Struct, frozen=True):
     """A conversation, as one agent may see it. What others bid, or won, is none of its affair."""
 
     id: ConversationId

@@ -13,7 +13,7 @@ import msgspec
 from walras.allocation import Award
 from walras.items import Item
 from walras.live.conversation import Opening
-from walras.live.feed import Events, Listing, Posted, Receipt, Waiting
+from walras.live.feed import Events, Notice, Posted, Receipt, Waiting
 from walras.live.passes import Action, Pass, RefusedError
 from walras.live.schemas import UnreadableError, form_of
 from walras.mechanism import Mechanism
@@ -56,14 +56,14 @@ class Visitor:
             )
 
     # ------------------------------------------------------------------ looking
-    def conversations(self) -> list[Listing]:
+    def conversations(self) -> list[Notice]:
         """The conversations that this agent is in, and, if its pass lets it join, those that are open."""
         self.demand("look")
         runs, may_join = self.desk.market.runtime.runs, "join" in self.shown.may
-        seen = [self._listing(run.opening) for run in list(runs.values())[-MOST_LISTED:]]
+        seen = [self._notice(run.opening) for run in list(runs.values())[-MOST_LISTED:]]
         return [one for one in seen if one.invited or one.seated or (may_join and one.status == "open")]
 
-    def inspect(self, conversation: ConversationId) -> Listing:
+    def inspect(self, conversation: ConversationId) -> Notice:
         """One conversation.
 
         Raises:
@@ -74,12 +74,12 @@ class Visitor:
         run, talk = runtime.runs.get(conversation), runtime.book.get(conversation)
         opening = run.opening if run is not None else talk.opening if talk is not None else None
         if opening is not None:
-            found = self._listing(opening)
+            found = self._notice(opening)
             if found.invited or found.seated or ("join" in self.shown.may and found.status == "open"):
                 return found
         raise RefusedError("unknown", f"no conversation {conversation[:80]!r} that {self.agent} may see")
 
-    def _listing(self, opening: Opening) -> Listing:
+    def _notice(self, opening: Opening) -> Notice:
         runtime, id_ = self.desk.market.runtime, opening.id
         talk, run = runtime.book.get(id_), runtime.runs.get(id_)
         outcome = run.outcome if run is not None else talk.outcome if talk is not None else None
@@ -87,7 +87,7 @@ class Visitor:
         won = self.feed.won.get(id_, [])
         if outcome is not None:
             won = [shown(line) for line in outcome.awards if line.won and line.winner == self.agent]
-        return Listing(
+        return Notice(
             id_,
             opening.mechanism.protocol if opening.mechanism is not None else "",
             opening.opener,
@@ -184,7 +184,7 @@ class Visitor:
             feed.receipts.popitem(last=False)
         return receipt
 
-    def join(self, conversation: ConversationId) -> Listing:
+    def join(self, conversation: ConversationId) -> Notice:
         """Let this agent join a conversation by its own wish, unless the mechanism turns it away.
 
         Raises:
@@ -198,7 +198,7 @@ class Visitor:
         if host is None or host.agent is None:
             raise RefusedError("not allowed", f"{self.agent} is not in the market; its owner has to add it")
         self.desk.market.join(self.agent, conversation)
-        return self._listing(runtime.book[conversation].opening)
+        return self._notice(runtime.book[conversation].opening)
 
     def open(self, mechanism: Mechanism, items: Iterable[Item], within_s: float) -> ConversationId:
         """Open a conversation in this agent's name and on its account.
