@@ -1,6 +1,7 @@
 """The desk by itself: passes, questions, receipts, events; on virtual time, without any wire."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -263,3 +264,24 @@ def test_an_agent_who_was_not_added_cannot_join() -> None:
                 desk.enter(desk.token("eve")).join("house/1")
 
     run(market())
+
+
+def test_a_market_that_is_started_again_asks_again_and_old_cursors_find_the_new_question(tmp_path: Path) -> None:
+    async def first() -> tuple[str, str]:
+        async with house("ada", journal=tmp_path / "market.db") as desk:
+            desk.market.open(FirstPrice(reply_within_s=60), [Lot("vase")], 90)
+            visitor, question = await first_question(desk, "ada")
+            return question.id, (await visitor.events()).cursor
+
+    async def second(old: str, cursor: str) -> Any:
+        async with house("ada", journal=tmp_path / "market.db") as desk:
+            going = desk.market.open(FirstPrice(reply_within_s=60), [Lot("vase")], 90)
+            visitor, question = await first_question(desk, "ada")
+            assert desk.market.recovered and question.id != old
+            with pytest.raises(RefusedError, match="not one that waits"):
+                visitor.answer(old, bid("vase", 3))
+            assert "asked" in [event.kind for event in (await visitor.events(cursor)).events]
+            visitor.answer(question.id, bid("vase", 3))
+            return (await desk.market.result(going)).allocation["vase"]
+
+    assert asyncio.run(second(*asyncio.run(first()))).price == 3
