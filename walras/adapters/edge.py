@@ -179,14 +179,19 @@ class Listening:
         _, host, port = self._place
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            self._socket = socket.create_server((host, port), family=family, backlog=256)
+            # Named TCP, so that asyncio switches off the algorithm that would hold back every answer for 40 ms.
+            self._socket = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._socket.bind((host, port))
+            self._socket.listen(256)
         except OSError as error:
+            self._close()
             raise ScenarioError("listen", self.listen, f"an address that is free ({error})") from None
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
         while not self._server.started and not self._task.done():
             await asyncio.sleep(0.005)
         if self._task.done():  # its app could not start
-            self._socket.close()
+            self._close()
             await self._task
             raise ScenarioError("app", "one that does not start", "an app; see the log")
         return self
@@ -197,6 +202,10 @@ class Listening:
         self._server.should_exit = True
         if self._task is not None:
             await self._task
+
+    def _close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
 
 
 @contextlib.contextmanager
