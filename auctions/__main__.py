@@ -37,11 +37,20 @@ def contents_of(path: str) -> object:
     """
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-        return json.loads(data)
+        return json.loads(data, object_pairs_hook=_each_once)
     except OSError as error:
         raise WalrasError(f"{path} cannot be read: {error.strerror}; expected a file with bids") from None
     except (ValueError, RecursionError) as error:
         raise WalrasError(f"{path} is not JSON: {error}; see docs/clearing-files.md for an example") from None
+
+
+def _each_once(fields: list[tuple[str, object]]) -> dict[str, object]:
+    """A JSON object; of a field that is there twice nobody knows which was meant."""
+    found = dict(fields)
+    if len(found) < len(fields):
+        names = [name for name, _ in fields]
+        raise ValueError(f"the field {max(names, key=names.count)!r} is twice in one object")
+    return found
 
 
 def table(result: dict[str, Any]) -> str:

@@ -295,11 +295,15 @@ class Dutch(Auction, frozen=True):
         down, reserve = not item.procured, getattr(item, "reserve", None)
         start = 0 if self.start is None and not down else self.start
         if start is None:
-            raise ScenarioError("start", start, f"a price to begin with, since {item.id} is on sale")
+            raise ScenarioError(
+                "start", start, f"a price that is more than anybody would pay, since {item.id} is on sale"
+            )
         ends = [price for price in (self.stop, reserve) if price is not None and is_price(price)]
         if not ends and not down:
             raise ScenarioError(
-                "stop", self.stop, f"a price to end with, since {item.id} has no finite reserve"
+                "stop",
+                self.stop,
+                f"a price to end with, or a finite reserve of {item.id}: the most to be paid for it",
             )
         stop = max(ends, default=0) if down else min(ends)
         if start < stop if down else start > stop:

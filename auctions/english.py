@@ -31,7 +31,8 @@ class English(Auction, frozen=True):
         increment: by how much a bid has to better what stands: an amount, or a share of it, such as ``"5%"``.
         opening: the first price; None: the reserve, if it is public, and else 0 on sale. A procurement has to begin somewhere.
         lasts_s: how long it lasts, seconds.
-        idle_s: how long after the last bid it ends, seconds; None: only at the close.
+        idle_s: how long after the last bid it ends, seconds, or twice as long as the first bid took to come if that is more,
+            for where minds or messages are slow nobody else could answer; None: only at the close.
         close: ``hard`` (at a fixed time), ``soft`` (a bid in the last `extend_s` seconds moves the close to `extend_s`
             after it) or ``candle`` (at a time that is drawn and not told, from `candle_from` of `lasts_s` on).
         extend_s, candle_from: see `close`.

@@ -74,6 +74,6 @@ def opening_of(item: Item, opening: float | None, *, hidden: bool) -> float:
     known = [price for price in (opening, reserve) if price is not None and is_price(price)]
     if item.procured and not known:
         raise ScenarioError(
-            "opening", opening, f"a price to begin with, since {item.id} has no public, finite reserve"
+            "opening", opening, f"a price to begin with, or a public, finite reserve of {item.id}"
         )
     return min(known) if item.procured else max(known, default=0)

@@ -50,6 +50,8 @@ class OutcryAuctioneer(Auctioneer):
     """When each has bid last, or led last."""
     gathering: bool = False
     opened_at: float = 0.0
+    idle_s: float = inf
+    """How long it goes on without another bid, once there is one."""
     closes_at: float = 0.0
     """The close as it is announced."""
     ends_at: float = 0.0
@@ -75,7 +77,7 @@ class OutcryAuctioneer(Auctioneer):
             self.close_bidding()
             return
         self.round += 1
-        idle_by = min(self.closes_at, self.now + (inf if rules.idle_s is None else rules.idle_s))
+        idle_by = min(self.closes_at, self.now + self.idle_s)
         self.due = min(idle_by, self.ends_at)
         self.set_timer("hammer", self.due)
         message = StandingBid(
@@ -101,15 +103,20 @@ class OutcryAuctioneer(Auctioneer):
     @on(Bid, BidSchedule)
     def take_answer(self, sender: AgentId, bid: Bid | BidSchedule) -> None:
         """A bid counts if it betters what its bidder was told."""
+        rules = self.rules
         why = self.objection(sender, bid)
         if why is None:
             assert isinstance(bid, Bid)
+            if (
+                not self.bids and rules.idle_s is not None
+            ):  # the others need as long as the first one, and more
+                self.idle_s = max(rules.idle_s, 2 * (self.now - self.opened_at))
             self.bids.pop(sender, None)
             self.bids[sender] = bid.price
             self.active[sender] = self.now
             if not self.gathering:
                 self.gathering = True
-                self.set_timer("gavel", min(self.now + self.rules.gather_s, self.ends_at))
+                self.set_timer("gavel", min(self.now + rules.gather_s, self.ends_at))
         elif why == "too-low" and (bid.round < self.round or sender in self.bids):
             self.ignore(bid, "overtaken, or a double")  # what stands has been told since
         else:

@@ -157,9 +157,7 @@ class PostedPrice(Auction, frozen=True):
     def auctioneer(self, item: Item, bidders: tuple[AgentId, ...]) -> Protocol:
         price = self.price if self.price is not None else getattr(item, "reserve", None)
         if price is None or not is_price(price):
-            raise ScenarioError(
-                "price", self.price, f"a number, since {item.id} has no finite reserve to ask for"
-            )
+            raise ScenarioError("price", self.price, f"a number, or a finite reserve of {item.id} to ask for")
         return PriceSetter(self, item, bidders, price=price)
 
     def bidder(self, auctioneer: AgentId) -> Protocol:

@@ -11,7 +11,7 @@ import msgspec
 
 from walras.errors import ScenarioError
 
-MOST = 10**100
+MOST = int(1e100)
 """More than anybody means by a price or a number of units; sums and products of such numbers can still be written."""
 
 

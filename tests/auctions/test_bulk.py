@@ -21,6 +21,7 @@ from auctions.clearing import (
     clear,
     first_price,
     kth_price,
+    rule_name,
     second_price,
     third_price,
 )
@@ -100,7 +101,7 @@ def test_nonsense_is_refused() -> None:
         assign(lambda start, stop: np.ones((1, 1)), 1, 1, surcharge=-1.0)
 
 
-@pytest.mark.parametrize("rule", [first_price, second_price, third_price, all_pay], ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", [first_price, second_price, third_price, all_pay], ids=rule_name)
 @pytest.mark.parametrize("procured", [False, True], ids=["sold", "procured"])
 def test_messages_and_arrays_give_the_same_winners_and_payments(rule: ClearingRule, procured: bool) -> None:
     scenario = auction_house(

@@ -6,9 +6,14 @@ import pytest
 
 from auctions import (
     AllPay,
+    AscendingClock,
+    Clinching,
     CommitReveal,
+    Dutch,
+    English,
     FirstPrice,
     PostedPrice,
+    Proxy,
     ScoringAuction,
     Vickrey,
     first_price,
@@ -35,6 +40,16 @@ FORMATS: list[tuple[Mechanism, list[Any]]] = [
     (CommitReveal(result_within_s=5.0), WORK + SALES),
     (ScoringAuction(first_price, result_within_s=3.0), WORK),
     (PostedPrice(4.0), WORK + SALES),
+    (English(increment=2, lasts_s=8.0, attempts=3), WORK + SALES),
+    (
+        English(increment="20%", close="soft", lasts_s=6.0, extend_s=2.0, hidden_reserve=True, opening=15),
+        WORK,
+    ),
+    (Proxy(increment=1, close="candle", lasts_s=8.0), WORK + SALES),
+    (AscendingClock(increment=2, reply_within_s=1.0), WORK + SALES),
+    (Dutch(start=20, tick=2, interval_s=0.2), SALES[:2]),
+    (Dutch(tick=2, interval_s=0.2, result_within_s=5.0), WORK),
+    (Clinching(increment=2, reply_within_s=1.0), WORK + SALES),
 ]
 CASES = [(mechanism, items) for mechanism, several in FORMATS for items in several]
 

@@ -246,6 +246,16 @@ def test_money_is_freed_when_the_venue_says_so_and_not_before() -> None:
     assert sent.message.seen == 1  # type: ignore[attr-defined]
 
 
+def test_the_mind_is_told_how_much_of_its_order_still_rests() -> None:
+    script = trader()
+    asked(script)
+    script.decided("order 1", Order("buy", 3, 5))
+    script.hear("pit", Released(0, bought=1, left=2))
+    resting = asked(script).resting
+    assert resting is not None
+    assert (resting.units, resting.price) == (2, 5)
+
+
 def test_an_order_knows_only_what_its_mind_was_told() -> None:
     """A trade that is heard of while the mind ponders makes its answer out of date, which the venue will see."""
     script = trader()

@@ -91,6 +91,13 @@ def test_mcafee_gives_the_last_trade_up_where_that_price_does_not_fit() -> None:
     assert found.revenue == 6
 
 
+@pytest.mark.parametrize(("buys", "sells"), [([10, 4], [5, 6]), ([5, 4], [1, 6])])
+def test_mcafee_trades_at_a_price_that_just_fits_either_side(buys: list[int], sells: list[int]) -> None:
+    found = market(mcafee, buys, sells)
+    assert lines(found.bought) == {"b1": (1, 5)}
+    assert lines(found.sold) == {"s1": (1, 5)}
+
+
 def test_mcafee_with_one_trade() -> None:
     found = market(mcafee, [10, 6], [5, 8])
     assert (found.bought, found.sold) == ((Cleared("b1", 1, 7),), (Cleared("s1", 1, 7),))

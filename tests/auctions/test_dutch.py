@@ -119,6 +119,27 @@ def auctioneer(item: Any = VASE, finish_by: float = 60.0, seed: int = 0) -> Scri
     return script
 
 
+def test_a_hidden_reserve_cannot_be_read_from_when_the_clock_stops() -> None:
+    for reserve in (2, 8):
+        rules = Dutch(start=10, tick=2, interval_s=1.0, hidden_reserve=True)
+        script = Script(rules.opener(HOUSE, (Lot("vase", reserve=reserve),), NAMES), me=HOUSE, finish_by=60.0)
+        script.start()
+        (call,) = [e.message for e in script.effects if isinstance(e, Broadcast)]
+        assert isinstance(call, ClockPrice)
+        assert call.ends_by == 59.75
+
+
+def test_who_has_taken_a_copy_of_a_task_cannot_take_another() -> None:
+    rules = Dutch(start=2, tick=2, interval_s=1.0)
+    task = Task("job", copies=2, reserve=20)
+    script = Script(rules.opener(HOUSE, (task,), NAMES), me=HOUSE, finish_by=60.0)
+    script.start()
+    script.hear("ada", Bid("job", 2, round=1))
+    assert MakeAward(Award("job", "ada", 2)) in script.timer("tick")
+    more = Bid("job", 4, round=2)
+    assert script.hear("ada", more) == [Ignore(more, "closed"), Send("ada", Rejected("job", "closed", 2))]
+
+
 def test_a_dialogue() -> None:
     script = auctioneer()
     assert script.effects[1:] == [
@@ -287,8 +308,12 @@ def test_a_setting_out_of_range_is_named(settings: dict[str, Any], field: str) -
 @pytest.mark.parametrize(
     ("settings", "item", "message"),
     [
-        ({}, VASE, "start is None; expected a price to begin with, since vase is on sale"),
-        ({}, Task("job"), "stop is None; expected a price to end with, since job has no finite reserve"),
+        (
+            {},
+            VASE,
+            "start is None; expected a price that is more than anybody would pay, since vase is on sale",
+        ),
+        ({}, Task("job"), "stop is None; expected a price to end with, or a finite reserve of job"),
         (
             {"start": 5},
             Lot("vase", reserve=8),

@@ -13,6 +13,7 @@ from auctions import (
     Jumping,
     NextBid,
     Pass,
+    Proxy,
     Rejected,
     Sniping,
     StandingBid,
@@ -128,8 +129,8 @@ def test_a_dialogue() -> None:
     """Start, two bids within the gathering time, the better one leads, everybody else goes home."""
     rules = English(increment=1, lasts_s=10.0, idle_s=3.0, gather_s=0.5)
     script = Script(rules.opener(HOUSE, (VASE,), NAMES), me=HOUSE, finish_by=60.0)
-    call = StandingBid(VASE, 1, 0, 3.0, 10.0, 10.0, 10.0, bidders=3)
-    assert script.start() == [SetTimer("close", 59.75), SetTimer("hammer", 3.0), Broadcast(NAMES, call)]
+    call = StandingBid(VASE, 1, 0, 10.0, 10.0, 10.0, 10.0, bidders=3)
+    assert script.start() == [SetTimer("close", 59.75), SetTimer("hammer", 10.0), Broadcast(NAMES, call)]
     assert script.hear("ada", Bid("vase", 0, round=1)) == [SetTimer("gavel", 0.5)]
     assert script.hear("bob", Bid("vase", 2, round=1)) == []
     assert script.timer("gavel") == [
@@ -158,6 +159,23 @@ def test_going_going_gone_when_nobody_outbids_within_the_stated_time() -> None:
     late = Bid("vase", 9, round=2)
     script.port.now = 2.2
     assert script.hear("bob", late) == [Ignore(late, "late"), Send("bob", Rejected("vase", "late", 2))]
+
+
+def test_before_the_first_bid_only_the_close_ends_it_and_a_slow_first_bid_gives_the_others_time() -> None:
+    script = auctioneer(idle_s=1.0)
+    assert said(script).idle_by == said(script).closes_at == 10.0
+    script.port.now = 3.0
+    script.hear("ada", Bid("vase", 4, round=1))
+    script.timer("gavel")
+    assert said(script).idle_by == pytest.approx(3.1 + 2 * 3.0)
+
+
+@pytest.mark.parametrize("mechanism", [English(increment=1), Proxy(increment=1)])
+@pytest.mark.parametrize("seed", range(3))
+def test_over_a_slow_network_it_is_sold_to_who_values_it_most(mechanism: English, seed: int) -> None:
+    slow = Network(latency=Uniform(0.5, 1.5))
+    result = play(mechanism, [VASE], VALUES, network=slow, seed=seed)
+    assert result.allocation["vase"].winner == "ada"
 
 
 def test_a_bid_at_the_hard_close_counts_and_a_later_one_is_rejected_as_late() -> None:
@@ -417,7 +435,8 @@ def test_a_setting_out_of_range_is_named(settings: dict[str, Any], field: str) -
 def test_a_procurement_has_to_begin_somewhere(mechanism: English) -> None:
     item = Task("job", reserve=20 if mechanism.hidden_reserve else None)
     with pytest.raises(
-        ScenarioError, match="opening is None; expected a price to begin with, since job has no public"
+        ScenarioError,
+        match="opening is None; expected a price to begin with, or a public, finite reserve of job",
     ):
         mechanism.opener(HOUSE, (item,), NAMES)
 

@@ -417,3 +417,14 @@ def test_an_unknown_format_is_exit_code_2_and_names_those_there_are(
         main(["vickry", "bids.json"])
     assert end.value.code == 2
     assert "vcg-double" in capsys.readouterr().err
+
+
+def test_a_field_that_is_there_twice_and_a_price_at_the_limit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bids.json"
+    file.write_text('{"bids": [{"bidder": "a", "price": 1, "price": 9}]}')
+    assert main(["first-price", str(file)]) == 2
+    assert "the field 'price' is twice in one object" in capsys.readouterr().err
+    file.write_text('{"bids": [{"bidder": "a", "price": 1e100}]}')
+    assert main(["first-price", str(file), "--json"]) == 0

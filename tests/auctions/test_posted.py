@@ -91,6 +91,7 @@ def test_another_price_or_another_lot_is_not_taken() -> None:
     for bid, reason in ((Bid("vase", 7, round=1), "too-low"), (Bid("urn", 8, round=1), "unknown-item")):
         assert script.hear(first, bid) == [Ignore(bid, reason), Send(first, Rejected("vase", reason, 1))]  # type: ignore[arg-type]
     assert script.hear("eve", Bid("vase", 8, round=1)) == [Ignore(Bid("vase", 8, round=1), "late")]
+    assert script.hear(first, Bid("vase", 8, round=2))[0] == Ignore(Bid("vase", 8, round=2), "late")
     assert MakeAward(Award("vase", first, 8)) in script.hear(first, Bid("vase", 8, round=1))
 
 
@@ -124,9 +125,7 @@ def test_a_price_is_a_plain_number(price: Any) -> None:
 
 
 def test_without_a_price_there_has_to_be_a_reserve() -> None:
-    with pytest.raises(
-        ScenarioError, match="price is None; expected a number, since vase has no finite reserve"
-    ):
+    with pytest.raises(ScenarioError, match="price is None; expected a number, or a finite reserve of vase"):
         PostedPrice().opener(HOUSE, (Lot("vase"),), ("ada",))
     with pytest.raises(ScenarioError, match="margin_s"):
         PostedPrice(3, reply_within_s=0.1)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from auctions import equilibrium as eq
-from auctions.clearing import ClearingRule, all_pay, first_price, second_price, third_price
+from auctions.clearing import ClearingRule, all_pay, first_price, rule_name, second_price, third_price
 from auctions.distributions import Exponential, Power, Uniform
 from auctions.messages import Bid, BidWanted, Pass, PriceOffered
 from auctions.sealed import SealedBid
@@ -167,7 +167,7 @@ def test_mechanisms_can_be_compared_on_the_auction_house(procured: bool) -> None
     assert [row.metrics["efficiency"] for row in study.rows] == [pytest.approx(1.0)] * 6
 
 
-@pytest.mark.parametrize("rule", [first_price, second_price, third_price, all_pay], ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", [first_price, second_price, third_price, all_pay], ids=rule_name)
 def test_revenue_in_messages_is_what_the_theory_says(rule: ClearingRule) -> None:
     """300 lots, 4 bidders, uniform: 3/5 a lot, within four standard errors."""
     result = Simulation(
