@@ -23,7 +23,7 @@ from auctions.increments import Increment, read_increment
 from scenarios import llm_router
 from tests.auctions.worlds import HOUSE, play, sent
 from walras import Agent, Award, Lot, Network, Outcome, ScenarioError, Simulation, Task
-from walras.effects import Broadcast, CancelTimer, Finish, Ignore, MakeAward, Send, SetTimer
+from walras.effects import Broadcast, CancelTimer, Decide, Finish, Ignore, MakeAward, Send, SetTimer
 from walras.simulation import Uniform
 from walras.testing import Script, check_mechanism
 
@@ -147,6 +147,25 @@ def test_a_dialogue() -> None:
         Broadcast(NAMES, Closed("vase", (award,))),
         Finish(Outcome("done", (award,))),
     ]
+
+
+def test_a_bid_is_not_lowered_by_a_later_one_of_the_same_bidder() -> None:
+    script = auctioneer(gather_s=1.0)
+    script.hear("ada", Bid("vase", 9, round=1))
+    assert script.hear("ada", Bid("vase", 4, round=1)) == [
+        Ignore(Bid("vase", 4, round=1), "overtaken, or a double")
+    ]
+    script.timer("gavel")
+    assert (said(script).leaders, said(script).price) == (("ada",), 9)
+
+
+def test_a_bid_binds_as_long_as_a_soft_close_may_be_prolonged() -> None:
+    bidder = Script(English(close="soft").bidder(HOUSE), me="ada")
+    call = StandingBid(VASE, 1, 0, 2.0, 10.0, 10.0, 59.75, bidders=3)
+    effects = bidder.hear(HOUSE, call)
+    (asked,) = [effect.question for effect in effects if isinstance(effect, Decide)]
+    assert isinstance(asked, NextBid)
+    assert (asked.binds_until, asked.closes_at) == (60.0, 10.0)
 
 
 def test_going_going_gone_when_nobody_outbids_within_the_stated_time() -> None:
