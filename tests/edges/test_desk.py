@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from auctions import FirstPrice, SealedBid, second_price
+from auctions import ContinuousDouble, English, FirstPrice, SealedBid, second_price
 from contractnet import ContractNet, truthful
 from tests.edges.houses import SECRET, expired, house
 from walras.agents import Agent
@@ -15,8 +15,10 @@ from walras.items import Lot, Task
 from walras.live.desk import Desk
 from walras.live.feed import DeskRules
 from walras.live.live import Live
-from walras.live.passes import Passes, RefusedError
+from walras.live.passes import Action, Passes, RefusedError
 from walras.testing.virtual_time import run_virtually as run
+
+GUEST: tuple[Action, ...] = ("look", "answer", "join")
 
 
 def bid(item: str, price: float) -> dict[str, Any]:
@@ -164,7 +166,7 @@ def test_who_only_looks_on_sees_nothing_of_conversations_of_others() -> None:
                 eve.inspect("house/1")
             (notice,) = desk.enter(desk.token("ada")).conversations()
             assert (notice.id, notice.invited, notice.status) == ("house/1", True, "open")
-            guest = desk.enter(desk.token("eve"))  # who may join sees what there is to join
+            guest = desk.enter(desk.token("eve", may=GUEST))  # who may join sees what there is to join
             assert [one.id for one in guest.conversations()] == ["house/1"]
             with pytest.raises(RefusedError, match="is open"):
                 guest.join("house/2")
@@ -261,12 +263,14 @@ def test_an_agent_who_was_not_added_cannot_join() -> None:
         async with house("ada") as desk:
             desk.market.open(FirstPrice(), [Lot("vase")], 60)
             with pytest.raises(RefusedError, match="not in the market"):
-                desk.enter(desk.token("eve")).join("house/1")
+                desk.enter(desk.token("eve", may=GUEST)).join("house/1")
 
     run(market())
 
 
-def test_a_market_that_is_started_again_asks_again_and_old_cursors_find_the_new_question(tmp_path: Path) -> None:
+def test_a_market_that_is_started_again_asks_again_and_old_cursors_find_the_new_question(
+    tmp_path: Path,
+) -> None:
     async def first() -> tuple[str, str]:
         async with house("ada", journal=tmp_path / "market.db") as desk:
             desk.market.open(FirstPrice(reply_within_s=60), [Lot("vase")], 90)
@@ -285,3 +289,20 @@ def test_a_market_that_is_started_again_asks_again_and_old_cursors_find_the_new_
             return (await desk.market.result(going)).allocation["vase"]
 
     assert asyncio.run(second(*asyncio.run(first()))).price == 3
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "seated"), [(ContinuousDouble(), True), (English(increment=1.0), False)]
+)
+def test_a_guest_joins_by_its_own_wish_where_the_mechanism_lets_it(mechanism: Any, seated: bool) -> None:
+    async def market() -> bool:
+        async with house("ada", "eve") as desk:
+            going = desk.market.open(mechanism, [Lot("vase")], 60, participants=["ada"])
+            eve = desk.enter(desk.token("eve", may=GUEST))
+            assert not eve.inspect(going).invited
+            await asyncio.sleep(0.1)
+            eve.join(going)
+            await asyncio.sleep(0.1)
+            return eve.inspect(going).seated
+
+    assert run(market()) is seated

@@ -127,7 +127,7 @@ class TestWithTheSdk:
                 ):
                     said = await call(f"{url}/mcp", token, body, form)
                     assert said.status == status
-                async with client(url, token) as ada:
+                async with client(url, desk.token("ada", may=("look", "answer", "join"))) as ada:
                     assert (await use(ada, "list_auctions")) == {"auctions": []}
                     assert "cursor" in await fails(ada, "wait_for_events", cursor="x")
                     assert "may see" in await fails(ada, "inspect_auction", auction="house/7")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import inspect
 from collections import OrderedDict
@@ -90,7 +91,7 @@ def auctioneer_app(desk: Desk, mechanism: Mechanism) -> Gate:
 
 
 # ------------------------------------------------------------------------------------------------------------- what is done
-class _Executor:
+class _Executor(abc.ABC):
     """What the SDK calls with a message: finds the first data part, and answers."""
 
     def __init__(self) -> None:
@@ -109,9 +110,9 @@ class _Executor:
         except (RemoteProtocolError, RefusedError, ScenarioError, msgspec.ValidationError) as error:
             raise self._errors.InvalidParamsError(message=f"{error}"[:300]) from None
 
+    @abc.abstractmethod
     async def heed(self, body: dict[str, Any], context: Any, queue: Any) -> None:
         """Do what a body says."""
-        raise RemoteProtocolError("nothing is done here")
 
     async def cancel(self, context: Any, queue: Any) -> None:
         """A task is no longer wanted; the SDK has ended its `execute`."""

@@ -22,8 +22,8 @@ from walras.messages import AgentId
 Action = Literal["look", "answer", "join", "open"]
 """See conversations and events; answer questions; join conversations; open conversations."""
 
-BIDDER: tuple[Action, ...] = ("look", "answer", "join")
-"""What an agent may that takes part."""
+BIDDER: tuple[Action, ...] = ("look", "answer")
+"""What an agent may that takes part where it is invited."""
 
 KIND = "pass"
 
