@@ -40,7 +40,7 @@ def test_without_the_extra_the_error_names_the_command(monkeypatch: pytest.Monke
 @contextlib.asynccontextmanager
 async def remote(app: Any, **settings: Any) -> AsyncIterator[A2AParticipant]:
     """A participant that is behind an app on this machine."""
-    settings.setdefault("token", PASSES.issue("house"))
+    settings.setdefault("token", PASSES.issue("house", may=("ask",)))
     async with Listening(app) as at:
         mind = A2AParticipant(at.url, **settings)
         try:
@@ -127,10 +127,18 @@ class TestWithTheSdk:
         assert stopped == ["m/1/ada#long"]
 
     @pytest.mark.parametrize(
-        ("token", "why"), [("", "401"), ("nonsense", "401"), (expired("house"), "401"), ("other", "403")]
+        ("token", "why"),
+        [
+            ("", "401"),
+            ("nonsense", "401"),
+            (expired("house"), "401"),
+            ("other", "403"),
+            ("bidder", "not ask"),
+        ],
     )
     def test_a_wrong_token_is_an_error_and_no_more(self, token: str, why: str) -> None:
-        shown = Passes(SECRET, "elsewhere").issue("house") if token == "other" else token
+        others = {"other": Passes(SECRET, "elsewhere").issue("house"), "bidder": PASSES.issue("house")}
+        shown = others.get(token, token)
 
         async def market() -> Answered:
             async with remote(
@@ -140,6 +148,24 @@ class TestWithTheSdk:
 
         found = asyncio.run(market())
         assert found.status == "error" and why in found.detail
+
+    def test_it_ponders_a_question_once_in_each_conversation(self) -> None:
+        pondered: list[str] = []
+
+        def mind(question: Any, agent: Agent) -> Offer:
+            pondered.append(question.task.id)
+            return Offer(float(len(pondered)))
+
+        async def market() -> list[Any]:
+            async with remote(agent_app(Agent("ada", mind), PASSES, questions=[HowMuch])) as far:
+                return [
+                    (
+                        await Guard().answer(Agent("ada", far), how_much(), conversation=where, seconds=10)
+                    ).value.price
+                    for where in ("m/1", "m/1", "m/2")
+                ]
+
+        assert asyncio.run(market()) == [1, 1, 2], "the same key where it was asked before, and nowhere else"
 
     def test_its_mind_may_decline_fail_or_talk_nonsense(self) -> None:
         def scripted(said: Any) -> Callable[..., Any]:

@@ -131,7 +131,7 @@ class A2AParticipant(Participant):
             self._helpers.new_text_part(words),
         ]
         message = self._helpers.new_message(parts, context_id=context, role=self._types.Role.ROLE_USER)
-        message.message_id = key
+        message.message_id = f"{context}/{key}"
         message.extensions.append(EXTENSION)
         heard = Heard(self._types)
         try:

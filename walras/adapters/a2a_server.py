@@ -54,7 +54,7 @@ def agent_app(
 
     Args:
         agent: with a strategy.
-        passes: of callers.
+        passes: of callers, who may ``ask``.
         questions: the classes of questions that it can be asked.
         guard: asks its mind; None: one of its own.
         work: its worker; None: its strategy's, if it has one, else it pretends, as in simulation.
@@ -143,15 +143,16 @@ def _caller(context: Any) -> Any:
 
 
 class AgentExecutor(_Executor):
-    """Answers asks, and does work. The same key of the same caller again is not pondered or done again."""
+    """Answers asks, and does work. The same key in the same context again is not pondered or done again."""
 
     def __init__(self, agent: Agent, questions: tuple[type[Question], ...], guard: Asker, work: Work) -> None:
         super().__init__()
         self.agent, self.guard, self.work = agent, guard, work
         self.vocabulary = Vocabulary((*questions, *answer_types(questions)), f"what {agent.id} is asked")
-        self._kept: OrderedDict[tuple[str, str, str], asyncio.Future[dict[str, Any]]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, str, str], asyncio.Future[dict[str, Any]]] = OrderedDict()
 
     async def heed(self, body: dict[str, Any], context: Any, queue: Any) -> None:
+        _caller(context).demand("ask")
         asked, task = body.get("ask"), body.get("do")
         if isinstance(asked, dict):
             await self.reply(await self._once(context, "ask", asked, self._answer), context, queue)
@@ -170,7 +171,8 @@ class AgentExecutor(_Executor):
         self, context: Any, kind: str, body: dict[str, Any], act: Callable[..., Any]
     ) -> dict[str, Any]:
         """What `act` returns for this key, of which there is only one."""
-        key = (_caller(context).agent, kind, f"{body.get('key') or context.message.message_id}")
+        own = f"{body.get('key') or context.message.message_id}"
+        key = (_caller(context).agent, kind, context.context_id, own)
         kept = self._kept.get(key)
         if kept is None or kept.cancelled() or (kept.done() and kept.exception() is not None):
             kept = self._kept[key] = asyncio.ensure_future(act(body, context.context_id))
@@ -195,14 +197,18 @@ class AgentExecutor(_Executor):
     async def _work(self, body: dict[str, Any], context_id: str) -> dict[str, Any]:
         task = self.vocabulary.read(body.get("task"), Task)
         try:
-            found: Any = self.work(task, f"{body.get('key')}")
-            found = await found if inspect.isawaitable(found) else found
+            found: Any = await self._carried_out(task, f"{body.get('key')}")
             report = (
                 found if isinstance(found, Report) else Report("done", quality=1.0, result=f"{found or ''}")
             )
         except Exception as error:  # a worker is not ours
             report = Report("failed", result=f"{type(error).__name__}: {error}"[:300])
         return {"report": plain(report)}
+
+    async def _carried_out(self, task: Task, key: str) -> Any:
+        if inspect.iscoroutinefunction(self.work):
+            return await self.work(task, key)
+        return await asyncio.to_thread(self.work, task, key)  # a plain function may take its time
 
 
 class AuctioneerExecutor(_Executor):
@@ -239,7 +245,7 @@ class AuctioneerExecutor(_Executor):
 
     def _opened(self, visitor: Visitor, key: str, items: tuple[Item, ...], within_s: float) -> ConversationId:
         """The conversation of this caller and key, of which there is only one."""
-        visitor.demand("open")
+        visitor.shown.demand("open")
         known = self._known.get((visitor.agent, key))
         if known is None:
             known = self._known[visitor.agent, key] = visitor.open(self.mechanism, items, within_s)

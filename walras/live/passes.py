@@ -19,8 +19,8 @@ from walras.errors import ScenarioError, WalrasError
 from walras.live.door import Tokens
 from walras.messages import AgentId
 
-Action = Literal["look", "answer", "join", "open"]
-"""See conversations and events; answer questions; join conversations; open conversations."""
+Action = Literal["look", "answer", "join", "open", "ask"]
+"""See conversations and events; answer questions; join conversations; open conversations; ask agents, and have them work."""
 
 BIDDER: tuple[Action, ...] = ("look", "answer")
 """What an agent may that takes part where it is invited."""
@@ -59,6 +59,17 @@ class Pass(msgspec.Struct, frozen=True):
     market: str
     may: tuple[Action, ...] = BIDDER
     until: float | None = None
+
+    def demand(self, action: Action) -> None:
+        """Refuse what this pass does not allow.
+
+        Raises:
+            RefusedError: if it does not.
+        """
+        if action not in self.may:
+            raise RefusedError(
+                "not allowed", f"this pass lets {self.agent} {', '.join(self.may)}; not {action}"
+            )
 
 
 class Passes:

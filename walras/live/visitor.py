@@ -14,7 +14,7 @@ from walras.allocation import Award
 from walras.items import Item
 from walras.live.conversation import Opening
 from walras.live.feed import Events, Notice, Posted, Receipt, Waiting
-from walras.live.passes import Action, Pass, RefusedError
+from walras.live.passes import Pass, RefusedError
 from walras.live.schemas import UnreadableError, form_of
 from walras.mechanism import Mechanism
 from walras.messages import ConversationId
@@ -44,21 +44,10 @@ class Visitor:
         """
         self.desk.reception.count(self.shown)
 
-    def demand(self, action: Action) -> None:
-        """Refuse what this pass does not allow.
-
-        Raises:
-            RefusedError: if it does not.
-        """
-        if action not in self.shown.may:
-            raise RefusedError(
-                "not allowed", f"this pass lets {self.agent} {', '.join(self.shown.may)}; not {action}"
-            )
-
     # ------------------------------------------------------------------ looking
     def conversations(self) -> list[Notice]:
         """The conversations that this agent is in, and, if its pass lets it join, those that are open."""
-        self.demand("look")
+        self.shown.demand("look")
         runs, may_join = self.desk.market.runtime.runs, "join" in self.shown.may
         seen = [self._notice(run.opening) for run in list(runs.values())[-MOST_LISTED:]]
         return [one for one in seen if one.invited or one.seated or (may_join and one.status == "open")]
@@ -69,7 +58,7 @@ class Visitor:
         Raises:
             RefusedError: if there is none that this agent may see.
         """
-        self.demand("look")
+        self.shown.demand("look")
         runtime = self.desk.market.runtime
         run, talk = runtime.runs.get(conversation), runtime.book.get(conversation)
         opening = run.opening if run is not None else talk.opening if talk is not None else None
@@ -102,7 +91,7 @@ class Visitor:
 
     def questions(self) -> list[Posted]:
         """The questions that wait for this agent's answer, the oldest first."""
-        self.demand("look")
+        self.shown.demand("look")
         now = asyncio.get_running_loop().time()
         return [_posted(waiting, now) for waiting in self.feed.waiting.values() if not waiting.answer.done()]
 
@@ -116,7 +105,7 @@ class Visitor:
         Raises:
             RefusedError: for a cursor or a time that is none; for too many who wait.
         """
-        self.demand("look")
+        self.shown.demand("look")
         seen = self._number(cursor)
         feed, rules = self.feed, self.desk.rules
         if not wait_s >= 0:
@@ -159,7 +148,7 @@ class Visitor:
         Raises:
             RefusedError: for a question that is not there or no longer open, for a key that stands for another answer.
         """
-        self.demand("answer")
+        self.shown.demand("answer")
         key, feed = key or question, self.feed
         if len(key) > MOST_KEY:
             raise RefusedError("malformed", f"key: expected at most {MOST_KEY} characters")
@@ -190,7 +179,7 @@ class Visitor:
         Raises:
             RefusedError: if there is no such conversation, or the agent is not in the market.
         """
-        self.demand("join")
+        self.shown.demand("join")
         runtime = self.desk.market.runtime
         if conversation not in runtime.book:
             raise RefusedError("unknown", f"no conversation {conversation[:80]!r} is open")
@@ -206,7 +195,7 @@ class Visitor:
         Raises:
             ScenarioError: as `Live.open`.
         """
-        self.demand("open")
+        self.shown.demand("open")
         return self.desk.market.open(mechanism, items, within_s, opener=self.agent)
 
 
