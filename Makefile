@@ -9,6 +9,7 @@ DEV := $(VENV)/.dev-installed
 SIMPY_SDIST := .cache/simpy-sdist/.extracted
 PYTEST_FLAGS ?= -n 2 --dist loadfile
 BENCH_FLAGS ?=
+FAMILIES ?= A B C
 MECHANISMS := contract-net random round-robin first-come-claim cheapest greedy best-single least-loaded
 REPORT := demo-report
 
@@ -16,10 +17,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export MPLBACKEND ?= Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test format demo bench soak docs notebooks clean
+.PHONY: help setup test test-adapters format demo bench soak docs notebooks clean
 
 help: ## say what can be made (this)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(DEV) $(SIMPY_SDIST) ## make .venv with everything that tests and docs need
 
@@ -36,6 +37,9 @@ test: setup ## lint, types, import contracts, all tests, documentation; stops at
 	@$(PY) -m pytest $(PYTEST_FLAGS)
 	@echo "== documentation"
 	@$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+test-adapters: ## the participants of all frameworks, each family of them in an environment of its own
+	@PYTHON="$(PYTHON)" tests/adapters/families $(FAMILIES)
 
 format: $(DEV) ## lay out the code and mend what lint can mend
 	@$(BIN)/ruff check --fix .
@@ -65,7 +69,7 @@ notebooks: $(DEV) ## run the notebooks and keep what they show
 	@$(BIN)/jupyter-execute --inplace notebooks/*.ipynb
 
 clean: ## remove .venv, caches and everything made here
-	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-adapters .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	rm -rf build dist docs/_build $(REPORT)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

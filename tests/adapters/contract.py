@@ -5,11 +5,14 @@ has to come of it, and how many requests the server may have seen. No key, no ne
 """
 
 import asyncio
+import gc
 import json
 import re
+import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
+from tests.adapters.minds_of_frameworks import Framework, close_clients
 from tests.live.minds import HowMuch, Offer, how_much
 from walras.agents import Agent
 from walras.live.answers import Answered, Usage
@@ -252,3 +255,25 @@ async def concurrent(bench: Bench) -> None:
     assert [one.status for one in answered] == ["ok"] * 20, answered
     assert [one.value.price for one in answered] == [float(k) for k in range(1, 21)]
     assert len(bench.calls("good")) == 20
+
+
+def keeps(one: Framework, line: Case) -> tuple[bool, BaseException | None]:
+    """Whether a framework passes a case, and what came in between if not."""
+
+    async def run() -> None:
+        with bench.server:
+            try:
+                await line.check(bench)
+            finally:
+                await close_clients()
+
+    bench = Bench(one.make, key=line.key)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # many make a client of their own, and close none
+        try:
+            asyncio.run(run())
+        except Exception as error:
+            return False, error
+        finally:
+            gc.collect()
+    return True, None

@@ -1,18 +1,28 @@
-"""Every framework that is installed here keeps the contract, case by case; the others are skipped."""
+"""Every framework that is installed here keeps the contract, case by case; the others are skipped.
 
-import asyncio
-import gc
-import warnings
+What is seen is compared with the table in docs/plug-your-agent-in.md; WALRAS_REGENERATE=1 writes it instead.
+"""
+
+import json
+import os
+import subprocess
+import sys
 
 import pytest
 
-from tests.adapters.contract import CASES, Bench, Case
-from tests.adapters.minds_of_frameworks import FRAMEWORKS, Framework, close_clients
+from tests.adapters import table
+from tests.adapters.contract import CASES, Case, keeps
+from tests.adapters.minds_of_frameworks import FRAMEWORKS, Framework
+from tests.adapters.watched import watch
 from walras.adapters.frameworks import framework
 from walras.live.extras import MissingExtraError
 
 # Their deprecations are between them and their libraries.
 pytestmark = pytest.mark.filterwarnings("default")
+
+QUIET = "nothing leaves the machine"
+SEEN: dict[str, dict[str, bool]] = {}
+"""Which case each framework has passed in this run."""
 
 
 @pytest.fixture(params=FRAMEWORKS)
@@ -28,6 +38,7 @@ def one(request: pytest.FixtureRequest) -> Framework:
 @pytest.mark.parametrize("line", CASES.values(), ids=CASES)
 def test_the_contract(one: Framework, line: Case) -> None:
     passed, why = keeps(one, line)
+    SEEN.setdefault(one.extra, {})[line.name] = passed
     if line.name in one.cannot:
         assert not passed, f"{one.extra} can do this by now: take it out of what it cannot"
         pytest.skip(one.cannot[line.name])
@@ -35,23 +46,48 @@ def test_the_contract(one: Framework, line: Case) -> None:
         raise why
 
 
-def keeps(one: Framework, line: Case) -> tuple[bool, BaseException | None]:
-    """Whether a framework passes a case, and what came in between if not."""
+def test_nothing_leaves_the_machine(one: Framework) -> None:
+    """Neither when a framework is imported, nor when it is asked, nor at its exit: no traces, no telemetry, no tables."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.adapters.watched", one.extra],
+        cwd=table.ROOT, capture_output=True, text=True, check=False, timeout=240,
+    )  # fmt: skip
+    lines = done.stdout.splitlines()
+    assert "answered: True" in [line.strip() for line in lines], done.stdout[-2000:] + done.stderr[-2000:]
+    wanted = json.loads(lines[-1].removeprefix("wanted:"))
+    SEEN.setdefault(one.extra, {})[QUIET] = wanted == []
+    assert wanted == []
 
-    async def run() -> None:
-        with bench.server:
-            try:
-                await line.check(bench)
-            finally:
-                await close_clients()
 
-    bench = Bench(one.make, key=line.key)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # many make a client of their own, and close none
-        try:
-            asyncio.run(run())
-        except Exception as error:
-            return False, error
-        finally:
-            gc.collect()
-    return True, None
+@pytest.mark.parametrize(
+    ("event", "args"),
+    [
+        ("socket.connect", (None, ("192.0.2.1", 443))),
+        ("socket.getaddrinfo", ("example.org", 443)),
+        ("socket.getaddrinfo", (b"example.org", 443)),
+    ],
+)
+def test_the_watch_sees_whoever_leaves(event: str, args: tuple[object, ...]) -> None:
+    with pytest.raises(PermissionError):
+        watch(event, args)
+    watch("socket.connect", (None, ("127.0.0.1", 80)))
+    watch("socket.connect", (None, "/a/path"))
+
+
+def test_the_table_in_the_docs_says_what_was_seen(one: Framework) -> None:
+    seen = SEEN.get(one.extra, {})
+    if len(seen) < len(CASES) + 1:
+        pytest.skip("only a part of the contract has been run")
+    if os.environ.get("WALRAS_REGENERATE"):
+        table.write({one.extra: seen})
+    shown = table.read()
+    assert {case: shown.get((case, one.extra)) for case in seen} == {
+        case: table.CELL[passed] for case, passed in seen.items()
+    }
+
+
+def test_the_table_in_the_docs_has_every_framework_and_every_case() -> None:
+    shown = table.read()
+    assert {case for case, _ in shown} == {*CASES, QUIET}
+    assert {name for _, name in shown} == set(FRAMEWORKS)
+    assert set(shown.values()) <= set(table.CELL.values())

@@ -1,0 +1,124 @@
+"""Optional packages that are missing or too old: the error says what to type."""
+
+import importlib.metadata
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.adapters.minds_of_frameworks import FRAMEWORKS
+from walras.adapters import frameworks
+from walras.adapters.frameworks import OldExtraError, fault_of, floors, framework
+from walras.live.extras import MissingExtraError
+from walras.live.participant import Retryable
+
+ROOT = Path(__file__).resolve().parents[2]
+DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("extra", FRAMEWORKS)
+def test_a_missing_framework_is_named_with_the_command_that_installs_it(
+    extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(frameworks, "version", nothing)
+    with pytest.raises(MissingExtraError, match=rf'pip install "walras\[{extra}\]"'):
+        framework(extra, "walras")
+
+
+@pytest.mark.parametrize("extra", FRAMEWORKS)
+def test_an_old_framework_is_told_its_floor(extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frameworks, "version", lambda name: "0.0.1")
+    first = next(floors(extra))
+    with pytest.raises(OldExtraError, match=f"0.0.1 is installed; expected {first.specifier}") as old:
+        framework(extra, "walras")
+    assert f'pip install --upgrade "walras[{extra}]"' in str(old.value)
+
+
+def test_a_newer_framework_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frameworks, "version", lambda name: "999.0rc1")
+    assert framework("pydantic-ai", "walras").__name__ == "walras"
+
+
+def test_a_framework_that_does_not_import_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frameworks, "version", lambda name: "999")
+    with pytest.raises(MissingExtraError, match="no_such_module"):
+        framework("pydantic-ai", "no_such_module")
+
+
+@pytest.mark.parametrize("extra", FRAMEWORKS)
+def test_every_framework_is_an_extra_of_its_own_with_floors(extra: str) -> None:
+    declared = [Requirement(line) for line in DECLARED["project"]["optional-dependencies"][extra]]
+    assert declared
+    assert all([spec.operator for spec in one.specifier] == [">="] for one in declared)
+    assert {one.name for one in floors(extra)} == {one.name for one in declared}, "run pip install -e . again"
+
+
+def test_there_is_no_extra_for_everything_and_conflicts_are_declared() -> None:
+    extras = DECLARED["project"]["optional-dependencies"]
+    assert "all" not in extras
+    for pair in DECLARED["tool"]["uv"]["conflicts"]:
+        one, other = (part["extra"] for part in pair)
+        assert {one, other} <= set(extras)
+        families = [FRAMEWORKS[name].family for name in (one, other) if name in FRAMEWORKS]
+        assert len(set(families)) == len(families), "frameworks of one family go together"
+
+
+# ------------------------------------------------------------------------------------------------ faults
+
+
+class Refused(Exception):  # noqa: N818
+    def __init__(self, status: Any = None, headers: Any = None, code: Any = None) -> None:
+        super().__init__("no")
+        self.status_code = status
+        self.response = type("Response", (), {"headers": headers, "status_code": code})()
+
+
+class APIConnectionError(Exception):
+    """As the openai package calls it."""
+
+
+def raised(error: Exception, cause: Exception | None = None) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 503, 529])
+def test_a_status_that_may_pass_is_retryable_however_deep_it_lies(status: int) -> None:
+    found = fault_of(raised(ValueError("wrapped"), raised(RuntimeError("twice"), Refused(status))))
+    assert isinstance(found, Retryable)
+    assert str(status) in str(found)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+def test_a_status_that_will_not_pass_is_an_error_at_once(status: int) -> None:
+    found = fault_of(Refused(code=status))
+    assert not isinstance(found, Retryable)
+    assert str(status) in str(found)
+
+
+def test_a_busy_provider_is_left_alone_as_long_as_it_wants() -> None:
+    waits = [
+        fault_of(Refused(429, headers))
+        for headers in ({"retry-after": "2.5"}, {"retry-after": "Mon"}, {}, None)
+    ]
+    assert [wait.after_s for wait in waits if isinstance(wait, Retryable)] == [2.5, 0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError("gone"), APIConnectionError("gone")])
+def test_no_connection_may_pass(error: Exception) -> None:
+    found = fault_of(raised(ValueError("wrapped"), error))
+    assert isinstance(found, Retryable)
+    assert "no connection" in str(found)
+
+
+def test_everything_else_is_what_it_was() -> None:
+    error = raised(ValueError("a bug"), KeyError("x"))
+    error.__context__ = error
+    assert fault_of(error) is error
+    again = Retryable("later")
+    assert fault_of(raised(ValueError("wrapped"), again)) is again
