@@ -11,6 +11,7 @@ import asyncio
 import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, MutableMapping
+from math import inf
 from typing import Any
 
 import msgspec
@@ -149,17 +150,23 @@ class AgentExecutor(_Executor):
         super().__init__()
         self.agent, self.guard, self.work = agent, guard, work
         self.vocabulary = Vocabulary((*questions, *answer_types(questions)), f"what {agent.id} is asked")
-        self._kept: OrderedDict[tuple[str, str, str, str], asyncio.Future[dict[str, Any]]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, str, str], tuple[asyncio.Future[dict[str, Any]], float]] = (
+            OrderedDict()
+        )
 
     async def heed(self, body: dict[str, Any], context: Any, queue: Any) -> None:
         _caller(context).demand("ask")
         asked, task = body.get("ask"), body.get("do")
         if isinstance(asked, dict):
-            await self.reply(await self._once(context, "ask", asked, self._answer), context, queue)
+            seconds = msgspec.convert(asked.get("seconds"), float)
+            if not 0 < seconds <= MOST_WITHIN_S:
+                raise RemoteProtocolError(f"seconds: a number above 0, up to {MOST_WITHIN_S:g}, is expected")
+            said = await self._once(context, "ask", asked, self._answer, seconds)
+            await self.reply(said, context, queue)
         elif isinstance(task, dict):
             self.vocabulary.read(task.get("task"), Task)  # before there is a task of theirs
             updater = await self.begin(context, queue)
-            said = await self._once(context, "do", task, self._work)
+            said = await self._once(context, "do", task, self._work, inf)
             done = said["report"]["status"] == "done"
             await self.end(updater, "COMPLETED" if done else "FAILED", said, said["report"].get("result", ""))
         else:
@@ -168,14 +175,16 @@ class AgentExecutor(_Executor):
             )
 
     async def _once(
-        self, context: Any, kind: str, body: dict[str, Any], act: Callable[..., Any]
+        self, context: Any, kind: str, body: dict[str, Any], act: Callable[..., Any], lasts_s: float
     ) -> dict[str, Any]:
-        """What `act` returns for this key, of which there is only one."""
+        """What `act` returns for this key: once, as long as that lasts. Another market may use the same names later."""
         own = f"{body.get('key') or context.message.message_id}"
         key = (_caller(context).agent, kind, context.context_id, own)
-        kept = self._kept.get(key)
-        if kept is None or kept.cancelled() or (kept.done() and kept.exception() is not None):
-            kept = self._kept[key] = asyncio.ensure_future(act(body, context.context_id))
+        now = asyncio.get_running_loop().time()
+        kept, until = self._kept.get(key, (None, now))
+        if kept is None or until <= now or kept.cancelled() or (kept.done() and kept.exception() is not None):
+            kept = asyncio.ensure_future(act(body, context.context_id))
+            self._kept[key] = kept, now + lasts_s
             if len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
         found: dict[str, Any] = await kept
@@ -183,9 +192,7 @@ class AgentExecutor(_Executor):
 
     async def _answer(self, asked: dict[str, Any], context_id: str) -> dict[str, Any]:
         question = self.vocabulary.read(asked.get("question"), Question)
-        seconds = msgspec.convert(asked.get("seconds"), float)
-        if not 0 < seconds <= MOST_WITHIN_S:
-            raise RemoteProtocolError(f"seconds: a number above 0, up to {MOST_WITHIN_S:g}, is expected")
+        seconds = asked["seconds"]
         found = await self.guard.answer(self.agent, question, conversation=context_id, seconds=seconds)
         self.guard.forget(context_id)
         if found.status == "ok":
