@@ -194,6 +194,7 @@ class Line(NamedTuple):
     winner: str
     units: int
     price: float
+    at: float = 0.0
 
 
 class Heard(NamedTuple):
@@ -216,7 +217,7 @@ class Talk:
     def __init__(self, played: Played, rows: list[Any], status: str) -> None:
         self.mechanism, self.rows, self.status = played.mechanism, rows, status
         self.item = self._item(played.item)
-        self.lines = [_line(row.details["line"]) for row in rows if row.kind == "award"]
+        self.lines = [_line(row.details["line"])._replace(at=row.at) for row in rows if row.kind == "award"]
         self.heard = _heard(rows)
         self.calls = [m for m in self._said_by_house() if m["type"] in ("ClockPrice", "StandingBid")]
         self.down = self.item.procured
@@ -402,15 +403,16 @@ def japanese(talk: Talk) -> None:
 
 
 def dutch(talk: Talk) -> None:
-    """Who takes it pays what it has said; nobody has said more and got none."""
+    """Who takes it pays what it has said; nobody had said more by then and got none."""
     taken = {(bid.who, bid.price) for bid in talk.heard if bid.message["type"] == "Bid"}
     assert all((line.winner, line.price) in taken for line in talk.lines)
     winners = {line.winner for line in talk.lines}
-    lost = [bid.price for bid in talk.used() if bid.who not in winners]
+    lost = [bid for bid in talk.used() if bid.who not in winners]
     if sum(line.units for line in talk.lines) < units(talk.item):
         assert not lost, f"{lost} got none, though there was some left"
-    for line in talk.lines:
-        assert all(price >= line.price if talk.down else price <= line.price for price in lost)
+    for line in talk.lines:  # one that was heard when this unit was gone had no part in it
+        rivals = [bid.price for bid in lost if bid.at <= line.at]
+        assert all(price >= line.price if talk.down else price <= line.price for price in rivals)
 
 
 def clinching(talk: Talk) -> None:
