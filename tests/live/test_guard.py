@@ -223,7 +223,7 @@ def test_who_does_not_heed_being_cancelled_holds_nobody_up() -> None:
     "error",
     [
         SystemExit(3), asyncio.CancelledError(), TimeoutError("mine"), RecursionError(), MemoryError(),
-        StopAsyncIteration(),
+        StopAsyncIteration(), BaseExceptionGroup("two", [asyncio.CancelledError(), ValueError()]),
     ],
 )  # fmt: skip
 def test_a_mind_can_end_neither_the_market_nor_its_own_question(error: BaseException) -> None:
@@ -309,6 +309,18 @@ def test_a_coroutine_that_is_never_awaited_is_closed() -> None:
 
 
 @pytest.mark.parametrize(
+    "error", [asyncio.CancelledError(), GeneratorExit(), BaseExceptionGroup("one", [SystemExit(1)])]
+)
+def test_a_plain_strategy_cannot_end_its_question_without_a_status(error: BaseException) -> None:
+    def raising(question: Question, agent: Agent) -> Any:
+        raise error
+
+    found = ask(Guard(), raising)
+    assert found.status == "error"
+    assert type(error).__name__ in found.detail
+
+
+@pytest.mark.parametrize(
     ("mind", "status"),
     [
         (lambda q, a: None, "declined"),
@@ -328,7 +340,9 @@ def test_an_agent_without_a_strategy_answers_by_the_one_that_is_handed_in() -> N
     assert found.value == Offer(1.0)
 
 
-def test_a_function_that_blocks_the_loop_is_late_and_is_told_what_to_do() -> None:
+def test_a_function_that_blocks_the_loop_is_late_and_is_told_what_to_do(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     def blocking(question: Question, agent: Agent) -> Any:
         time.sleep(0.05)
         return Offer(1.0)
@@ -337,6 +351,7 @@ def test_a_function_that_blocks_the_loop_is_late_and_is_told_what_to_do() -> Non
     assert found.status == "timeout"
     assert "blocked the market" in found.detail
     assert "InThread" in found.detail
+    assert "a: it blocked the market" in caplog.text  # its question is over: no trace has room for that
 
 
 # --------------------------------------------------------------------------------------------- privilege, loops

@@ -290,6 +290,44 @@ def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:
         Journal(tmp_path / "nowhere" / "market.db")
 
 
+@pytest.mark.parametrize("table", ["inputs", "customers"])
+def test_a_database_of_another_program_is_left_as_it_is(tmp_path: Path, table: str) -> None:
+    path = tmp_path / "theirs.db"
+    with sqlite3.connect(path) as theirs:
+        theirs.execute(f"CREATE TABLE {table} (name)")
+    theirs.close()
+    with pytest.raises(JournalError, match=f"another program keeps '{table}' in it"):
+        Journal(path)
+    again = sqlite3.connect(path)
+    assert again.execute("SELECT name FROM sqlite_master").fetchall() == [(table,)]
+    again.close()
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x80\x05", b"nonsense"])
+def test_a_row_that_cannot_be_read_is_named(tmp_path: Path, payload: bytes) -> None:
+    path = tmp_path / "m.db"
+    journal = Journal(path)
+    journal.write(0.0, 0, "take_cancel", payload)
+    journal.commit()
+    journal.close()
+    with pytest.raises(JournalError, match=r"row 1 \(take_cancel\) cannot be read"):
+        run_virtually(opened(path))
+
+
+def test_a_copy_of_a_market_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "m.db"
+    journal = Journal(path)
+    journal.replace(b"half a cop")
+    journal.close()
+    with pytest.raises(JournalError, match="its copy of the market cannot be read"):
+        run_virtually(opened(path))
+
+
+async def opened(path: Path) -> None:
+    async with Live(journal=path):
+        pass
+
+
 def test_a_program_goes_on_with_its_own_journal_only(tmp_path: Path) -> None:
     path = tmp_path / "market.db"
     assert lives(path, program(path, Workshop()), never())

@@ -194,7 +194,13 @@ async def _contained(mind: Participant, ask: Ask) -> Any:
     try:
         said: Any = mind.answer(ask)  # also from a plain method, whatever the types say
         return await said if inspect.isawaitable(said) else said
-    except (SystemExit, TimeoutError) as error:  # a time-out of its own is not the guard's
+    except (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):  # these end us, too
+        raise
+    except TimeoutError as error:  # of its own, and not the guard's
+        raise Broken(in_words(error)) from None
+    except Exception:
+        raise
+    except BaseException as error:  # as SystemExit, and groups of cancellations
         raise Broken(in_words(error)) from None
 
 

@@ -6,6 +6,7 @@ account, validation, one repair. Nothing of this is anywhere else, so that nothi
 
 import asyncio
 import inspect
+import logging
 from collections.abc import Mapping
 from random import Random
 from typing import Any
@@ -26,6 +27,8 @@ from walras.live.prompts import Prompts
 from walras.live.recording import Recording
 from walras.messages import AgentId, ConversationId
 from walras.questions import Question
+
+log = logging.getLogger("walras.live")
 
 _ONE_CALL = Usage(1, 0, 0, 0.0)
 
@@ -204,13 +207,14 @@ class Guard:
             if inspect.isawaitable(value):
                 return Coroutine(mind, agent, value)
             legal = question.accepts(value)
-        except ReplayError:
+        except (ReplayError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # nothing is awaited here, so whatever it is, it is the strategy's own
             return Answered("error", None, NOTHING, clock() - began, 1, in_words(error))
         took = clock() - began
         if took > seconds:
             why = f"it blocked the market for {took:.3g} s; make it a coroutine, or a walras.adapters.function.InThread"
+            log.warning("%s: %s", agent.id, why)  # its time is over, so no trace will have it
             return Answered("timeout", None, NOTHING, took, 1, why)
         if legal:
             return Answered("ok", value, NOTHING, took, 1)

@@ -67,10 +67,14 @@ class Journal:
         """Rows since the last snapshot."""
         try:
             self._db = sqlite3.connect(self.path, isolation_level=None, timeout=0.2)
-            self._open(fsync)
+            try:
+                self._open(fsync)
+            except BaseException:
+                self._db.close()  # nobody is left who could, and it would lock the file
+                raise
         except sqlite3.OperationalError as error:
             raise ScenarioError(
-                "journal", self.path, f"a file that no other process uses ({error})"
+                "journal", self.path, f"a file that can be opened and no other process uses ({error})"
             ) from None
         except sqlite3.DatabaseError as error:
             raise JournalError(f"{self.path} is no journal of a market: {error}") from None
@@ -81,6 +85,11 @@ class Journal:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute(f"PRAGMA synchronous = {'FULL' if fsync else 'NORMAL'}")
         db.execute("BEGIN IMMEDIATE")
+        there = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        if there and "market" not in there:  # before anything of ours is put into a file of others
+            raise JournalError(
+                f"{self.path} is no journal of a market: another program keeps {there[0]!r} in it"
+            )
         for statement in _TABLES.split(";\n"):
             db.execute(statement)
         db.execute("COMMIT")

@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import pickle
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from math import inf
 from typing import Any
 
@@ -35,7 +36,8 @@ def bring_back(runtime: Runtime, journal: Journal) -> bool:
     copy = journal.snapshot()
     found = copy is not None
     if copy is not None:
-        restore(runtime, copy)
+        with _damage("its copy of the market"):
+            restore(runtime, copy)
     for number, at, serial, what, payload in journal.inputs():
         found = True
         if serial:
@@ -46,11 +48,25 @@ def bring_back(runtime: Runtime, journal: Journal) -> bool:
             take: Callable[..., None] | None = getattr(home, what, None) if what.startswith("take_") else None
             if take is None:
                 raise JournalError(f"row {number} is {what!r}, which this program knows nothing of")
-            take(*pickle.loads(payload))
+            with _damage(f"row {number} ({what})"):
+                arguments = pickle.loads(payload)
+            take(*arguments)
     if found and _records_roles(runtime):
         journal.write(runtime.now, 0, runtime.take_restart.__name__, journal.encode(()))
         runtime.take_restart()
     return found
+
+
+@contextmanager
+def _damage(where: str) -> Iterator[None]:
+    """What cannot be unpickled is damaged, or its classes are gone: either way it is the journal's fault, and named."""
+    try:
+        yield
+    except Exception as error:  # pickle raises nearly everything
+        why = f"{type(error).__name__}: {error}"
+        raise JournalError(
+            f"{where} cannot be read ({why}): the journal is damaged, or this program lacks what wrote it"
+        ) from error
 
 
 def compact(runtime: Runtime) -> None:
