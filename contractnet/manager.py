@@ -249,10 +249,8 @@ class Manager(Protocol):
             self.cancel(self.again)
         elif self.state in ("bidding", "working") and live:
             self.cancel_timer("reply")
-            for agent in live:
-                if (
-                    self.standing[agent] == "cancelling"
-                ):  # its answer, too, is now awaited until the common deadline
+            for agent in live:  # answers to earlier cancels, too, are awaited until the common deadline
+                if self.standing[agent] == "cancelling":
                     self.cancel_timer(("cancel", agent))
             self.state, self.awaited = "cancelling", len(live)
             self.call_off(live, "cancel")

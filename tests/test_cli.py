@@ -269,6 +269,25 @@ def test_what_is_wrong_is_said_in_one_sentence(
     assert words in said.err
 
 
+def test_a_study_is_no_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Who wants to look into the runs of a study is told what a study is."""
+    Said(capsys, "compare", "llm-router", *SMALL, "-m", "greedy", "--seeds", "0:2", "--out", tmp_path)
+    assert "holds a study, which keeps no traces" in Said(capsys, "show", tmp_path).err
+
+
+def test_without_its_script_the_package_is_the_command() -> None:
+    """As `python -m auctions` is: the same sentence, the same exit code."""
+    said = subprocess.run(
+        [sys.executable, "-m", "walras", "run", "nothing"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert (said.returncode, said.stdout) == (2, "")
+    assert said.stderr.startswith("walras: there is no scenario 'nothing'")
+
+
 def test_damaged_results_are_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """The file, and that it is damaged; a conversation that is not there; a folder with several runs."""
     Said(capsys, "run", "llm-router", *SMALL, "-m", "greedy", "-m", "random", "--out", tmp_path)

@@ -57,13 +57,7 @@ class CostTable(msgspec.Struct, frozen=True):
     per_size: bool = False
 
     def __post_init__(self) -> None:
-        table = {kind: _as_estimate(found) for kind, found in self.by_kind.items()}
-        for kind, found in table.items():
-            if not math.isfinite(found.cost):
-                raise ScenarioError(f"cost of {kind}", found.cost, "a finite number")
-            if not 0 <= found.seconds < math.inf:
-                raise ScenarioError(f"seconds of {kind}", found.seconds, "a finite number of 0 or more")
-        msgspec.structs.force_setattr(self, "by_kind", table)
+        msgspec.structs.force_setattr(self, "by_kind", _checked(self.by_kind))
 
     def __call__(self, task: Task) -> Estimate | None:
         found = typing.cast(Estimate | None, self.by_kind.get(task.kind))
@@ -174,6 +168,14 @@ class Agent(msgspec.Struct):
             raise ScenarioError(f"attention of {self.id}", self.attention, "1 or more, or None for no limit")
         if isinstance(self.values, Mapping) or not callable(self.values):
             self.values = Additive(self.values)
+        if isinstance(self.costs, Mapping):
+            _checked(self.costs)
+        elif self.costs is not None and not callable(self.costs):
+            raise ScenarioError(
+                f"costs of {self.id}",
+                self.costs,
+                "a mapping from task id or kind to cost, a function, or None",
+            )
 
     def seated(
         self, account: Account, rng: Random | Callable[[], Random], market: MarketView | None
@@ -247,6 +249,20 @@ def _estimate(costs: "Costs | Mapping[str, float] | None", task: Task) -> Estima
 
 def _as_estimate(found: Estimate | float) -> Estimate:
     return found if isinstance(found, Estimate) else Estimate(cost=float(found))
+
+
+def _checked(costs: Mapping[str, Any]) -> dict[str, Estimate]:
+    """A table of costs as estimates, each of which makes sense."""
+    table = {}
+    for kind, found in costs.items():
+        if not isinstance(found, Estimate | float | int):
+            raise ScenarioError(f"cost of {kind}", found, "a number, or an Estimate")
+        estimate = table[kind] = _as_estimate(found)
+        if not math.isfinite(estimate.cost):
+            raise ScenarioError(f"cost of {kind}", estimate.cost, "a finite number")
+        if not 0 <= estimate.seconds < math.inf:
+            raise ScenarioError(f"seconds of {kind}", estimate.seconds, "a finite number of 0 or more")
+    return table
 
 
 def _is_id(value: object) -> bool:

@@ -79,7 +79,7 @@ class Allocation(Mapping[str, Award]):
             for a in self.lines[:5]
         )
         more = f", ... {len(self.lines) - 5} more" if len(self.lines) > 5 else ""
-        return f"<Allocation of {len(self)} items: {shown}{more}>"
+        return f"<Allocation of {len(self)} items{': ' if shown else ''}{shown}{more}>"
 
     def winners_of(self, item: str) -> tuple[AgentId, ...]:
         """All winners of an item, in the order of the awards."""

@@ -163,7 +163,8 @@ class LateAwarder(Manager):
 
     def on_start(self) -> None:
         super().on_start()
-        self.set_timer("reply", self.reply_by + 1.0)
+        self.reply_by += 1.0
+        self.set_timer("reply", self.reply_by)
 
 
 class NeverRejects(Manager):

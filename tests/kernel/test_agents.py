@@ -27,6 +27,9 @@ from walras.valuations import Additive, UnitDemand
         ({"id": "ada", "attention": "all"}, "attention of ada is 'all'; expected 1 or more"),
         ({"id": "ada", "values": {"lot": math.inf}}, "value of lot is inf; expected a finite number"),
         ({"id": "ada", "values": 5}, "values is 5; expected a mapping from item id to value"),
+        ({"id": "ada", "costs": {"draft": "3"}}, "cost of draft is '3'; expected a number, or an Estimate"),
+        ({"id": "ada", "costs": {"draft": math.nan}}, "cost of draft is nan; expected a finite number"),
+        ({"id": "ada", "costs": 3.0}, "costs of ada is 3.0; expected a mapping from task id or kind to cost"),
     ],
 )
 def test_bad_input_is_refused_before_time_0_naming_field_value_and_expectation(

@@ -38,6 +38,7 @@ def test_who_only_pays_has_won_nothing() -> None:
     assert allocation.winners_of("l") == ("bob",)
     assert dict(Allocation([charge])) == {}
     assert repr(allocation) == "<Allocation of 1 items: ada is charged 2 for l, l -> bob at 3>"
+    assert repr(Allocation(())) == "<Allocation of 0 items>"
     assert Allocation([charge, *[won] * 3]).violations(ITEMS, SKILLS) == []  # it uses up none of the three
 
 

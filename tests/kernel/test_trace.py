@@ -246,7 +246,7 @@ def test_a_transcript_is_a_dialogue_in_causal_order() -> None:
     """A message is shown once, at its sending; an answer that became a message is that message; losses are marked."""
     assert str(trace_of(ROWS).conversation("shop/1")).splitlines() == [
         "conversation shop/1",
-        "0.000 s  shop              opens x-net on t-1 with ada, bob, cyd, until inf s",
+        "0.000 s  shop              opens x-net on t-1 with ada, bob, cyd, without a deadline",
         "0.000 s  shop -> 3 agents  Call(task='t-1', reply_by=2)  to ada, bob, cyd  (lost on the way to cyd)",
         "0.500 s  ada               joins",
         "0.500 s  ada -> shop       Offer(price=3)",

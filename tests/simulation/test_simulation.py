@@ -257,6 +257,15 @@ class Given(Scenario, frozen=True, kw_only=True):
         return Instance(self.agents, self.arrivals, seed=seed)
 
 
+class Nothing(Scenario, frozen=True):
+    """Its author has forgotten to return the world."""
+
+    name = "nothing"
+
+    def draw(self, seed: int) -> Instance:
+        return None  # type: ignore[return-value]
+
+
 def arrival(**changes: Any) -> Arrival:
     fields = {"at": 1.0, "items": (Task("t"),), "opener": "m", "participants": ("a",), "finish_by": 9.0}
     return Arrival(**{**fields, **changes})
@@ -321,6 +330,14 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "items that are none": (
         lambda: bare().open(RULES, ["t"], "m"),  # type: ignore[list-item]
         "items is 't'; expected items, such as Task('task-1')",
+    ),
+    "an item that is not in a list": (
+        lambda: bare().open(RULES, Task("t"), "m"),  # type: ignore[arg-type]
+        "items is Task(id='t'); expected several, in a list: [item], if there is only one",
+    ),
+    "a scenario that draws no world": (
+        lambda: Simulation(Nothing(), RULES),
+        "what the scenario draws is None; expected a walras.Instance, which `draw` has to return",
     ),
     "items that are the same": (
         lambda: bare().open(RULES, [Task("t"), Task("t", "other")], "m"),

@@ -9,8 +9,8 @@ import msgspec
 import typer
 
 from walras.cli import asking, folders, showing
-from walras.cli.living import live
 from walras.cli.exploring import explore
+from walras.cli.living import live
 from walras.errors import WalrasError
 from walras.results import Result
 from walras.study.compare import InterruptedStudyError, compare

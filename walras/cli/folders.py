@@ -8,6 +8,7 @@ from walras.errors import WalrasError
 from walras.results import Result
 from walras.results.file import HEAD
 from walras.study.page import file_name
+from walras.study.study import HEAD as STUDY
 
 
 def prepared(folder: str | None) -> Path | None:
@@ -48,6 +49,10 @@ def _places(folder: Path) -> Iterator[Path]:
     if not isdir(folder):
         raise WalrasError(f"there is no folder {folder}; expected one that `walras run --out` has made")
     found = sorted(path.parent for path in folder.rglob(HEAD))
+    if not found and (folder / STUDY).is_file():
+        raise WalrasError(
+            f"{folder} holds a study, which keeps no traces; expected a run, or `walras report`"
+        )
     if not found:
         raise WalrasError(f"{folder} holds no saved run; expected a folder that `walras run --out` has made")
     yield from found

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 from walras.agents import Agent
 from walras.errors import ScenarioError
 from walras.mechanism import Mechanism
-from walras.scenario import Scenario
+from walras.scenario import Instance, Scenario
 from walras.simulation.faults import Faults
 from walras.simulation.network import Network
 
@@ -39,6 +39,13 @@ def check_agent(agent: object) -> None:
     """Raise `ScenarioError` unless it is an agent."""
     if not isinstance(agent, Agent):
         raise ScenarioError("agent", agent, "an Agent")
+
+
+def check_drawn(world: object) -> Instance:
+    """What a scenario has drawn; raises `ScenarioError` unless it is a world."""
+    if not isinstance(world, Instance):
+        raise ScenarioError("what the scenario draws", world, "a walras.Instance, which `draw` has to return")
+    return world
 
 
 def check_horizon(until: object, now: float) -> None:

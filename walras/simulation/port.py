@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable
 from heapq import heappush
 from itertools import repeat
+from math import inf
 from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -85,9 +86,6 @@ def handlers_of(role_class: type[Protocol]) -> Handlers:
 
 
 FORGED = "a signature is false"
-
-
-INFINITY = float("inf")
 
 
 class Timer(msgspec.Struct, eq=False):
@@ -274,7 +272,7 @@ class Port(msgspec.Struct, eq=False):
         elif name in timers:
             self._disarm(timers[name])
         timer = timers[name] = Timer(self, name, at)
-        if at != INFINITY:
+        if at != inf:
             self.clock.call_at(at, TIMER, fire, timer)
 
     def cancel_timer(self, name: Hashable) -> None:
@@ -284,7 +282,7 @@ class Port(msgspec.Struct, eq=False):
 
     def _disarm(self, timer: Timer) -> None:
         timer.live = False
-        if timer.at != INFINITY:
+        if timer.at != inf:
             self.world.bury()
 
     # ------------------------------------------------------------------ minds

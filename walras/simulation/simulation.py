@@ -21,6 +21,7 @@ from walras.results import Result
 from walras.scenario import Arrival, Instance, Scenario, check_arrival, check_arrivals
 from walras.simulation.admission import (
     check_agent,
+    check_drawn,
     check_horizon,
     check_settings,
 )
@@ -84,7 +85,7 @@ class Simulation:
             }
         )
         self.scenario, self.mechanism, self.seed = scenario, mechanism, seed
-        self.instance: Instance | None = scenario.draw(seed) if scenario is not None else None
+        self.instance: Instance | None = check_drawn(scenario.draw(seed)) if scenario is not None else None
         drawn = self.instance
         of_scenario = (drawn.network, drawn.faults) if drawn is not None else (None, None)
         self.network: Network = next((n for n in (network, of_scenario[0]) if n is not None), Network())
@@ -160,6 +161,8 @@ class Simulation:
         """
         if not isinstance(mechanism, Mechanism):
             raise ScenarioError("mechanism", mechanism, "a Mechanism, such as contractnet.ContractNet()")
+        if isinstance(items, Item):
+            raise ScenarioError("items", items, "several, in a list: [item], if there is only one")
         if participants is None:
             aside = (opener, *mechanism.deputies())
             participants = tuple(agent for agent in self.world.hosts if agent not in aside)

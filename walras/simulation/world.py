@@ -7,6 +7,7 @@ import inspect
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -129,8 +130,8 @@ class World:
         self.trace.rows.append(
             (self.clock._now, "open", conversation, opener, mechanism.protocol, [i.id for i in items], participants, finish_by)
         )  # fmt: skip
-        alone = parent is not None and parent.is_deputy  # each deputy takes its seat when it comes to it
-        for agent in (parent.me,) if parent is not None and alone else talk.openers:
+        # Each deputy takes its seat when it comes to it.
+        for agent in (parent.me,) if parent is not None and parent.is_deputy else talk.openers:
             self.seat_opener(talk, agent)
 
     def seat_opener(self, talk: Conversation, agent: AgentId) -> None:
@@ -147,7 +148,7 @@ class World:
         for agent, conversation, role in mechanism.services():
             self._at_home(agent)
             if agent not in self.seats_of.get(conversation, ()):
-                port = self.seat(self.bare(conversation, float("inf")), self.hosts[agent], role)
+                port = self.seat(self.bare(conversation, inf), self.hosts[agent], role)
                 self.clock.call_at(self.clock._now, DELIVERY, start, port)
 
     def _at_home(self, agent: AgentId) -> None:
@@ -157,7 +158,7 @@ class World:
     def _enter(self, talk: Conversation) -> None:
         self.book[talk.id] = talk
         self.seats_of[talk.id] = talk.seats
-        if talk.finish_by != float("inf"):
+        if talk.finish_by != inf:
             self.clock.call_at(talk.finish_by, DEADLINE, overdue, talk)
 
     def bare(self, conversation: ConversationId, finish_by: float) -> Conversation:
@@ -186,9 +187,8 @@ class World:
             why = "unknown agent" if host is None else "over" if talk is None else "not seated"
             self.trace.rows.append((self.clock._now, "ignored", conversation, to, message, why))
             return None
-        if (
-            len(self.trace.rows) > FOLD_ROWS
-        ):  # a wide conversation is folded while it lasts, and warm in the cache
+        # A wide conversation is folded while it lasts, and warm in the cache.
+        if len(self.trace.rows) > FOLD_ROWS:
             self.trace.fold()
         mechanism = talk.mechanism
         role = mechanism.join(
@@ -222,7 +222,7 @@ class World:
             if talk.parent.is_deputy:
                 self.came_to[talk.id] = outcome
             self.clock.call_at(self.clock._now, DELIVERY, _tell_parent, talk)
-        if talk.finish_by == float("inf") and talk.live:
+        if talk.finish_by == inf and talk.live:
             talk.expire_soon()
 
     def conversation_dropped(self, talk: Conversation) -> None:
@@ -358,7 +358,7 @@ class World:
         else:
             estimate = self.hosts[agent].blueprint.estimate(task) or Estimate()
             report = Report("done", estimate.cost, estimate.quality, estimate.seconds)
-        if not 0.0 <= report.seconds < float("inf"):
+        if not 0.0 <= report.seconds < inf:
             raise ScenarioError(
                 f"seconds of {task.id} by {agent}", report.seconds, "a finite number of 0 or more"
             )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
+from math import inf
 from typing import Any
 
 from walras.trace.rows import DETAILS, Row
@@ -150,6 +151,11 @@ def _report(d: dict[str, Any]) -> str:
     return f"performed {d['key']}: {r.get('status', 'ended')}{f' ({numbers})' if numbers else ''}"
 
 
+def _open(d: dict[str, Any]) -> str:
+    until = "without a deadline" if d["finish_by"] == inf else f"until {show(d['finish_by'])} s"
+    return f"opens {d['protocol']} on {_some(d['items'])} with {_some(d['participants'])}, {until}"
+
+
 def _settle(d: dict[str, Any]) -> str:
     penalty = f", penalty {show(d['penalty'])}" if d["penalty"] else ""
     winner = f" to {d['winner']}" if d["winner"] else ""
@@ -165,9 +171,7 @@ def _finish(d: dict[str, Any]) -> str:
 _PHRASES: dict[str, Callable[[dict[str, Any]], str]] = {
     "message": lambda d: show(d["message"]),
     "broadcast": _broadcast,
-    "open": lambda d: (
-        f"opens {d['protocol']} on {_some(d['items'])} with {_some(d['participants'])}, until {show(d['finish_by'])} s"
-    ),
+    "open": _open,
     "join": lambda d: "joins",
     "ignored": lambda d: f"ignores {show(d['message'])}: {d['why']}",
     "ask": lambda d: f"is asked {_name(d['name'])}: {show(d['question'])}",
