@@ -12,6 +12,7 @@ from auctions import (
     BidSchedule,
     BidWanted,
     CallForBids,
+    Cleared,
     Closed,
     FirstPrice,
     Pass,
@@ -30,6 +31,7 @@ from scenarios import llm_router
 from tests.auctions.worlds import HOUSE, play, sent
 from walras import Agent, Award, Lot, Network, Outcome, ScenarioError, Simulation, Task
 from walras.effects import Broadcast, CancelTimer, Finish, Ignore, MakeAward, Publish, Send
+from walras.errors import LocalProtocolError
 from walras.simulation import Uniform
 from walras.testing import Script, check_mechanism
 
@@ -469,3 +471,18 @@ def test_ties_make_a_fact_only_where_they_decide() -> None:
     script.hear("ada", Bid("vase", 9))
     script.hear("bob", Bid("vase", 5))
     assert not [effect for effect in script.hear("cyd", Bid("vase", 5)) if isinstance(effect, Publish)]
+
+
+def test_a_rule_that_returns_nonsense_or_raises_stops_the_simulation_and_is_named() -> None:
+    def greedy(bids: Any, reserve: float, units: int) -> list[Cleared]:
+        return [Cleared(bids[0].bidder, 1, 2 * bids[0].price)]
+
+    def broken(bids: Any, reserve: float, units: int) -> list[Cleared]:
+        return [bids[units + 99]]
+
+    with pytest.raises(
+        LocalProtocolError, match="the clearing rule greedy charges ada 24; expected at most 12"
+    ):
+        play(SealedBid(greedy), [VASE], VALUES)
+    with pytest.raises(IndexError):
+        play(SealedBid(broken), [VASE], VALUES)
