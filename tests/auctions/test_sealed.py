@@ -481,7 +481,7 @@ def test_a_rule_that_returns_nonsense_or_raises_stops_the_simulation_and_is_name
         return [bids[units + 99]]
 
     with pytest.raises(
-        LocalProtocolError, match="the clearing rule greedy charges ada 24; expected at most 12"
+        LocalProtocolError, match="the clearing rule greedy charges ada 24.0; expected at most 12.0"
     ):
         play(SealedBid(greedy), [VASE], VALUES)
     with pytest.raises(IndexError):
