@@ -480,9 +480,7 @@ def test_a_rule_that_returns_nonsense_or_raises_stops_the_simulation_and_is_name
     def broken(bids: Any, reserve: float, units: int) -> list[Cleared]:
         return [bids[units + 99]]
 
-    with pytest.raises(
-        LocalProtocolError, match="the clearing rule greedy charges ada 24.0; expected at most 12.0"
-    ):
+    with pytest.raises(LocalProtocolError, match="the clearing rule greedy charges ada 24"):
         play(SealedBid(greedy), [VASE], VALUES)
     with pytest.raises(IndexError):
         play(SealedBid(broken), [VASE], VALUES)
