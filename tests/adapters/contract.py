@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from tests.adapters.minds_of_frameworks import Framework, close_clients
 from tests.live.minds import HowMuch, Offer, how_much
+from walras.adapters.frameworks import WITH_TOOLS
 from walras.agents import Agent
 from walras.live.answers import Answered, Usage
 from walras.live.budget import Budgets, Limits
@@ -31,7 +32,9 @@ Make = Callable[..., Participant]
 
 
 def offering(prompt: str, schema: Any) -> Any:
-    """What the model says: a price that tells for which task."""
+    """What the model says: a price that tells for which task; where it calls the bell, twice."""
+    if schema is not None and "times" in schema.get("properties", {}):
+        return {"times": 2}
     found = re.findall(r'"id":"task-(\d+)"', prompt)
     return {"answer": {"type": "Offer", "price": float(found[-1]), "eta_s": None, "until": None}}
 
@@ -118,6 +121,27 @@ async def bare(bench: Bench) -> None:
     (call,) = bench.calls("good")
     assert call.tools == ()
     assert call.most_tokens == CAP
+
+
+@case("allowed tools, and no others")
+async def tooled(bench: Bench) -> None:
+    """Where the guard allows a tool for a kind of question, it is offered, called, and counted as what it is: two requests."""
+    bench.guard = Guard(GuardRules(tools={HowMuch: ("bell",)}))
+    answered = await bench.one("good")
+    calls = bench.calls("good")
+    assert [call.tools for call in calls] == [("bell",), ("bell",)]
+    assert "ding" in calls[1].prompt, "the tool was not called"
+    assert (answered.status, answered.usage.calls) == ("ok", 2), answered
+    assert answered.usage.input_tokens == sum(len(call.prompt) // 4 for call in calls)
+
+
+@case("a loop of tools")
+async def looping(bench: Bench) -> None:
+    """A model that calls tools without end is stopped."""
+    bench.guard = Guard(GuardRules(tools={HowMuch: ("bell",)}, repairs=0))
+    answered = await bench.one("m+ringing")
+    assert answered.status == "invalid", answered
+    assert 1 < len(bench.calls("m+ringing")) <= WITH_TOOLS
 
 
 @case("our schema on the wire")

@@ -36,9 +36,19 @@ def client(url: str, key: str) -> Any:
     return OPEN[-1]
 
 
+ASKED_WITHOUT = dict.fromkeys(
+    ("allowed tools, and no others", "a loop of tools"), "it is asked without tools"
+)
+
+
 def bell(times: int) -> str:
     """Ring a bell."""
     return "ding " * times
+
+
+def whistle(times: int) -> str:
+    """Whistle."""
+    return "whee " * times
 
 
 def pydantic_ai(model: str, url: str, key: str, **settings: Any) -> Participant:
@@ -51,7 +61,7 @@ def pydantic_ai(model: str, url: str, key: str, **settings: Any) -> Participant:
     mind = Agent(
         OpenAIChatModel(model, provider=OpenAIProvider(openai_client=client(url, key))),
         instructions="You are thrifty.",
-        tools=[bell],
+        tools=[whistle, bell],
     )
     return PydanticAIParticipant(mind, **settings)
 
@@ -65,7 +75,7 @@ def openai_agents(model: str, url: str, key: str, **settings: Any) -> Participan
         name="ada",
         instructions="You are thrifty.",
         model=OpenAIChatCompletionsModel(model=model, openai_client=client(url, key)),
-        tools=[function_tool(bell)],
+        tools=[function_tool(whistle), function_tool(bell)],
     )
     return OpenAIAgentsParticipant(mind, **settings)
 
@@ -111,7 +121,7 @@ def agent_framework(model: str, url: str, key: str, **settings: Any) -> Particip
     from walras.adapters.agent_framework import AgentFrameworkParticipant
 
     chat = OpenAIChatCompletionClient(model=model, async_client=client(url, key))
-    return AgentFrameworkParticipant(Agent(chat, "You are thrifty.", tools=[bell]), **settings)
+    return AgentFrameworkParticipant(Agent(chat, "You are thrifty.", tools=[whistle, bell]), **settings)
 
 
 def ag2(model: str, url: str, key: str, **settings: Any) -> Participant:
@@ -121,7 +131,7 @@ def ag2(model: str, url: str, key: str, **settings: Any) -> Participant:
     from walras.adapters.ag2 import AG2Participant
 
     config = OpenAIConfig(model=model, base_url=url, api_key=key)
-    return AG2Participant(Agent("ada", "You are thrifty.", config=config, tools=[bell]), **settings)
+    return AG2Participant(Agent("ada", "You are thrifty.", config=config, tools=[whistle, bell]), **settings)
 
 
 def autogen(model: str, url: str, key: str, **settings: Any) -> Participant:
@@ -135,7 +145,7 @@ def autogen(model: str, url: str, key: str, **settings: Any) -> Participant:
         model=model, base_url=url, api_key=key, model_info={**abilities, "family": "unknown"}
     )
     OPEN.append(chat)
-    return AutoGenParticipant(AssistantAgent("ada", chat, tools=[bell]), **settings)
+    return AutoGenParticipant(AssistantAgent("ada", chat, tools=[whistle, bell]), **settings)
 
 
 def smolagents(model: str, url: str, key: str, **settings: Any) -> Participant:
@@ -155,7 +165,10 @@ def adk(model: str, url: str, key: str, **settings: Any) -> Participant:
 
     chat = client(url, key).with_options(max_retries=0)
     mind = LlmAgent(
-        name="ada", model=LoopbackLlm(model=model, chat=chat), instruction="You are thrifty.", tools=[bell]
+        name="ada",
+        model=LoopbackLlm(model=model, chat=chat),
+        instruction="You are thrifty.",
+        tools=[whistle, bell],
     )
     return ADKParticipant(mind, **settings)
 
@@ -211,24 +224,27 @@ def semantic_kernel(model: str, url: str, key: str, **settings: Any) -> Particip
 
 FRAMEWORKS = {
     "pydantic-ai": Framework("pydantic-ai", "A", pydantic_ai),
-    "langchain": Framework("langchain", "A", langchain),
-    "langgraph": Framework("langgraph", "A", langgraph),
+    "langchain": Framework("langchain", "A", langchain, ASKED_WITHOUT),
+    "langgraph": Framework("langgraph", "A", langgraph, ASKED_WITHOUT),
     "openai-agents": Framework("openai-agents", "A", openai_agents),
     "agent-framework": Framework("agent-framework", "A", agent_framework),
     "ag2": Framework("ag2", "A", ag2),
     "autogen": Framework(
-        "autogen", "A", autogen, {"idempotency key": "its client takes no headers for one request"}
+        "autogen",
+        "A",
+        autogen,
+        ASKED_WITHOUT | {"idempotency key": "its client takes no headers for one request"},
     ),
-    "smolagents": Framework("smolagents", "A", smolagents),
+    "smolagents": Framework("smolagents", "A", smolagents, ASKED_WITHOUT),
     "adk": Framework("adk", "A", adk),
-    "workflows": Framework("workflows", "A", workflows),
-    "litellm": Framework("litellm", "B", litellm),
-    "llamaindex": Framework("llamaindex", "B", llamaindex),
-    "crewai": Framework("crewai", "B", crewai),
+    "workflows": Framework("workflows", "A", workflows, ASKED_WITHOUT),
+    "litellm": Framework("litellm", "B", litellm, ASKED_WITHOUT),
+    "llamaindex": Framework("llamaindex", "B", llamaindex, ASKED_WITHOUT),
+    "crewai": Framework("crewai", "B", crewai, ASKED_WITHOUT),
     "semantic-kernel": Framework(
         "semantic-kernel",
         "C",
         semantic_kernel,
-        {"idempotency key": "its settings take no headers for one request"},
+        ASKED_WITHOUT | {"idempotency key": "its settings take no headers for one request"},
     ),
 }

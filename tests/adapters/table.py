@@ -3,13 +3,19 @@
 from pathlib import Path
 
 from tests.adapters.contract import CASES
-from tests.adapters.minds_of_frameworks import FRAMEWORKS
+from tests.adapters.minds_of_frameworks import ASKED_WITHOUT, FRAMEWORKS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "plug-your-agent-in.md"
 BEGIN, END = "<!-- made by tests/adapters: begin -->\n", "<!-- made by tests/adapters: end -->\n"
-CELL = {True: "yes", False: "no"}
-UNKNOWN = "?"
+YES, NO, NOT_ASKED, UNKNOWN = "yes", "no", "–", "?"
+
+
+def cell(name: str, case: str, passed: bool) -> str:
+    """What the table shows for a case; a framework that is asked without tools cannot go wrong with them."""
+    if passed:
+        return YES
+    return NOT_ASKED if case in ASKED_WITHOUT and case in FRAMEWORKS[name].cannot else NO
 
 
 def read() -> dict[tuple[str, str], str]:
@@ -27,7 +33,7 @@ def write(seen: dict[str, dict[str, bool]]) -> None:
     """Put what was seen into the page; what was not seen stays."""
     shown = read()
     for name, found in seen.items():
-        shown |= {(case, name): CELL[passed] for case, passed in found.items()}
+        shown |= {(case, name): cell(name, case, passed) for case, passed in found.items()}
     cases = [*CASES, *sorted({case for case, _ in shown} - set(CASES))]
     rows = [["case", *(f"`{name}`" for name in FRAMEWORKS)]]
     rows.append(["---", *("---" for _ in FRAMEWORKS)])
@@ -38,7 +44,9 @@ def write(seen: dict[str, dict[str, bool]]) -> None:
         f"- `{name}`, {case}: {why}.\n"
         for name, one in FRAMEWORKS.items()
         for case, why in one.cannot.items()
+        if case not in ASKED_WITHOUT
     )
+    whys += f"- {NOT_ASKED}: it is asked without tools, whatever the guard allows; those inside of a graph or a workflow are its own affair.\n"
     PAGE.write_text(f"{before}{BEGIN}{lines}\n{whys}{END}{after}", "utf-8")
 
 

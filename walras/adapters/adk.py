@@ -66,13 +66,16 @@ class ADKParticipant(FrameworkParticipant):
         config = self.agent.generate_content_config or self.types.GenerateContentConfig()
         http = (config.http_options or self.types.HttpOptions()).model_copy(deep=True)
         http.headers = {**(http.headers or {}), **headers(ask)}
+        tools = allowed(self.agent.tools, ask)
         return self.agent.clone(
             {
                 "instruction": ask.prompt.system,
                 "static_instruction": self.agent.instruction or None,
-                "tools": allowed(self.agent.tools, ask),
+                "tools": tools,
                 "sub_agents": [],
-                "output_schema": dict(ask.schema),
+                "output_schema": None
+                if tools
+                else dict(ask.schema),  # with tools the kit makes it one of them
                 "generate_content_config": config.model_copy(
                     update={"max_output_tokens": self.most_output_tokens, "http_options": http}
                 ),

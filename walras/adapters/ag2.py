@@ -56,9 +56,10 @@ class AG2Participant(FrameworkParticipant):
             reply = await agent.ask(ask.prompt.user)
         except _EnoughError:
             return Said(NO_ANSWER)
-        used = (await reply.usage()).total
+        report = await reply.usage()
+        used = report.total
         value = NO_ANSWER if reply.response.tool_calls else reply.body
-        return Said(value, used.prompt_tokens, used.completion_tokens)
+        return Said(value, used.prompt_tokens, used.completion_tokens, max(1, len(report.records)))
 
     def _config(self, ask: Ask) -> Any:
         """The agent's config with our cap and key, and without retries, as far as its provider knows of them."""

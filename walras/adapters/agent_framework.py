@@ -12,6 +12,7 @@ from typing import Any
 
 from walras.adapters.frameworks import (
     NO_ANSWER,
+    WITH_TOOLS,
     FrameworkParticipant,
     Said,
     allowed,
@@ -28,7 +29,7 @@ class AgentFrameworkParticipant(FrameworkParticipant):
     """Asks an agent's client with its instructions and options; its tools only where the guard allows them.
 
     Args:
-        agent: an ``agent_framework.Agent``; its client's own retries are switched off.
+        agent: an ``agent_framework.Agent``; its client's own retries are switched off, its tool loop is cut.
         more: see `FrameworkParticipant`.
 
     Raises:
@@ -40,6 +41,8 @@ class AgentFrameworkParticipant(FrameworkParticipant):
         self.sdk = framework("agent-framework", "agent_framework")
         self.agent = agent
         one_try(getattr(agent.client, "client", None))
+        limits = getattr(agent.client, "function_invocation_configuration", {})
+        limits["max_iterations"] = WITH_TOOLS - 1  # then it asks once more, without tools
 
     async def said(self, ask: Ask) -> Said:
         sdk, options = self.sdk, dict(self.agent.default_options)
@@ -56,12 +59,19 @@ class AgentFrameworkParticipant(FrameworkParticipant):
             client_kwargs={"extra_headers": headers(ask)},
         )
         used = response.usage_details or {}
-        return Said(_value(response), used.get("input_token_count"), used.get("output_token_count"))
+        calls = 1 + sum(_calls_a_tool(message) for message in response.messages[:-1])
+        return Said(_value(response), used.get("input_token_count"), used.get("output_token_count"), calls)
+
+
+def _calls_a_tool(message: Any) -> bool:
+    return any(content.type == "function_call" for content in message.contents)
 
 
 def _value(response: Any) -> Any:
-    contents = [content for message in response.messages for content in message.contents]
-    if any(content.type == "function_call" for content in contents):
+    last = response.messages[-1] if response.messages else None
+    if last is None or _calls_a_tool(last):
         return NO_ANSWER
-    refused = any(content.additional_properties.get("model_output_kind") == "refusal" for content in contents)
-    return None if refused else response.text or None
+    refused = any(
+        content.additional_properties.get("model_output_kind") == "refusal" for content in last.contents
+    )
+    return None if refused else last.text or None

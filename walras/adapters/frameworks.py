@@ -55,7 +55,8 @@ class FrameworkParticipant(Participant):
         self.price, self.most_output_tokens, self.provider = price, most_output_tokens, provider
 
     def estimate(self, ask: Ask) -> Usage:
-        usage = super().estimate(ask)
+        one, most = super().estimate(ask), most_requests(ask)
+        usage = Usage(most, (one.input_tokens or 0) * most, (one.output_tokens or 0) * most)
         return self.price.of(usage) if self.price is not None else usage
 
     async def answer(self, ask: Ask) -> Any:

@@ -11,6 +11,7 @@ answer: such a call is logged with the status 499. What goes wrong is in the nam
     bidder+prose             chats, whatever was asked for
     bidder+refusing          refuses
     bidder+calling           calls a tool that nobody has offered
+    bidder+ringing           calls the first tool that is offered, again and again
     bidder+oversized         answers with ten million characters
     bidder+slow:0.1+503:1    several faults, from left to right
 """
@@ -183,6 +184,9 @@ class _Handler(BaseHTTPRequestHandler):
                 return Said(_PROSE)
             elif fault == "calling":
                 return Said("{}", tool="delete_everything")
+            elif fault == "ringing":
+                for tool, schema in asked.tools.items():
+                    return Said(json.dumps(fill(schema, asked.model)), tool=tool)
             elif fault == "refusing":
                 return Said(refusal="I cannot help with that.")
             elif fault == "oversized":
