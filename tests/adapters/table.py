@@ -8,6 +8,7 @@ from tests.adapters.minds_of_frameworks import ASKED_WITHOUT, FRAMEWORKS
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "plug-your-agent-in.md"
 BEGIN, END = "<!-- made by tests/adapters: begin -->\n", "<!-- made by tests/adapters: end -->\n"
+WITHOUT_TOOLS = "it is asked without tools, whatever the guard allows; those inside of a graph or a workflow are its own affair"
 YES, NO, NOT_ASKED, UNKNOWN = "yes", "no", "–", "?"
 
 
@@ -46,7 +47,7 @@ def write(seen: dict[str, dict[str, bool]]) -> None:
         for case, why in one.cannot.items()
         if case not in ASKED_WITHOUT
     )
-    whys += f"- {NOT_ASKED}: it is asked without tools, whatever the guard allows; those inside of a graph or a workflow are its own affair.\n"
+    whys += f"- {NOT_ASKED}: {WITHOUT_TOOLS}.\n"
     PAGE.write_text(f"{before}{BEGIN}{lines}\n{whys}{END}{after}", "utf-8")
 
 
