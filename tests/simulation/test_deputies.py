@@ -6,7 +6,7 @@ import pytest
 
 from walras.agents import Agent
 from walras.allocation import Award, Outcome
-from walras.errors import LocalProtocolError, ScenarioError
+from walras.errors import LocalProtocolError
 from walras.items import Item, Lot, Task
 from walras.mechanism import Mechanism
 from walras.messages import Envelope
@@ -229,16 +229,3 @@ def test_it_is_there_for_an_ordinary_agents_child_too() -> None:
     assert simulation.run().outcomes["house/1"].status == "done"
     assert list(simulation.world.seats_of["service/1"]) == [*DEPUTIES, "d4"]
     assert simulation.world.ledger.balances()["house"] == 14.0
-
-
-def test_a_live_market_says_that_it_has_no_deputies() -> None:
-    from walras.live import Live
-    from walras.testing.virtual_time import run_virtually
-
-    async def attempt() -> None:
-        async with Live() as live:
-            live.add(Agent("ann"))
-            await live.run(Deputised(), items=[Lot("x")], within_s=5.0)
-
-    with pytest.raises(ScenarioError, match="deputies"):
-        run_virtually(attempt())
