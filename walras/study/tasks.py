@@ -8,6 +8,7 @@ import pickle
 import signal
 from collections.abc import Generator, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 
 import msgspec
 from msgspec.structs import replace
@@ -121,7 +122,9 @@ def _in_processes(tasks: list[Task], workers: int, lost: list[Task]) -> Iterator
     context = multiprocessing.get_context("spawn")  # the only way that is the same on every system
     pool = ProcessPoolExecutor(workers, context, initializer=_die_quietly)
     try:
-        yield from _gathered({pool.submit(all_rows_of, task): task for task in tasks}, lost)
+        with _interrupts_held():  # submitting starts the processes
+            futures = {pool.submit(all_rows_of, task): task for task in tasks}
+        yield from _gathered(futures, lost)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -138,9 +141,27 @@ def _gathered(futures: dict[Future[list[Row]], Task], lost: list[Task] | None = 
             yield from _failed(task, error)
 
 
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Keep a Ctrl-C waiting, for us until the end of the block, and for processes started in it until `_die_quietly`.
+
+    A worker imports for a second or more before it can say how it wants to end.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _die_quietly() -> None:
     """Let Ctrl-C end a worker without a word; its parent says what there is to say."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
 
 
 def _check_pickles(task: Task) -> None:
