@@ -390,7 +390,7 @@ def test_ctrl_c_in_a_terminal_ends_at_once(command: str, tmp_path: Path) -> None
     begun_by = time.monotonic() + 60.0
     while not (tmp_path / "out").exists() and time.monotonic() < begun_by:
         time.sleep(0.05)
-    time.sleep(2.0)  # into the work; whether workers have started or not makes no difference
+    time.sleep(5.0)  # into the work, with workers that have started
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
 
