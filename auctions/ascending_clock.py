@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from msgspec import field
 
-from auctions.auction import Auction, check_seconds
+from auctions.auction import Auction, check_reply
 from auctions.clearing import Cleared
 from auctions.house import Auctioneer, Bidder
 from auctions.increments import Increment, opening_of, read_increment
@@ -201,11 +201,7 @@ class AscendingClock(Auction, frozen=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_seconds(self, "reply_within_s")
-        if self.margin_s >= self.reply_within_s:
-            raise ScenarioError(
-                "margin_s", self.margin_s, f"less than reply_within_s ({self.reply_within_s})"
-            )
+        check_reply(self, self.reply_within_s)
         if self.opening is not None and not is_price(self.opening):
             raise ScenarioError("opening", self.opening, "a finite number of 0 or more, or None")
         if not is_price(self.from_zero) or not self.from_zero:

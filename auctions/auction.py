@@ -1,8 +1,10 @@
 """The settings that all auction formats share, and the roles that a format makes."""
 
+from inspect import signature
 from math import inf
 from typing import Any, ClassVar, Literal
 
+from auctions.clearing import rule_name
 from auctions.lots import Lots
 from auctions.strategies import truthful
 from walras.agents import Agent
@@ -112,3 +114,23 @@ def check_seconds(rules: Mechanism, *names: str, zero: bool = False) -> None:
         if not number or (value == 0 and not zero):
             expected = "0 or more" if zero else "above 0"
             raise ScenarioError(name, value, f"a finite number of seconds, {expected}")
+
+
+def check_reply(rules: Auction, reply_within_s: float) -> None:
+    """Raise `ScenarioError` unless there is time for an answer to travel between its two deadlines."""
+    check_seconds(rules, "reply_within_s")
+    if rules.margin_s >= reply_within_s:
+        raise ScenarioError("margin_s", rules.margin_s, f"less than reply_within_s ({reply_within_s})")
+
+
+def check_rule(rule: Any, *given: str, example: str) -> None:
+    """Raise `ScenarioError` unless a rule can be called with what it will be given; what it does then, nobody knows yet."""
+    try:
+        fits = callable(rule) and signature(rule).bind(*given) is not None
+    except TypeError:
+        fits = False
+    except ValueError:  # not written in Python: it does not say what it takes
+        fits = True
+    if not fits:
+        shown = rule_name(rule) if callable(rule) else rule
+        raise ScenarioError("rule", shown, f"a function of {', '.join(given)}, such as {example}")

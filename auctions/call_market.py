@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, cast
 from msgspec import field
 from msgspec.structs import replace
 
-from auctions.auction import Auction, check_seconds
+from auctions.auction import Auction, check_reply, check_rule
 from auctions.clearing import Cleared, Offer, ranked, rule_name
 from auctions.double_clearing import DoubleRule, Exchange, checked, k_double
 from auctions.house import Auctioneer, Bidder
@@ -180,13 +180,8 @@ class CallMarket(Auction, frozen=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_seconds(self, "reply_within_s")
-        if self.margin_s >= self.reply_within_s:
-            raise ScenarioError(
-                "margin_s", self.margin_s, f"less than reply_within_s ({self.reply_within_s})"
-            )
-        if not callable(self.rule):
-            raise ScenarioError("rule", self.rule, "a function such as auctions.mcafee")
+        check_reply(self, self.reply_within_s)
+        check_rule(self.rule, "buys", "sells", example="auctions.mcafee")
         for agent, units in (self.endowments or {}).items():
             if type(units) is not int or units < 0:
                 raise ScenarioError(f"endowment of {agent}", units, "a whole number of 0 or more")

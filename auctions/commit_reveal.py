@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import field
 
-from auctions.auction import Auction, check_seconds
+from auctions.auction import Auction, check_reply, check_rule, check_seconds
 from auctions.clearing import Cleared, ClearingRule, Offer, clear, rule_name, second_price
 from auctions.house import Auctioneer, Bidder
 from auctions.messages import (
@@ -343,13 +343,9 @@ class CommitReveal(Auction, frozen=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_seconds(self, "reply_within_s", "reveal_within_s")
-        if self.margin_s >= self.reply_within_s:
-            raise ScenarioError(
-                "margin_s", self.margin_s, f"less than reply_within_s ({self.reply_within_s})"
-            )
-        if not callable(self.rule):
-            raise ScenarioError("rule", self.rule, "a function such as auctions.second_price")
+        check_reply(self, self.reply_within_s)
+        check_seconds(self, "reveal_within_s")
+        check_rule(self.rule, "bids", "reserve", "units", example="auctions.second_price")
         if self.hidden_reserve:
             raise ScenarioError("hidden_reserve", True, "False: every bidder checks the result")
         if self.disclose != "all":

@@ -164,9 +164,7 @@ def clinches(bids: Sequence[Offer], reserve: float, units: int) -> list[Clinch]:
             demand[offer.bidder] -= offer.units
             demanded -= offer.units
         settled = demanded <= units
-        if (
-            settled
-        ):  # nobody will drop any more: all of them have what they demand, and the leavers what is left
+        if settled:  # nobody drops any more: all of them have what they demand, the leavers what is left
             for offer in split(dropping, units - demanded)[0]:
                 demand[offer.bidder] += offer.units
         elif demanded - largest >= units:  # whoever is left out, the others still want all there is

@@ -6,6 +6,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
+from math import inf
 
 import msgspec
 
@@ -93,12 +94,12 @@ class Positions(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         falling = all(above >= below for above, below in zip(self.clicks, self.clicks[1:], strict=False))
-        if not (self.clicks and falling and all(0 <= rate < float("inf") for rate in self.clicks)):
+        if not (self.clicks and falling and all(0 <= rate < inf for rate in self.clicks)):
             raise ScenarioError(
                 "clicks", self.clicks, "finite numbers of 0 or more for each slot, best first"
             )
         for bidder, quality in self.quality.items():
-            if not 0 < quality < float("inf"):
+            if not 0 < quality < inf:
                 raise ScenarioError(f"quality of {bidder}", quality, "a finite number above 0")
 
     def __call__(self, bids: Sequence[Offer], reserve: float, units: int) -> list[Cleared]:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from msgspec import field
 
-from auctions.auction import Auction, check_seconds
+from auctions.auction import Auction, check_reply, check_rule
 from auctions.clearing import Cleared, ClearingRule, Offer, all_pay, first_price, rule_name, second_price
 from auctions.house import Auctioneer, Bidder
 from auctions.messages import (
@@ -20,7 +20,6 @@ from auctions.messages import (
     WorkEnded,
     steps_of,
 )
-from walras.errors import ScenarioError
 from walras.items import Item
 from walras.messages import AgentId, Message
 from walras.protocol import Protocol, on
@@ -154,13 +153,8 @@ class SealedBid(Auction, frozen=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_seconds(self, "reply_within_s")
-        if self.margin_s >= self.reply_within_s:
-            raise ScenarioError(
-                "margin_s", self.margin_s, f"less than reply_within_s ({self.reply_within_s})"
-            )
-        if not callable(self.rule):
-            raise ScenarioError("rule", self.rule, "a function such as auctions.second_price")
+        check_reply(self, self.reply_within_s)
+        check_rule(self.rule, "bids", "reserve", "units", example="auctions.second_price")
 
     # ------------------------------------------------------------------ what bids are compared by
     def quality_value(self, item: Item) -> float:

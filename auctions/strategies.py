@@ -1,5 +1,6 @@
 """How bidders answer: plain functions of the question and the agent's view of itself."""
 
+from math import inf
 from typing import Any
 
 from auctions.messages import HOLD, AuctionQuestion, Bid, BidWanted, Pass, PriceOffered, Reason
@@ -45,7 +46,7 @@ def obstacle(agent: Agent, item: Item) -> Reason | None:
 
 def purse(agent: Agent, item: Item) -> float:
     """The most that an agent can bid: its free money, with what its earlier bids here hold; procured: no limit."""
-    return float("inf") if item.procured else agent.free + agent.held(HOLD)
+    return inf if item.procured else agent.free + agent.held(HOLD)
 
 
 def truthful(question: Question, agent: Agent) -> Any:

@@ -32,9 +32,8 @@ def _is_immutable(hint: Any) -> bool:
     if origin is typing.Literal or isinstance(hint, TypeVar) or origin is typing.ClassVar:
         return True
     cls = origin or hint
-    if isinstance(cls, type) and issubclass(
-        cls, Frozen
-    ):  # its fields were checked; what fills a generic one was not
+    # A frozen class's fields were checked; what fills a generic one was not.
+    if isinstance(cls, type) and issubclass(cls, Frozen):
         return all(map(_is_immutable, typing.get_args(hint)))
     return isinstance(cls, type) and issubclass(cls, (*_ATOMS, Enum))
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auctions.call_market import CallMarket, awards_of
-from auctions.clearing import Cleared, Offer
+from auctions.clearing import Cleared, Offer, first_price
 from auctions.double_clearing import (
     DoubleRule,
     Exchange,
@@ -316,6 +316,10 @@ def test_a_rule_that_takes_what_was_not_ordered_is_an_error(exchange: Exchange, 
         ({"reply_within_s": 0}, "reply_within_s"),
         ({"margin_s": 2.0}, "margin_s is 2.0; expected less than reply_within_s"),
         ({"rule": 3}, "rule is 3; expected a function"),
+        (
+            {"rule": first_price},
+            "rule is 'first_price'; expected a function of buys, sells, such as auctions.mcafee",
+        ),
         ({"endowments": {"a": -1}}, "endowment of a is -1; expected a whole number of 0 or more"),
         ({"endowments": {"a": 1.5}}, "endowment of a is 1.5"),
     ],

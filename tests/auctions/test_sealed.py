@@ -25,6 +25,7 @@ from auctions import (
     third_price,
     truthful,
 )
+from auctions.clearing import KthPrice
 from auctions.messages import is_sound
 from auctions.sealed import SealedBidder
 from scenarios import llm_router
@@ -457,6 +458,16 @@ def bid_of(row: Any) -> bool:
 def test_a_setting_out_of_range_is_named(settings: dict[str, Any], field: str) -> None:
     with pytest.raises(ScenarioError, match=f"^{field} is .*; expected "):
         SealedBid(**settings)
+
+
+@pytest.mark.parametrize("rule", [truthful, KthPrice, list, lambda bids, *, reserve, units: []])
+def test_what_cannot_be_called_as_a_rule_is_none(rule: Any) -> None:
+    """Said when the settings are made, not when the first auction is cleared."""
+    with pytest.raises(
+        ScenarioError, match=r"^rule is '.*'; expected a function of bids, reserve, units, such as"
+    ):
+        SealedBid(rule)
+    assert SealedBid(lambda *given: []).reply_within_s == 2.0
 
 
 def test_roles_can_be_told_apart_and_read() -> None:

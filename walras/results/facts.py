@@ -90,9 +90,7 @@ class Facts:
         status = self._status(conversation, arrival, item)
         delivered = self._delivered(key, stood) if status == "done" else []
         finished = max((d.at for d in delivered), default=None)
-        if (
-            status == "done" and finished is None
-        ):  # a sale, or work without a worker: finished as it was awarded
+        if status == "done" and finished is None:  # a sale, or work without a worker: as it was awarded
             finished = self.kept.ended_at[conversation]
         shown = stood or made[-1:]
         return TaskRecord(
