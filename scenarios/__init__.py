@@ -4,4 +4,11 @@ from scenarios.auction_house import AuctionHouse, auction_house
 from scenarios.fallen_auctioneer import FallenAuctioneer, fallen_auctioneer
 from scenarios.llm_router import LLMRouter, llm_router
 
-__all__ = ["AuctionHouse", "FallenAuctioneer", "LLMRouter", "auction_house", "fallen_auctioneer", "llm_router"]
+__all__ = [
+    "AuctionHouse",
+    "FallenAuctioneer",
+    "LLMRouter",
+    "auction_house",
+    "fallen_auctioneer",
+    "llm_router",
+]

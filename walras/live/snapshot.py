@@ -25,7 +25,19 @@ if TYPE_CHECKING:
 
 _NODES = (Port, Conversation, Host, Job, Asked, Run, Entry, AccountBook, Ledger, Trace)
 
-_KEPT = ("hosts", "book", "runs", "opened", "questions", "jobs", "numbers", "ledger", "trace", "peers", "came_to")
+_KEPT = (
+    "hosts",
+    "book",
+    "runs",
+    "opened",
+    "questions",
+    "jobs",
+    "numbers",
+    "ledger",
+    "trace",
+    "peers",
+    "came_to",
+)
 """What a runtime is, beside its agenda."""
 
 
