@@ -1,7 +1,7 @@
 """Single-line bugs of Raft, from the literature and from the histories of its implementations, for the explorer to find.
 
 Each is a patch of one function, and each must be found: an explorer, or an invariant, that finds nothing proves nothing.
-``python -m walras.testing.raft_mutants`` makes the table in ``docs/exploration.md``.
+``python -m walras.testing.hunting`` makes the table in ``docs/exploration.md``.
 
 References:
     D. Ongaro, Consensus: Bridging Theory and Practice, 2014, section 3.6 (what each rule is for) and chapter 4.
@@ -32,8 +32,10 @@ from consensus.raft.ready import Ready
 from consensus.raft.records import Entry, Snapshot
 from consensus.raft.replica import Replica
 from consensus.raft.sessions import InSession, Sessions
+from consensus.raft.settings import ReadOnly, Settings
 from consensus.raft.state import Raft
 from consensus.raft.written import Stored, Written
+from walras.study.explore.raft import Load
 
 Patch = Callable[[Any, str, Any], None]
 Mutant = Callable[[Patch], None]
@@ -287,28 +289,18 @@ def own_write_counted_early(patch: Patch) -> None:
 
 @mutant
 def term_and_vote_in_two_writes(patch: Patch) -> None:
-    """The term is written, then the vote: a crash between them forgets the vote, and not the term."""
+    """A new term is written at once, and the vote with the next write: a crash between them forgets the vote alone."""
+    write = Replica.write
 
-    def write(self: Replica, ready: Ready) -> None:
-        hard = self.storage.hard_state
-        for message in ready.messages:
-            if message.kind is Kind.APP:
-                self.post(message)
-        self.persist(Written(replace(hard, vote=0), ready.entries, ready.snapshot))
-        for message in ready.messages:
-            if message.kind is not Kind.APP:
-                self.post(message)
-        self.writing = True
-        self.send(self.me, Stored())
+    def in_two(self: Replica, ready: Ready) -> None:
+        storage = self.storage
+        whole = storage.hard_state
+        if ready.hard_state is not None:
+            storage.hard_state = replace(whole, vote=0)
+        write(self, ready)
+        storage.hard_state = whole
 
-    written = Replica.message_handlers[Stored]
-
-    def then_the_vote(self: Any, sender: str, message: Any) -> None:
-        self.persist(Written(self.storage.hard_state))
-        written(self, sender, message)
-
-    patch(Replica, "write", write)
-    patch(Replica.message_handlers, Stored, then_the_vote)  # type: ignore[arg-type]
+    patch(Replica, "write", in_two)
 
 
 @mutant
@@ -379,3 +371,14 @@ def sessions_not_in_snapshots(patch: Patch) -> None:
         self.open = {id_: replace(session, sequence=0, result=None) for id_, session in self.open.items()}
 
     patch(Sessions, "restore", empty)
+
+
+@mutant
+def lease_read_with_skew(patch: Patch) -> None:
+    """Leaders serve reads by lease, in a world whose clocks do not run equally fast."""
+    settings = Load.settings
+
+    def leased(self: Load) -> Settings:
+        return replace(settings(self), read_only=ReadOnly.LEASE, check_quorum=True)
+
+    patch(Load, "settings", leased)

@@ -26,6 +26,7 @@ from walras.agents import Agent
 from walras.errors import ScenarioError, WalrasError
 from walras.messages import Frozen
 from walras.randomness import draw, stream
+from walras.simulation.faults import Crash
 from walras.simulation.network import Partition
 from walras.simulation.simulation import Simulation
 from walras.simulation.swarm import Swarm, log_uniform, random_faults
@@ -121,6 +122,8 @@ class RaftTarget:
         cuts = [_with_clients(cut, names, load.clients, rng) for cut in network.partitions]
         if draw(seed, "explore", "isolation") < 0.5:
             cuts += _isolations(rng, names, network.heal_s)
+        if draw(seed, "explore", "blackout") < 0.3:
+            faults = replace(faults, schedule=(*faults.schedule, *_blackouts(rng, names, network.heal_s)))
         return Plan(seed, seconds, replace(network, partitions=tuple(cuts)), faults, load)
 
     def _load(self, seed: int) -> Load:
@@ -128,10 +131,11 @@ class RaftTarget:
             return draw(seed, "explore", feature) < chance
 
         rng = stream(seed, "explore", "load")
-        reconfigure_s, transfer_s = (log_uniform(rng, (0.3, 4.0)) for _ in range(2))
+        reconfigure_s, transfer_s = log_uniform(rng, (0.15, 2.0)), log_uniform(rng, (0.3, 4.0))
         noise_s = log_uniform(rng, (0.1, 1.0))
         compact_every, keep = rng.randrange(3, 20), rng.randrange(4)
         batch_s, inflight = log_uniform(rng, (0.01, 0.3)), rng.randrange(1, 4)
+        size = rng.choice((1, 1, 60, 200))
         changing = on("reconfigure")
         return Load(
             replicas=self.replicas,
@@ -151,7 +155,7 @@ class RaftTarget:
             check_quorum=changing or self.lease or on("check_quorum"),
             lease=self.lease,
             max_inflight=inflight if on("inflight") else 256,
-            max_size=60 if on("size", 0.3) else 1_000_000,
+            max_size=size if on("size") else 1_000_000,
         )
 
     # ------------------------------------------------------------------ running
@@ -347,6 +351,15 @@ def _isolations(rng: Random, names: tuple[str, ...], heal_s: float) -> Iterator[
     side = tuple(rng.sample(names, rng.randrange(1, len(names) // 2 + 1)))
     other = tuple(name for name in names if name not in side)
     yield Partition(start, round(rng.uniform(start, heal_s), 3), side, other, one_way=rng.random() < 0.2)
+
+
+def _blackouts(rng: Random, names: tuple[str, ...], heal_s: float) -> Iterator[Crash]:
+    """All machines stop within a moment, once or twice, and come back soon: what was not durable is gone everywhere."""
+    for _ in range(rng.randrange(1, 3)):
+        at = rng.uniform(0.1, 0.9) * heal_s
+        for name in names:
+            start = round(at + rng.uniform(0.0, 0.2), 3)
+            yield Crash(name, start, round(min(rng.uniform(0.02, 0.6), max(heal_s - start, 0.02)), 3))
 
 
 def _calmer(load: Load) -> Iterator[Load]:
