@@ -105,6 +105,8 @@ class Replica(Protocol):
     """When the one timer of the core is due."""
     writing: bool = False
     """Whether a batch is on its way to the disk."""
+    compaction_due: bool = False
+    """Whether a snapshot takes the place of the log as soon as the core has heard of all that is applied."""
     applied: int = 0
     applied_term: int = 0
     led: int = 0
@@ -187,8 +189,7 @@ class Replica(Protocol):
     # ------------------------------------------------------------------ the core's own messages
     @on(RaftMessage)
     def hear(self, sender: AgentId, message: RaftMessage) -> None:
-        raft, names = self.node.raft, self.members
-        peer = message.sender
+        raft, names, peer = self.node.raft, self.members, message.sender
         if message.to != raft.id or not 0 < peer <= len(names) or sender not in names:
             self.ignore(message, "between strangers")
             return
@@ -211,7 +212,7 @@ class Replica(Protocol):
             self.ignore(message, "somebody else's disk")
             return
         self.writing = False
-        self.node.advance()
+        self.advance()
         self.work()
 
     # ------------------------------------------------------------------ batches
@@ -228,8 +229,14 @@ class Replica(Protocol):
                     self.post(message)
             self.carry_out(ready)
             if not self.writing:
-                node.advance()  # now, since a membership change counts before the core hears that it is applied
+                self.advance()  # now, since a membership change counts before the core hears that it is applied
         self.set_alarm()
+
+    def advance(self) -> None:
+        """The core hears that a batch is done; not before may what it applied leave the log, where the core still looks."""
+        self.node.advance()
+        if self.compaction_due or self.applied - self.storage.latest.index >= self.compact_every:
+            self.compact()
 
     def write(self, ready: Ready) -> None:
         """Appends may leave before the write, everything else waits for it; then we hear that it is durable."""
@@ -253,9 +260,8 @@ class Replica(Protocol):
         """What is committed becomes the machine's state, and is told; then whoever waited for that is answered."""
         if ready.snapshot is not None:
             self.install(ready.snapshot)
-        changed = False
         for entry in ready.committed_entries:
-            changed |= self.apply(entry)
+            self.apply(entry)
         readers = self.readers
         for state in ready.read_states:
             readers.end(state.context, state.index)
@@ -264,23 +270,21 @@ class Replica(Protocol):
             self.begin_round()  # a new leader does not know what the last one was asked
         self.announce()
         self.serve_reads()
-        if changed or self.applied - self.storage.latest.index >= self.compact_every:
-            self.compact()
 
-    def apply(self, entry: Entry) -> bool:
-        """Apply one entry; whether it changed the membership."""
+    def apply(self, entry: Entry) -> None:
+        """Apply one entry; newcomers need a snapshot of the membership that it makes."""
         data, index = entry.data, entry.index
         self.applied, self.applied_term = index, entry.term
         result: Result = None
         if isinstance(data, ConfChange):
             result = str(self.node.apply_conf_change(data))
+            self.compaction_due = True
         elif data:
             result = self.machine.apply(index, data)
             for listener in self.listeners:
                 self.tell(listener, Committed(index, data))
         if self.writers.waiting:
             self.resolve(index, entry.term, result)
-        return isinstance(data, ConfChange)
 
     def install(self, snapshot: Snapshot) -> None:
         """A leader's snapshot takes the place of our state; of what was waited for nobody here knows any more."""
@@ -294,6 +298,7 @@ class Replica(Protocol):
     def compact(self) -> None:
         """A snapshot of now takes the place of the log, in memory and on disk."""
         storage, index = self.storage, self.applied
+        self.compaction_due = False
         if index == storage.latest.index:
             return
         snapshot = Snapshot(index, storage.term(index), self.node.raft.configuration, self.machine.snapshot())
@@ -393,7 +398,9 @@ class Replica(Protocol):
     def shorten(self, conversation: ConversationId, message: Compact) -> None:
         if isinstance(self.machine, Journal) and message.index <= self.applied:
             self.machine.compact(message.index, message.data)
-            self.compact()
+            self.compaction_due = True
+            if not self.writing:
+                self.compact()
         else:
             self.ignore(message, "the state of a machine of our own, or of the future")
 

@@ -1,0 +1,87 @@
+"""Bugs of the replica that `walras explore raft` has found, each as small as it can be shown."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from consensus.raft.cluster import Cluster
+from consensus.raft.kv import KeyValueStore, Put
+from consensus.raft.records import Configuration
+from consensus.raft.service import Reconfigure, Submit
+from consensus.raft.settings import Settings
+from consensus.raft.state import Role
+from walras.agents import Agent
+from walras.protocol import Protocol
+from walras.simulation.faults import Crash, Faults, SlowDisk
+from walras.simulation.latency import Constant
+from walras.simulation.network import Network
+from walras.simulation.simulation import Simulation
+
+MEMBERS = ("r1", "r2", "r3", "r4", "r5")
+QUICK = Settings(
+    id=1, election_tick=600, heartbeat_tick=300, check_quorum=True, pre_vote=True, step_down_on_removal=True
+)
+
+
+class Asks(Protocol):
+    """Sends what it is given to all replicas, one thing every half second."""
+
+    messages: tuple[Any, ...]
+    sent: int = 0
+
+    def on_start(self) -> None:
+        self.set_timer("next", 3.0)
+
+    def on_timer(self, name: Any) -> None:
+        self.broadcast(MEMBERS, self.messages[self.sent])
+        self.sent += 1
+        if self.sent < len(self.messages):
+            self.set_timer("next", self.now + 0.5)
+
+
+def world(cluster: Cluster, faults: Faults, *messages: Any) -> Simulation:
+    simulation = Simulation(seed=3, network=Network(latency=Constant(0.01)), faults=faults, check=True)
+    for name in MEMBERS:
+        simulation.add(Agent(name))
+        replica = cluster.replica()
+        replica.keep = 0
+        simulation.seat(name, replica, "raft")
+    simulation.add(Agent("client"))
+    simulation.seat("client", Asks(messages), "raft")
+    return simulation
+
+
+def puts(count: int) -> list[Submit]:
+    return [Submit(number, Put("key", str(number))) for number in range(1, count + 1)]
+
+
+def test_a_timer_that_is_due_while_a_snapshot_is_ahead_of_the_core() -> None:
+    """What is being written is applied, and was compacted, before the core had heard that it is applied."""
+    patient = replace(QUICK, check_quorum=False)
+    cluster = Cluster(MEMBERS, KeyValueStore, settings=patient, compact_every=1)
+    calm = world(cluster, Faults())
+    calm.run(until=3.0)
+    leader = cluster.leader(calm)
+    assert leader is not None
+    slow = tuple(SlowDisk(name, Constant(2.5), 3.0, 9.0) for name in MEMBERS if name != leader)
+    faults = Faults(schedule=(*slow, Crash(leader, 8.2, 3.0)))
+    simulation = world(cluster, faults, *puts(12))
+    simulation.run(until=30.0)
+
+    replicas = cluster.replicas(simulation).values()
+    assert len({str(replica.machine.snapshot()) for replica in replicas}) == 1
+    assert all(replica.applied > 4 for replica in replicas)
+
+
+def test_a_joint_configuration_is_left_once() -> None:
+    """The core heard that the leaving entry was applied before it took effect, and proposed to leave once more."""
+    cluster = Cluster(MEMBERS, KeyValueStore, settings=QUICK)
+    simulation = world(cluster, Faults(), Reconfigure(1, ("r1", "r2", "r3")), *puts(2))
+    simulation.run(until=10.0)
+
+    for replica in cluster.replicas(simulation).values():
+        if replica.node.raft.role is Role.LEADER:
+            assert replica.node.raft.configuration == Configuration((1, 2, 3))
+            break
+    else:
+        raise AssertionError("nobody leads")
