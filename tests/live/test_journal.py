@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import pickle
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -311,6 +312,34 @@ def test_a_row_that_cannot_be_read_is_named(tmp_path: Path, payload: bytes) -> N
     journal.commit()
     journal.close()
     with pytest.raises(JournalError, match=r"row 1 \(take_cancel\) cannot be read"):
+        run_virtually(opened(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE inputs SET payload = 'x' WHERE number = 4", "row 4 of the journal was changed: its payload is 'x'"),
+        ("UPDATE inputs SET at = 'noon' WHERE number = 4", "row 4 of the journal was changed: its at is 'noon'"),
+        ("UPDATE inputs SET at = -1.0 WHERE number = 9", "row 9 of the journal was changed: it is of -1 s; expected"),
+        ("UPDATE inputs SET at = 9e999 WHERE number = 9", "row 9 of the journal was changed: it is of inf s"),
+        ("UPDATE inputs SET serial = 'x' WHERE number = 4", "row 4 of the journal was changed: its serial is 'x'"),
+        ("UPDATE inputs SET serial = 0 WHERE number = 9", "row 9 is 'deliver', which this program knows nothing of"),
+        ("UPDATE inputs SET what = x'00' WHERE number = 4", "row 4 of the journal was changed: its what is"),
+        ("UPDATE inputs SET what = 'take_agent' WHERE what = 'take_opening'", "row 5 (take_agent) cannot be read (TypeError"),
+        ("UPDATE inputs SET what = 'take_up_arms' WHERE number = 4", "row 4 is 'take_up_arms', which"),
+        ("DELETE FROM inputs WHERE number = 3", "row 3 of the journal is missing; the next one is 4"),
+        ("UPDATE market SET value = 'long ago' WHERE name = 'epoch'", "its epoch is 'long ago'"),
+    ],
+)  # fmt: skip
+def test_a_journal_that_was_edited_is_refused_and_the_row_is_named(
+    tmp_path: Path, change: str, said: str
+) -> None:
+    path = tmp_path / "m.db"
+    assert lives(path, program(path, Workshop()), never())
+    with sqlite3.connect(path) as database:
+        assert database.execute(change).rowcount > 0
+    database.close()
+    with pytest.raises(JournalError, match=re.escape(said)):
         run_virtually(opened(path))
 
 

@@ -109,7 +109,7 @@ class Consultation:
             if left <= 0:
                 raise Ended("timeout", fault)
             try:
-                return await self._call(msgspec.structs.replace(ask, seconds=left))
+                return await self._call(msgspec.structs.replace(ask, seconds=left), fault)
             except Retryable as again:
                 fault = f"{again}" or "a transient fault"
                 pause = rules.backoff_s * 2**attempt * (0.5 + self.guard.rng.random())
@@ -121,13 +121,12 @@ class Consultation:
             await asyncio.sleep(pause)
         raise Ended("error", f"{fault}, {rules.retries + 1} times")
 
-    async def _call(self, ask: Ask) -> Any:
-        """One call, through the breaker and on the budget."""
+    async def _call(self, ask: Ask, fault: str) -> Any:
+        """One call, through the breaker and on the budget; `fault` is what befell the call before."""
         leave = self.breaker.admit(self.clock())
         if leave is None:
-            raise Ended(
-                "circuit_open", f"{self.mind.provider or self.agent.id} keeps failing and is left alone"
-            )
+            why = f"{self.mind.provider or self.agent.id} keeps failing and is left alone"
+            raise Ended("circuit_open", f"{why}: {fault}" if fault else why)
         try:
             reservation = self.guard.budgets.reserve(
                 self.agent.id, self.conversation, self.mind.estimate(ask)

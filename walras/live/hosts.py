@@ -24,7 +24,8 @@ from walras.live.answers import Answered
 from walras.messages import ConversationId
 
 if TYPE_CHECKING:
-    from walras.live.port import Asked, Port
+    from walras.live.inquiries import Asked
+    from walras.live.port import Port
     from walras.live.runtime import Runtime
 
 log = logging.getLogger("walras.live")
@@ -86,7 +87,7 @@ class Host:
         self.agent = agent
         self.work = work if work is not None else pretend(agent)
         agenda = self.runtime.agenda
-        for asked in self.runtime.questions.values():
+        for asked in self.runtime.inquiries.open.values():
             if asked.port.principal is self and asked.question.decide_by >= agenda.now:
                 agenda.outward(self.mind.ask, asked)
         for job in self.worker.running.values():
@@ -133,14 +134,14 @@ class Mind:
                 seconds=max(0.0, question.decide_by - runtime.agenda.clock()),
                 strategy=mechanism.default_strategy if mechanism is not None else _otherwise,
             )
-            runtime.answered(asked, answered)
+            runtime.inquiries.answered(asked, answered)
         except ReplayError as error:  # the run cannot go on, and must not seem to
             runtime.fail(error)
         except (
             Exception
         ) as error:  # a bug of the guard's, which never raises: one question is lost, and the market goes on
             log.exception("asking %s in %s", port.me, port.conversation)
-            runtime.answered(asked, Answered("error", detail=f"{type(error).__name__}: {error}"))
+            runtime.inquiries.answered(asked, Answered("error", detail=f"{type(error).__name__}: {error}"))
         finally:
             self.pondering.pop(asked.id, None)
             self._start(agent)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,6 +44,9 @@ class Input(NamedTuple):
     serial: int
     what: str
     payload: bytes
+
+
+_KINDS = {"at": float, "serial": int, "what": str, "payload": bytes}
 
 
 class Journal:
@@ -101,9 +105,18 @@ class Journal:
 
     # ------------------------------------------------------------------ settings of the market
     def settle(self, name: str, value: Any) -> Any:
-        """A setting that holds for the whole life of the market: this value, unless it has one already."""
+        """A setting that holds for the whole life of the market: this value, unless it has one already.
+
+        Raises:
+            JournalError: for one that is of another type: somebody has changed it.
+        """
         self._db.execute("INSERT OR IGNORE INTO market VALUES (?, ?)", (name, value))
-        return self._db.execute("SELECT value FROM market WHERE name = ?", (name,)).fetchone()[0]
+        (found,) = self._db.execute("SELECT value FROM market WHERE name = ?", (name,)).fetchone()
+        if isinstance(found, int | float) is not isinstance(value, int | float) or found != found:
+            raise JournalError(
+                f"{self.path} was changed: its {name} is {found!r}, which no market could have"
+            )
+        return found
 
     # ------------------------------------------------------------------ writing
     @staticmethod
@@ -158,15 +171,39 @@ class Journal:
         return row[0] if row is not None else None
 
     def inputs(self) -> Iterator[Input]:
-        """The rows after the snapshot, in order."""
+        """The rows after the snapshot, in order.
+
+        Raises:
+            JournalError: naming a row that no market has written so.
+        """
         last = self._db.execute("SELECT COALESCE(MAX(number), 0) FROM snapshots").fetchone()[0]
+        at = -inf
         for row in self._db.execute(
             "SELECT number, at, serial, what, payload FROM inputs WHERE number > ? ORDER BY number", (last,)
         ):
+            found = Input(*row)
+            _check(found, last + 1, at)
+            last, at = found.number, found.at
             self.written += 1
-            yield Input(*row)
+            yield found
 
     def close(self) -> None:
         """Let another process have it. What was not committed is gone."""
         self._new.clear()
         self._db.close()
+
+
+def _check(row: Input, number: int, earliest: float) -> None:
+    """SQLite takes anything into any column, and lets anybody change it."""
+    if row.number != number:
+        raise JournalError(f"row {number} of the journal is missing; the next one is {row.number}")
+    for field, kind in _KINDS.items():
+        if type(getattr(row, field)) is not kind:
+            raise JournalError(
+                f"row {number} of the journal was changed: its {field} is {getattr(row, field)!r}; "
+                f"expected {kind.__name__}"
+            )
+    if not earliest <= row.at < inf:
+        raise JournalError(
+            f"row {number} of the journal was changed: it is of {row.at:g} s; expected {earliest:g} s or later"
+        )

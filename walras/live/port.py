@@ -7,9 +7,7 @@ its cause is durable.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -23,39 +21,13 @@ from walras.messages import AgentId, ConversationId, Fact, Message, Signed
 from walras.protocol import Protocol
 from walras.questions import Question
 from walras.randomness import stream
-from walras.trace.rows import without_addresses
 
 if TYPE_CHECKING:
     from walras.live.conversation import Conversation
     from walras.live.hosts import Host, Job
+    from walras.live.inquiries import Asked
     from walras.live.runtime import Runtime
     from walras.mechanism import Mechanism
-
-log = logging.getLogger("walras.live")
-
-
-@dataclass(slots=True, eq=False)
-class Asked:
-    """One question to a mind, open until it is answered or voided."""
-
-    id: int
-    port: Port
-    name: Hashable
-    question: Question
-    open: bool = True
-    silence: Entry | None = None
-    """What happens at `decide_by`."""
-
-    def examined(self, value: Any) -> tuple[Any, str]:
-        """A legal answer, or none: the question decides, and no answer can break it."""
-        try:
-            if self.question.accepts(value):
-                self.question.commits(value)
-                return value, "ok"
-        except Exception as error:  # an answer is not ours
-            log.warning("an answer of %s: %s", self.port.me, without_addresses(error))
-            return None, "error"
-        return None, "illegal"
 
 
 class Port:
@@ -175,7 +147,7 @@ class Port:
         for entry in self.timers.values():
             entry.call_off()
         for asked in self.questions.values():
-            self.runtime.void(asked)
+            self.runtime.inquiries.void(asked)
         self.timers.clear()
         self.questions.clear()
 
@@ -228,14 +200,14 @@ class Port:
         self._demand_life("decide")
         self.note("ask", name, question)
         if name in self.questions:
-            self.runtime.void(self.questions.pop(name))
-        self.questions[name] = self.runtime.ask(self, name, question)
+            self.runtime.inquiries.void(self.questions.pop(name))
+        self.questions[name] = self.runtime.inquiries.ask(self, name, question)
 
     def withdraw(self, name: Hashable) -> None:
         self._count()
         self.note("withdraw", name)
         if name in self.questions:
-            self.runtime.void(self.questions.pop(name))
+            self.runtime.inquiries.void(self.questions.pop(name))
         self.principal.account.release(self.conversation, name)
 
     # ------------------------------------------------------------------ work

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from math import inf
 from typing import Any
 
-from walras.live.journal import Journal, JournalError
+from walras.errors import WalrasError
+from walras.live.journal import Input, Journal, JournalError
 from walras.live.snapshot import restore, take
 from walras.messages import AgentId, ConversationId
 
@@ -38,30 +39,36 @@ def bring_back(runtime: Runtime, journal: Journal) -> bool:
     if copy is not None:
         with _damage("its copy of the market"):
             restore(runtime, copy)
-    for number, at, serial, what, payload in journal.inputs():
+    for row in journal.inputs():
         found = True
-        if serial:
-            runtime.agenda.replay(at, serial, what)
-        else:
-            runtime.agenda.now = at
-            home = runtime if hasattr(runtime, what) else runtime.peers
-            take: Callable[..., None] | None = getattr(home, what, None) if what.startswith("take_") else None
-            if take is None:
-                raise JournalError(f"row {number} is {what!r}, which this program knows nothing of")
-            with _damage(f"row {number} ({what})"):
-                arguments = pickle.loads(payload)
-            take(*arguments)
+        with _damage(f"row {row.number} ({row.what})"):
+            _live_again(runtime, row)
     if found and _records_roles(runtime):
         journal.write(runtime.now, 0, runtime.take_restart.__name__, journal.encode(()))
         runtime.take_restart()
     return found
 
 
+def _live_again(runtime: Runtime, row: Input) -> None:
+    agenda = runtime.agenda
+    if row.serial:
+        agenda.replay(row.at, row.serial, row.what)
+        return
+    homes = (runtime, runtime.inquiries, runtime.peers) if row.what.startswith("take_") else ()
+    takes: list[Callable[..., None]] = [getattr(home, row.what) for home in homes if hasattr(home, row.what)]
+    if not takes:
+        raise JournalError(f"row {row.number} is {row.what!r}, which this program knows nothing of")
+    agenda.now = row.at
+    takes[0](*pickle.loads(row.payload))
+
+
 @contextmanager
 def _damage(where: str) -> Iterator[None]:
-    """What cannot be unpickled is damaged, or its classes are gone: either way it is the journal's fault, and named."""
+    """What cannot be unpickled or carried out is damaged, or its classes are gone: the journal's fault, and named."""
     try:
         yield
+    except WalrasError:  # it says itself what is wrong
+        raise
     except Exception as error:  # pickle raises nearly everything
         why = f"{type(error).__name__}: {error}"
         raise JournalError(

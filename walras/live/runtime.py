@@ -10,7 +10,6 @@ import hmac
 import logging
 import pickle
 from functools import cache, partial
-from math import inf
 from typing import Any
 
 import msgspec
@@ -20,22 +19,21 @@ from walras.agents import Agent
 from walras.allocation import Award, Outcome, Report
 from walras.errors import LocalProtocolError, ReplayError, ScenarioError
 from walras.items import Task
-from walras.live.agenda import ANSWER, DELIVERY, SILENCE, Agenda
-from walras.live.answers import Answered
+from walras.live.agenda import DELIVERY, Agenda
 from walras.live.conversation import Conversation, Opening
 from walras.live.hosts import Host, Job, Work
+from walras.live.inquiries import Inquiries
 from walras.live.journal import Journal
 from walras.live.market import LiveMarket
 from walras.live.onlookers import Onlookers
 from walras.live.peers import Peers
-from walras.live.port import Asked, Port
+from walras.live.port import Port
 from walras.live.recovery import begin_new_lives
 from walras.live.runs import Run
 from walras.live.settings import Asker, Rules, Watch
 from walras.live.turnover import Turnover
 from walras.messages import AgentId, ConversationId, Envelope, Message, can_quote, signatures
 from walras.protocol import Protocol
-from walras.questions import Question
 from walras.randomness import stream
 from walras.results.facts import Done, top_of
 from walras.trace import Trace
@@ -45,9 +43,6 @@ log = logging.getLogger("walras.live")
 
 FOLD_ROWS = 1024
 """Rows that a trace buffers before it encodes them."""
-
-_STATUS = {"timeout": "silent", "invalid": "illegal"}
-"""Where the guard's word for an answer is not the trace's."""
 
 can_quote_cached = cache(can_quote)
 
@@ -72,7 +67,7 @@ class Runtime:
         self.opened: dict[AgentId, int] = {}
         self.claimed: dict[AgentId, int] = {}
         """How many of each opener's conversations this program, started anew, has asked for."""
-        self.questions: dict[int, Asked] = {}
+        self.inquiries = Inquiries(self)
         self.jobs: dict[int, Job] = {}
         self.numbers = 0
         """Questions and pieces of work so far."""
@@ -339,82 +334,11 @@ class Runtime:
     def _ignore(self, conversation: ConversationId, agent: AgentId, message: object, why: str) -> None:
         self.note(self.book.get(conversation) or conversation, "ignored", agent, message, why)
 
-    # ------------------------------------------------------------------ minds
-    def ask(self, port: Port, name: Any, question: Question) -> Asked:
-        """Put a question to an agent's mind: its answer comes back as an input, at `decide_by` at the latest."""
-        self.numbers += 1
-        asked = self.questions[self.numbers] = Asked(self.numbers, port, name, question)
-        late = question.decide_by < self.now
-        if question.decide_by != inf:
-            asked.silence = self.agenda.post(question.decide_by, SILENCE, self.silence, asked)
-        if not late:
-            self.agenda.outward(port.principal.mind.ask, asked)
-        return asked
-
-    def void(self, asked: Asked) -> None:
-        """A question is no longer wanted: nobody is given its answer, and a call that is under way is broken off."""
-        self._close(asked)
-        asked.port.principal.mind.void(asked)
-
-    def _close(self, asked: Asked) -> None:
-        asked.open = False
-        self.questions.pop(asked.id, None)
-        if asked.silence is not None:
-            asked.silence.call_off()
-
-    def silence(self, asked: Asked) -> None:
-        """The time for an answer is over."""
-        self._conclude(asked, asked.question.otherwise, "silent")
-
-    def answered(self, asked: Asked, answered: Answered) -> None:
-        """The guard has come back: what it says is looked at here, and becomes an input."""
-        if not asked.open:
-            return
-        value, status = answered.value, _STATUS.get(answered.status, answered.status)
-        if status == "ok":
-            value, status = asked.examined(value)
-        details = (answered.usage, answered.latency_s, answered.attempts, answered.detail)
-        try:
-            self.agenda.submit(ANSWER, self.take_answer, asked.id, value, status, details)
-        except ScenarioError as error:
-            log.warning("an answer of %s cannot be journaled: %s", asked.port.me, error)
-            self.agenda.submit(ANSWER, self.take_answer, asked.id, None, "error", details)
-
-    def take_answer(self, id_: int, value: Any, status: str, details: tuple[Any, ...]) -> None:
-        """A mind has answered: what the answer binds is held before it is delivered."""
-        asked = self.questions.get(id_)
-        if asked is None:
-            return  # voided meanwhile, or its time was over: accounted for, never delivered
-        port, question = asked.port, asked.question
-        if status == "ok":
-            commitment = question.commits(value)
-            try:
-                funded = commitment is None or port.principal.account.hold(
-                    port.conversation, asked.name, commitment
-                )
-                status = "ok" if funded else "unfunded"
-            except LocalProtocolError as error:
-                port.note("note", f"{type(error).__name__} in the answer: {error}")
-                status = "error"
-        usage, latency_s, attempts, detail = details
-        if usage.calls:
-            port.note("thought", asked.name, usage, latency_s, attempts)
-        if detail:
-            port.note("note", f"about {asked.name}: {detail}")
-        self._conclude(asked, value if status == "ok" else question.otherwise, status)
-
-    def _conclude(self, asked: Asked, answer: Any, status: str) -> None:
-        port = asked.port
-        self._close(asked)  # a call that is still under way is the guard's, whose time is over, too
-        del port.questions[asked.name]
-        port.note("answer", asked.name, answer, status)
-        port.enter("on_decision", asked.name, answer)
-
     # ------------------------------------------------------------------ work
     def enter_job(self, port: Port, key: str, task: Task) -> Job:
         """Work that will be reported."""
-        self.numbers += 1
-        job = self.jobs[self.numbers] = Job(self.numbers, port, key, task)
+        number = self.next_number()
+        job = self.jobs[number] = Job(number, port, key, task)
         return job
 
     def reported(self, job: Job, report: Report) -> None:
@@ -458,6 +382,11 @@ class Runtime:
                 port.talk.run.paid[key] = port.talk.run.paid.get(key, 0.0) + paid
 
     # ------------------------------------------------------------------ odds and ends
+    def next_number(self) -> int:
+        """For a question or a piece of work: no two have the same."""
+        self.numbers += 1
+        return self.numbers
+
     def take_restart(self) -> None:
         """The machine has started again."""
         begin_new_lives(self)

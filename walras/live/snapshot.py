@@ -14,8 +14,9 @@ from walras.accounts import AccountBook, Ledger
 from walras.live.agenda import Entry
 from walras.live.conversation import Conversation
 from walras.live.hosts import Host, Job
+from walras.live.inquiries import Asked, Inquiries
 from walras.live.pickling import StructPickler
-from walras.live.port import Asked, Port
+from walras.live.port import Port
 from walras.live.runs import Run
 from walras.live.turnover import Turnover
 from walras.trace import Trace
@@ -23,14 +24,14 @@ from walras.trace import Trace
 if TYPE_CHECKING:
     from walras.live.runtime import Runtime
 
-_NODES = (Port, Conversation, Host, Job, Asked, Run, Entry, AccountBook, Ledger, Trace)
+_NODES = (Port, Conversation, Host, Job, Asked, Inquiries, Run, Entry, AccountBook, Ledger, Trace)
 
 _KEPT = (
     "hosts",
     "book",
     "runs",
     "opened",
-    "questions",
+    "inquiries",
     "jobs",
     "numbers",
     "ledger",

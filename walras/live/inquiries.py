@@ -1,0 +1,127 @@
+"""Questions on their way to minds and back: open until an answer comes, their time is over, or nobody wants them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Hashable
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from walras.errors import LocalProtocolError, ScenarioError
+from walras.live.agenda import ANSWER, SILENCE, Entry
+from walras.live.answers import Answered
+from walras.questions import Question
+from walras.trace.rows import without_addresses
+
+if TYPE_CHECKING:
+    from walras.live.port import Port
+    from walras.live.runtime import Runtime
+
+log = logging.getLogger("walras.live")
+
+_STATUS = {"timeout": "silent", "invalid": "illegal"}
+"""Where the guard's word for an answer is not the trace's."""
+
+
+@dataclass(slots=True, eq=False)
+class Asked:
+    """One question to a mind, open until it is answered or voided."""
+
+    id: int
+    port: Port
+    name: Hashable
+    question: Question
+    open: bool = True
+    silence: Entry | None = None
+    """What happens at `decide_by`."""
+
+    def examined(self, value: Any) -> tuple[Any, str]:
+        """A legal answer, or none: the question decides, and no answer can break it."""
+        try:
+            if self.question.accepts(value):
+                self.question.commits(value)
+                return value, "ok"
+        except Exception as error:  # an answer is not ours
+            log.warning("an answer of %s: %s", self.port.me, without_addresses(error))
+            return None, "error"
+        return None, "illegal"
+
+
+class Inquiries:
+    """All questions of a market that are open, by number. What minds say becomes an input here."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.open: dict[int, Asked] = {}
+
+    def ask(self, port: Port, name: Any, question: Question) -> Asked:
+        """Put a question to an agent's mind: its answer comes back as an input, at `decide_by` at the latest."""
+        agenda, number = self.runtime.agenda, self.runtime.next_number()
+        asked = self.open[number] = Asked(number, port, name, question)
+        late = question.decide_by < agenda.now
+        if question.decide_by != inf:
+            asked.silence = agenda.post(question.decide_by, SILENCE, self.silence, asked)
+        if not late:
+            agenda.outward(port.principal.mind.ask, asked)
+        return asked
+
+    def void(self, asked: Asked) -> None:
+        """A question is no longer wanted: nobody is given its answer, and a call that is under way is broken off."""
+        self._close(asked)
+        asked.port.principal.mind.void(asked)
+
+    def _close(self, asked: Asked) -> None:
+        asked.open = False
+        self.open.pop(asked.id, None)
+        if asked.silence is not None:
+            asked.silence.call_off()
+
+    def silence(self, asked: Asked) -> None:
+        """The time for an answer is over."""
+        self._conclude(asked, asked.question.otherwise, "silent")
+
+    def answered(self, asked: Asked, answered: Answered) -> None:
+        """The guard has come back: what it says is looked at here, and becomes an input."""
+        if not asked.open:
+            return
+        value, status = answered.value, _STATUS.get(answered.status, answered.status)
+        if status == "ok":
+            value, status = asked.examined(value)
+        details = (answered.usage, answered.latency_s, answered.attempts, answered.detail)
+        agenda = self.runtime.agenda
+        try:
+            agenda.submit(ANSWER, self.take_answer, asked.id, value, status, details)
+        except ScenarioError as error:
+            log.warning("an answer of %s cannot be journaled: %s", asked.port.me, error)
+            agenda.submit(ANSWER, self.take_answer, asked.id, None, "error", details)
+
+    def take_answer(self, id_: int, value: Any, status: str, details: tuple[Any, ...]) -> None:
+        """A mind has answered: what the answer binds is held before it is delivered."""
+        asked = self.open.get(id_)
+        if asked is None:
+            return  # voided meanwhile, or its time was over: accounted for, never delivered
+        port, question = asked.port, asked.question
+        if status == "ok":
+            commitment = question.commits(value)
+            try:
+                funded = commitment is None or port.principal.account.hold(
+                    port.conversation, asked.name, commitment
+                )
+                status = "ok" if funded else "unfunded"
+            except LocalProtocolError as error:
+                port.note("note", f"{type(error).__name__} in the answer: {error}")
+                status = "error"
+        usage, latency_s, attempts, detail = details
+        if usage.calls:
+            port.note("thought", asked.name, usage, latency_s, attempts)
+        if detail:
+            port.note("note", f"about {asked.name}: {detail}")
+        self._conclude(asked, value if status == "ok" else question.otherwise, status)
+
+    def _conclude(self, asked: Asked, answer: Any, status: str) -> None:
+        port = asked.port
+        self._close(asked)  # a call that is still under way is the guard's, whose time is over, too
+        del port.questions[asked.name]
+        port.note("answer", asked.name, answer, status)
+        port.enter("on_decision", asked.name, answer)
