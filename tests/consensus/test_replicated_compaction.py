@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from auctions import SealedBid, second_price
 from consensus import clerk
@@ -10,7 +11,7 @@ from consensus.clerk import Clerk
 from consensus.inputs import Attend, Digest, Input, Over, Told
 from consensus.raft.messages import Kind
 from consensus.raft.replica import Replica
-from consensus.raft.service import Committed, Compact, Installed
+from consensus.raft.service import Committed, Compact, Installed, Leading
 from consensus.replicated import RaftLog, Replicated
 from contractnet import ContractNet
 from walras.agents import Agent
@@ -225,3 +226,9 @@ def test_what_is_over_stays_over(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [type(effect) for effect in told] == [Tell, Tell, Ignore, Tell]
     assert compact == Tell(LOG, Compact(6, Digest(((6, OTHER),), (("house/1", Outcome("done")),))))
     role.check()
+    role.on_told(LOG, Committed(7, replace(OTHER, key="again")))
+    role.on_told(LOG, Leading(True, 1))
+    assert port.take() == [
+        Tell("house/2", Told(7, replace(OTHER, key="again"))),
+        Tell("house/2", Leading(True, 1)),
+    ], "it does not compact after each input, and a copy that has ended is told nothing"
