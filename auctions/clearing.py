@@ -19,7 +19,9 @@ are only compared and picked stay exactly the numbers that were bid.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from math import fsum, inf
+from numbers import Real
 from random import Random
+from typing import cast
 
 import msgspec
 
@@ -226,6 +228,7 @@ def clear(
         without.
 
     Raises:
+        ScenarioError: for an offer, a reserve or a number of units that makes no sense; it names the field.
         LocalProtocolError: if the rule returns nonsense, see `checked`.
 
     Examples:
@@ -234,11 +237,12 @@ def clear(
         >>> clear(second_price, [Offer("ada", 9), Offer("bob", 7)], reverse=True)
         [Cleared(bidder='bob', units=1, price=9)]
     """
+    offers = list(offers)
+    _check_given(offers, reserve, units)
     if reverse:
         offers = [Offer(offer.bidder, 0 - offer.price, offer.units) for offer in offers]
         limit = -inf if reserve is None else 0 - reserve
     else:
-        offers = list(offers)
         limit = 0 if reserve is None else reserve
     bids = ranked(offers, limit, rng)
     if not bids:
@@ -249,6 +253,21 @@ def clear(
         if not 0 <= line.price < inf:
             raise _nonsense(rule, f"lets {line.bidder} pay {line.price}", "a finite price of 0 or more")
     return found
+
+
+def _check_given(offers: Sequence[object], reserve: object, units: object) -> None:
+    """Raise `ScenarioError` for what nobody can have bid, asked for or put up."""
+    for place, offer in enumerate(offers):
+        if not isinstance(offer, Offer):
+            raise ScenarioError(f"offers[{place}]", offer, "an Offer, such as Offer('ada', 9)")
+        if not _is_amount(offer.price) or offer.price == inf:
+            raise ScenarioError(f"price of {offer.bidder}", offer.price, "a finite number of 0 or more")
+        if not _is_whole(offer.units) or offer.units == 0:
+            raise ScenarioError(f"units of {offer.bidder}", offer.units, "a whole number of 1 or more")
+    if reserve is not None and not _is_amount(reserve):
+        raise ScenarioError("reserve", reserve, "a number of 0 or more, or None for any price")
+    if not _is_whole(units) or units == 0:
+        raise ScenarioError("units", units, "a whole number of 1 or more")
 
 
 def checked(rule: ClearingRule, lines: object, bids: Sequence[Offer], units: int) -> list[Cleared]:
@@ -287,6 +306,11 @@ def checked(rule: ClearingRule, lines: object, bids: Sequence[Offer], units: int
             _check_price(rule, line, everything - _bid_for(own[bidder], taken), own[bidder])
             found.append(line)
     return found
+
+
+def _is_amount(value: object) -> bool:
+    """Whether it is a number of 0 or more, of whatever kind; infinity is one, NaN is none."""
+    return isinstance(value, Real) and cast(float, value) >= 0
 
 
 def _is_whole(units: object) -> bool:

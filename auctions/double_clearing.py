@@ -23,6 +23,7 @@ offer for several units may trade some of them. Nobody can be on both sides. Wit
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
+from numbers import Real
 from typing import cast
 
 import msgspec
@@ -70,7 +71,7 @@ class KDouble(msgspec.Struct, frozen=True):
     k: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 <= self.k <= 1:
+        if not isinstance(self.k, Real) or not 0 <= self.k <= 1:
             raise ScenarioError("k", self.k, "a number from 0 (the last ask) to 1 (the last bid)")
 
     def __call__(self, buys: Sequence[Offer], sells: Sequence[Offer]) -> Exchange:

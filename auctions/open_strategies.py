@@ -3,11 +3,11 @@
 All but the first are settings, so that they pickle, compare and print. What they are not made for they answer truthfully.
 """
 
-from math import inf
 from typing import Any
 
 import msgspec
 
+from auctions.induced import is_amount
 from auctions.messages import Bid, BidSchedule, BidWanted, Pass, PriceOffered, most_units
 from auctions.open_messages import Demand, DemandAt, Later, MaximumWanted, NextBid
 from auctions.strategies import purse, truthful, worth
@@ -47,7 +47,7 @@ class Sniping(msgspec.Struct, frozen=True):
     strategy: Strategy = truthful
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.lead_s < inf:
+        if not is_amount(self.lead_s):
             raise ScenarioError("lead_s", self.lead_s, "a finite number of seconds, 0 or more")
 
     def __call__(self, question: Question, agent: Agent) -> Any:
@@ -76,7 +76,7 @@ class Jumping(msgspec.Struct, frozen=True):
     share: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.share <= 1.0:
+        if not is_amount(self.share) or self.share > 1.0:
             raise ScenarioError("share", self.share, "a number from 0 to 1")
 
     def __call__(self, question: Question, agent: Agent) -> Any:
@@ -106,7 +106,11 @@ class MarginalValues(msgspec.Struct, frozen=True):
     values: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not self.values or not all(0.0 <= value < inf for value in self.values):
+        if (
+            not isinstance(self.values, tuple | list)
+            or not self.values
+            or not all(map(is_amount, self.values))
+        ):
             raise ScenarioError("values", self.values, "one finite number of 0 or more for each unit")
 
     def __call__(self, question: Question, agent: Agent) -> Any:

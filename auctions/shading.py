@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from auctions import equilibrium
+from auctions.induced import is_amount
 from auctions.messages import Bid, BidWanted, Pass
 from auctions.open_messages import Demand, DemandAt
 from auctions.strategies import purse, truthful, worth
@@ -33,7 +34,7 @@ class Shading(msgspec.Struct, frozen=True):
         risk: attitude of all bidders; only CRRA and first price have a closed form.
 
     Raises:
-        ScenarioError: for fewer bidders than one, and for CARA.
+        ScenarioError: for values that are no such model, for fewer bidders than one, and for CARA.
     """
 
     values: Independent | Affiliated | Wallet = Independent()
@@ -41,6 +42,8 @@ class Shading(msgspec.Struct, frozen=True):
     risk: Risk = Risk()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.values, Independent | Affiliated | Wallet):
+            raise ScenarioError("values", self.values, "a model of values, such as Independent(Uniform())")
         if self.bidders is not None and self.bidders < 1:
             raise ScenarioError("bidders", self.bidders, "1 or more, or None for as many as are asked")
         if self.risk.cara:
@@ -157,7 +160,7 @@ class Limited(msgspec.Struct, frozen=True):
     strategy: Strategy = truthful
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.limit < math.inf:
+        if not is_amount(self.limit):
             raise ScenarioError("limit", self.limit, "a finite number of 0 or more")
 
     def __call__(self, question: Question, agent: Agent) -> Any:
@@ -182,7 +185,7 @@ class LoadPriced(msgspec.Struct, frozen=True):
     surcharge: float
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.surcharge < math.inf:
+        if not is_amount(self.surcharge):
             raise ScenarioError("surcharge", self.surcharge, "a finite number of 0 or more")
 
     def __call__(self, question: Question, agent: Agent) -> Any:

@@ -96,6 +96,12 @@ class Independent(ValueModel, frozen=True):
 
     distribution: Uniform | Power | Exponential = Uniform()
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.distribution, Distribution):
+            raise ScenarioError(
+                "distribution", self.distribution, "a distribution, such as Uniform(0.0, 10.0)"
+            )
+
     def draw(self, seed: int, bidders: int, items: int = 1) -> Drawn:
         values = self.distribution.quantile(_shares(seed, bidders, items))
         return Drawn(values, values)
@@ -146,6 +152,12 @@ class Wallet(ValueModel, frozen=True):
     """
 
     distribution: Uniform | Power | Exponential = Uniform()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.distribution, Distribution):
+            raise ScenarioError(
+                "distribution", self.distribution, "a distribution, such as Uniform(0.0, 10.0)"
+            )
 
     def draw(self, seed: int, bidders: int, items: int = 1) -> Drawn:
         signals = self.distribution.quantile(_shares(seed, bidders, items))

@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from auctions.shading import Naive, Shading
 from auctions.strategies import truthful
-from auctions.values import Affiliated, Independent, Wallet
+from auctions.values import Affiliated, Independent, ValueModel, Wallet
 from walras.agents import Agent, Estimate, Strategy
 from walras.allocation import Award, Report
 from walras.errors import ScenarioError
@@ -68,6 +68,8 @@ class AuctionHouse(Scenario, frozen=True, kw_only=True):
             amount = getattr(self, field)
             if not _is_amount(amount) and not (amount is None and field != "worth"):
                 raise ScenarioError(field, amount, "a finite number of 0 or more")
+        if not isinstance(self.values, ValueModel):
+            raise ScenarioError("values", self.values, "a model of values, such as Independent(Uniform())")
         if self.bidding not in ("default", "truthful", "equilibrium", "naive"):
             raise ScenarioError("bidding", self.bidding, "'default', 'truthful', 'equilibrium' or 'naive'")
         if self.bidding == "naive" and not isinstance(self.values, Affiliated):

@@ -237,6 +237,31 @@ def test_lines_of_one_bidder_are_added_up() -> None:
     assert clear(Says([Cleared("bob", 0, 0)]), bids) == []  # charged nothing, given nothing
 
 
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"offers": [Offer("ada", -1)]}, "price of ada is -1; expected a finite number of 0 or more"),
+        ({"offers": [Offer("ada", nan)]}, "price of ada is nan; expected a finite number"),
+        ({"offers": [Offer("ada", inf)]}, "price of ada is inf; expected a finite number"),
+        ({"offers": [Offer("ada", "9")]}, "price of ada is '9'; expected a finite number"),  # type: ignore[arg-type]
+        ({"offers": [Offer("ada", 9, 0)]}, "units of ada is 0; expected a whole number of 1 or more"),
+        ({"offers": [Offer("ada", 9, 1.5)]}, "units of ada is 1.5; expected a whole number"),  # type: ignore[arg-type]
+        ({"offers": THREE + [("dan", 3)]}, r"offers\[3\] is \('dan', 3\); expected an Offer, such as"),
+        ({"reserve": -1}, "reserve is -1; expected a number of 0 or more, or None for any price"),
+        ({"reserve": nan}, "reserve is nan; expected"),
+        ({"reserve": "3"}, "reserve is '3'; expected"),
+        ({"units": 0}, "units is 0; expected a whole number of 1 or more"),
+        ({"units": 2.0}, "units is 2.0; expected a whole number"),
+    ],
+)
+@pytest.mark.parametrize("reverse", [False, True])
+def test_what_nobody_can_have_bid_is_refused_before_any_rule_sees_it(
+    given: dict[str, Any], complaint: str, reverse: bool
+) -> None:
+    with pytest.raises(ScenarioError, match="^" + complaint):
+        clear(second_price, **{"offers": THREE, "reverse": reverse, **given})
+
+
 @pytest.mark.parametrize("k", [0, -1, 1.5, True, None, "2"])
 def test_k_is_a_whole_number(k: Any) -> None:
     with pytest.raises(ScenarioError, match=r"k is .*; expected a whole number of 1 or more"):

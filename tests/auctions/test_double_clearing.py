@@ -307,8 +307,8 @@ def test_nobody_trades_with_itself(rule: DoubleRule) -> None:
         rule([Offer("a", 5)], [Offer("a", 3)])
 
 
-@pytest.mark.parametrize("k", [-0.1, 1.1, float("nan")])
-def test_a_share_outside_the_interval_is_an_error(k: float) -> None:
+@pytest.mark.parametrize("k", [-0.1, 1.1, float("nan"), "0.5", None])
+def test_a_share_outside_the_interval_is_an_error(k: Any) -> None:
     with pytest.raises(
         ScenarioError, match=r"k is .*; expected a number from 0 \(the last ask\) to 1 \(the last bid\)"
     ):

@@ -1,6 +1,6 @@
 """Strategies for open auctions: when they bid, how far they jump, and where they stop."""
 
-from math import inf
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -140,10 +140,15 @@ def test_what_they_do_not_know_they_leave_unanswered(strategy: Any) -> None:
     [
         (lambda: Sniping(-1), "lead_s"),
         (lambda: Sniping(inf), "lead_s"),
+        (lambda: Sniping("soon"), "lead_s"),  # type: ignore[arg-type]
         (lambda: Jumping(1.5), "share"),
+        (lambda: Jumping("far"), "share"),  # type: ignore[arg-type]
         (lambda: Limited(-1), "limit"),
         (lambda: MarginalValues(()), "values"),
+        (lambda: Limited("little"), "limit"),  # type: ignore[arg-type]
         (lambda: MarginalValues((1, -1)), "values"),
+        (lambda: MarginalValues(3), "values"),  # type: ignore[arg-type]
+        (lambda: MarginalValues((3, nan)), "values"),
     ],
 )
 def test_a_setting_out_of_range_is_named(make: Any, field: str) -> None:

@@ -233,6 +233,7 @@ def test_the_auction_house_can_be_declared_in_plain_values() -> None:
         ({"reserve": float("nan")}, "reserve is nan"),
         ({"budget": -1.0}, "budget is -1.0"),
         ({"worth": None}, "worth is None"),
+        ({"values": "high"}, "values is 'high'; expected a model of values, such as"),
         ({"bidding": "clever"}, "bidding is 'clever'"),
         ({"bidding": "naive"}, "with affiliated values only"),
     ],

@@ -179,6 +179,7 @@ def test_who_is_averse_to_risk_takes_the_mean_rather_than_the_gamble(a: float, b
         lambda: Risk(cara=-1.0),
         lambda: Risk(crra=0.5, cara=0.5),
         lambda: Independent().draw(1, bidders=0),
+        lambda: Independent(3),  # type: ignore[arg-type]
     ],
 )
 def test_nonsense_is_refused_in_one_sentence(make: Callable[[], object]) -> None:
