@@ -47,12 +47,13 @@ def _agents(world: World) -> Iterator[AgentRecord]:
     for done in world.done:
         work.setdefault(done.agent, []).append(done)
     for id_, host in world.hosts.items():
+        done_by = work.get(id_, [])
         yield AgentRecord(
             id=id_,
             capacity=host.blueprint.capacity,
             busy_s=host.worker.busy_s,
-            earned=world.ledger.received_by(id_),
-            spent=world.ledger.paid_by(id_),
-            cost=fsum(done.report.cost for done in work.get(id_, ())),
-            tasks=sum(done.report.status == "done" for done in work.get(id_, ())),
+            earned=float(host.account.received),
+            spent=float(host.account.paid),
+            cost=fsum([done.report.cost for done in done_by]),
+            tasks=[done.report.status for done in done_by].count("done"),
         )
