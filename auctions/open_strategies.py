@@ -106,11 +106,8 @@ class MarginalValues(msgspec.Struct, frozen=True):
     values: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if (
-            not isinstance(self.values, tuple | list)
-            or not self.values
-            or not all(map(is_amount, self.values))
-        ):
+        values: Any = self.values
+        if not isinstance(values, tuple | list) or not values or not all(map(is_amount, values)):
             raise ScenarioError("values", self.values, "one finite number of 0 or more for each unit")
 
     def __call__(self, question: Question, agent: Agent) -> Any:

@@ -246,7 +246,7 @@ def test_lines_of_one_bidder_are_added_up() -> None:
         ({"offers": [Offer("ada", "9")]}, "price of ada is '9'; expected a finite number"),  # type: ignore[arg-type]
         ({"offers": [Offer("ada", 9, 0)]}, "units of ada is 0; expected a whole number of 1 or more"),
         ({"offers": [Offer("ada", 9, 1.5)]}, "units of ada is 1.5; expected a whole number"),  # type: ignore[arg-type]
-        ({"offers": THREE + [("dan", 3)]}, r"offers\[3\] is \('dan', 3\); expected an Offer, such as"),
+        ({"offers": [*THREE, ("dan", 3)]}, r"offers\[3\] is \('dan', 3\); expected an Offer, such as"),
         ({"reserve": -1}, "reserve is -1; expected a number of 0 or more, or None for any price"),
         ({"reserve": nan}, "reserve is nan; expected"),
         ({"reserve": "3"}, "reserve is '3'; expected"),

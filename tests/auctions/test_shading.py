@@ -141,6 +141,7 @@ def test_other_questions_are_answered_truthfully(strategy: Strategy) -> None:
     "make",
     [
         lambda: Shading(bidders=0),
+        lambda: Shading(3),  # type: ignore[arg-type]
         lambda: Shading(risk=Risk(cara=1.0)),
         lambda: Tabled((), ()),
         lambda: Tabled((1.0, 0.5), (1.0, 1.0)),
