@@ -76,11 +76,15 @@ def _request_votes(raft: Raft, kind: Kind, term: int, context: str = "") -> None
     """From all voters in order of ids. One's own is an answer to oneself: it counts when the vote is durable."""
     index = raft.log.last_index()
     log_term = raft.log.term(index)
+    commit, commit_term = _what_is_committed(raft)
     for voter in raft.configuration.electors():
         if voter == raft.id:
             send(raft, RaftMessage(_ANSWER[kind], voter, raft.id, term))
         else:
-            send(raft, RaftMessage(kind, voter, raft.id, term, log_term, index, context=context))
+            ask = RaftMessage(
+                kind, voter, raft.id, term, log_term, index, (), commit, commit_term, context=context
+            )
+            send(raft, ask)
 
 
 _ANSWER = {Kind.VOTE: Kind.VOTE_RESP, Kind.PRE_VOTE: Kind.PRE_VOTE_RESP}
@@ -95,6 +99,7 @@ def on_vote_request(raft: Raft, m: RaftMessage) -> None:
     Also a learner grants: that it was promoted may be committed and not known to it. A pre-vote for a later term
     binds nobody and is recorded nowhere. A grant carries the candidate's term, a rejection our own.
     """
+    learn_commit(raft, m)
     pre_vote = m.kind is Kind.PRE_VOTE
     free = (
         raft.vote == m.sender
@@ -107,11 +112,42 @@ def on_vote_request(raft: Raft, m: RaftMessage) -> None:
             raft.election_elapsed = 0
             raft.vote = m.sender
     else:
-        send(raft, RaftMessage(_ANSWER[m.kind], m.sender, raft.id, raft.term, reject=True))
+        refuse_vote(raft, m)
+
+
+def refuse_vote(raft: Raft, m: RaftMessage) -> None:
+    """With our own term, from which a candidate learns that its own is over."""
+    commit, commit_term = _what_is_committed(raft)
+    answer = RaftMessage(
+        _ANSWER[m.kind], m.sender, raft.id, raft.term, commit=commit, commit_term=commit_term, reject=True
+    )
+    send(raft, answer)
+
+
+def _what_is_committed(raft: Raft) -> tuple[int, int]:
+    """Index and term to tell with a vote: its receiver commits that if it has the same entry there."""
+    if not raft.settings.commit_by_vote:
+        return 0, 0
+    return raft.log.committed, raft.log.term(raft.log.committed)
+
+
+def learn_commit(raft: Raft, m: RaftMessage) -> None:
+    """Commit what a vote's sender knows to be committed, if it is here, too: raft-rs has it so.
+
+    A candidate with a membership change in it gives up: others vote now.
+    """
+    log = raft.log
+    if raft.role is not Role.LEADER and m.commit > log.committed and log.matches(m.commit, m.commit_term):
+        log.commit_to(m.commit)
+        if raft.role is not Role.FOLLOWER and _has_unapplied_conf_change(raft):
+            become_follower(raft, raft.term, NONE)
 
 
 def on_vote_answer(raft: Raft, m: RaftMessage) -> None:
     """A candidate's tally; each voter's first answer counts."""
+    learn_commit(raft, m)
+    if raft.role is Role.FOLLOWER:
+        return
     raft.votes.setdefault(m.sender, not m.reject)
     configuration = raft.configuration
     result = joint_vote_result(configuration.voters, configuration.outgoing, raft.votes)

@@ -68,7 +68,8 @@ class RaftMessage(Message, frozen=True):
     APP                   `log_term` and `index` of the entry before `entries`; `commit`
     APP_RESP              `index` that now matches; or `reject`, the `index` refused, and as a hint the greatest own
                           index `reject_hint` of term `log_term` that may match
-    VOTE, PRE_VOTE        `log_term` and `index` of the candidate's last entry; `context` TRANSFER
+    VOTE, PRE_VOTE        `log_term` and `index` of the candidate's last entry; `context` TRANSFER; with `commit_by_vote`
+                          the candidate's `commit` and the `commit_term` of the entry there, as in each rejection
     SNAP                  `snapshot`
     HEARTBEAT             `commit`; `context` of a read round, which the answer repeats
     READ_INDEX            `context` names the request; the answer adds `index`, up to which to apply before reading
@@ -91,6 +92,7 @@ class RaftMessage(Message, frozen=True):
     index: int = 0
     entries: tuple[Entry, ...] = ()
     commit: int = 0
+    commit_term: int = 0
     vote: NodeId = NONE
     snapshot: Snapshot | None = None
     reject: bool = False

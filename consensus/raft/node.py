@@ -67,8 +67,8 @@ Settings (`consensus.raft.settings`; ticks and bytes)::
     max_uncommitted_size=EVERYTHING     max_inflight_msgs=256           max_inflight_bytes=0 (no limit)
     check_quorum=False                  pre_vote=False                  read_only=ReadOnly.SAFE
     disable_proposal_forwarding=False   disable_conf_change_validation=False
-    step_down_on_removal=False          async_storage_writes=False      applied=0       trace=None
-    election_spread=None                keep_timer=False
+    step_down_on_removal=False          commit_by_vote=False            async_storage_writes=False
+    election_spread=None                keep_timer=False                applied=0       trace=None
 """
 
 from random import Random

@@ -55,7 +55,7 @@ from walras.protocol import Protocol, on, told
 
 DEFAULTS = Settings(
     id=1, election_tick=1_000, heartbeat_tick=100, check_quorum=True, pre_vote=True, step_down_on_removal=True,
-    max_size_per_msg=1 << 20,
+    commit_by_vote=True, max_size_per_msg=1 << 20,
 )  # fmt: skip
 """A replica's knobs, unless others are given; the id is the replica's own. A tick is a millisecond: idle ones are free."""
 

@@ -54,6 +54,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Membership changes enter the log even where they do not fit the present configuration."""
     step_down_on_removal: bool = False
     """A leader that is removed or demoted becomes a follower at once."""
+    commit_by_vote: bool = False
+    """Requests for votes and rejections tell what is committed. Without it a leader that a membership change removes may
+    be the only one to know that the change is committed, and refuse its vote to all who still need it."""
     async_storage_writes: bool = False
     """Storage work leaves as messages to `APPEND_THREAD` and `APPLY_THREAD`; there is no `advance`."""
     applied: int = 0

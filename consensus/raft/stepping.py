@@ -63,7 +63,7 @@ def _answer_the_past(raft: Raft, m: RaftMessage) -> None:
         if raft.settings.check_quorum or raft.settings.pre_vote:
             send(raft, RaftMessage(Kind.APP_RESP, m.sender, raft.id, raft.term))
     elif m.kind is Kind.PRE_VOTE:
-        send(raft, RaftMessage(Kind.PRE_VOTE_RESP, m.sender, raft.id, raft.term, reject=True))
+        elections.refuse_vote(raft, m)
     elif m.kind is Kind.STORAGE_APPEND_RESP and m.snapshot is not None:
         _snapshot_stored(raft, m.snapshot)
 

@@ -2,14 +2,17 @@
 
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from consensus.raft.cluster import Cluster
 from consensus.raft.kv import KeyValueStore, Put
-from consensus.raft.records import Configuration
+from consensus.raft.records import ConfChange, Configuration, Entry, EntryKind, HardState, Snapshot
 from consensus.raft.service import Reconfigure, Submit
 from consensus.raft.settings import Settings
 from consensus.raft.state import Role
+from consensus.raft.storage import MemoryStorage
+from tests.consensus.cluster import Cluster as Nodes
 from walras.agents import Agent
 from walras.protocol import Protocol
 from walras.simulation.faults import Crash, Faults, SlowDisk
@@ -19,7 +22,13 @@ from walras.simulation.simulation import Simulation
 
 MEMBERS = ("r1", "r2", "r3", "r4", "r5")
 QUICK = Settings(
-    id=1, election_tick=600, heartbeat_tick=300, check_quorum=True, pre_vote=True, step_down_on_removal=True
+    id=1,
+    election_tick=600,
+    heartbeat_tick=300,
+    check_quorum=True,
+    pre_vote=True,
+    step_down_on_removal=True,
+    commit_by_vote=True,
 )
 
 
@@ -85,3 +94,24 @@ def test_a_joint_configuration_is_left_once() -> None:
             break
     else:
         raise AssertionError("nobody leads")
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_only_a_leader_that_was_demoted_knows_that_it_is(told: bool) -> None:
+    """It may not lead, and what is last in its log keeps its vote from the only one who may."""
+    joint = Configuration((2,), (1,), learners_next=(1,), auto_leave=True)
+    leave = Entry(1, 2, ConfChange(), EntryKind.CONF_CHANGE_V2)
+    cluster = Nodes((), commit_by_vote=told)
+    for node, commit, tail in ((1, 2, [Entry(1, 3, "late")]), (2, 1, [])):
+        storage = MemoryStorage()
+        storage.write(HardState(1, commit=commit), [leave, *tail], Snapshot(1, 1, joint))
+        cluster.add(node, storage)
+    cluster.settle()
+    for _ in range(3):
+        cluster[2].campaign()
+        cluster.settle()
+
+    assert not cluster[1].raft.is_promotable()
+    assert cluster.leaders() == ([2] if told else [])
+    assert cluster[1].raft.log.last_index() == 3
+    assert cluster[1].raft.log.term(3) == (cluster[2].raft.term if told else 1)

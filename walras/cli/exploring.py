@@ -21,7 +21,9 @@ def explore(
     target: Annotated[str, typer.Argument(help="What to explore: raft.")],
     seeds: Annotated[str, typer.Option(help="How many worlds, from seed 0; or 100:200.")] = "100",
     seed: Annotated[str | None, typer.Option(help="Only this world.")] = None,
-    replicas: Annotated[str, typer.Option(help="How many replicas; odd.")] = "5",
+    replicas: Annotated[
+        str | None, typer.Option(help="How many replicas, odd; else each seed draws 3 or 5.")
+    ] = None,
     seconds: Annotated[
         str, typer.Option(metavar="S", help="How long there is work to do, simulated.")
     ] = "10",
@@ -44,7 +46,7 @@ def explore(
     from walras.study.explore.explorer import explore as explored
     from walras.study.explore.targets import find_target
 
-    wanted = find_target(target, replicas=scalar(replicas), lease=lease)
+    wanted = find_target(target, replicas=None if replicas is None else scalar(replicas), lease=lease)
     if plan is not None:
         return _again(wanted, plan, as_json=json)
     folder = folders.prepared(out)

@@ -44,7 +44,7 @@ TAIL = 60
 """So many last lines of a transcript are kept."""
 
 SWARM = Swarm(
-    heal_at=0.7, reorder_by_s=(0.05, 5.0), partitions=(1.0, 8.0), span_s=(0.05, 4.0), crashes=(0.3, 3.0), pauses=(0.2, 2.0),
+    heal_at=0.85, reorder_by_s=(0.05, 5.0), partitions=(1.0, 8.0), span_s=(0.05, 4.0), crashes=(0.3, 3.0), pauses=(0.2, 2.0),
     fsync_s=(0.001, 0.1), offset_s=(0.01, 10.0), drift=(1e-5, 0.3),
 )  # fmt: skip
 """Messages may be late by some elections; clocks fast and slow by a third, since nothing but a lease may depend on them."""
@@ -80,6 +80,7 @@ class Load(Frozen, frozen=True):
             pre_vote=self.pre_vote,
             check_quorum=self.check_quorum,
             step_down_on_removal=True,
+            commit_by_vote=True,
             read_only=ReadOnly.LEASE if self.lease else ReadOnly.SAFE,
             max_inflight_msgs=self.max_inflight,
             max_size_per_msg=self.max_size,
@@ -90,7 +91,7 @@ class RaftTarget:
     """Raft, for the explorer.
 
     Args:
-        replicas: how many; an odd number, 3 or more.
+        replicas: how many; an odd number, 3 or more. None: each seed draws 3 or 5.
         lease: whether reads trust leases; safe only with clocks that run equally fast.
 
     Raises:
@@ -100,8 +101,8 @@ class RaftTarget:
     name = "raft"
     plan_type = Plan[Load]
 
-    def __init__(self, replicas: Any = 5, lease: bool = False) -> None:
-        if not isinstance(replicas, int) or replicas < 3 or replicas % 2 == 0:
+    def __init__(self, replicas: Any = None, lease: bool = False) -> None:
+        if replicas is not None and (not isinstance(replicas, int) or replicas < 3 or replicas % 2 == 0):
             raise ScenarioError("replicas", replicas, "an odd number of replicas, 3 or more")
         self.replicas, self.lease = replicas, lease
 
@@ -113,8 +114,8 @@ class RaftTarget:
     # ------------------------------------------------------------------ drawing
     def draw(self, seed: int, seconds: float) -> Plan[Load]:
         """Faults by the swarm, and a load whose features are each on or off."""
-        names, load = _names(self.replicas), self._load(seed)
-        minority = self.replicas // 2
+        load = self._load(seed)
+        names, minority = _names(load.replicas), load.replicas // 2
         few = draw(seed, "explore", "few down") < 0.7
         swarm = replace(SWARM, together=minority if few else None)
         network, faults = random_faults(seed, names, seconds, swarm)
@@ -137,11 +138,10 @@ class RaftTarget:
         batch_s, inflight = log_uniform(rng, (0.01, 0.3)), rng.randrange(1, 4)
         size = rng.choice((1, 1, 60, 200))
         changing = on("reconfigure")
+        replicas = self.replicas or (3 if on("small", 0.6) else 5)
         return Load(
-            replicas=self.replicas,
-            founders=self.replicas - 2
-            if changing and self.replicas > 3 and on("founders")
-            else self.replicas,
+            replicas=replicas,
+            founders=max(3, replicas - 2) if changing and on("founders") else replicas,
             think_s=log_uniform(rng, (0.1, 1.5)),
             keys=rng.randrange(1, 4),
             reads=rng.choice((0.2, 0.5, 0.8)),
@@ -277,7 +277,7 @@ class RaftWorld:
         env = self.simulation.env
         env.run(until=self.plan.seconds)
         while self.simulation.now < self.plan.seconds + SETTLE_S and self.unsettled():
-            env.run(until=self.simulation.now + 1.0)
+            env.run(until=self.simulation.now + 0.25)
 
     # ------------------------------------------------------------------ judging
     def unsettled(self) -> str:

@@ -179,8 +179,9 @@ class Administrator(Protocol):
         self.plan(name)
 
     def drawn(self) -> Reconfigure:
-        """An odd number of voters, three or more; each of the others is a learner or out of it."""
-        count = self.rng.randrange(3, len(self.replicas) + 1, 2)
+        """An odd number of voters, also one alone among three; each of the others is a learner or out of it."""
+        least = 1 if len(self.replicas) == 3 else 3
+        count = self.rng.randrange(least, len(self.replicas) + 1, 2)
         voters = self.rng.sample(self.replicas, count)
         learners = [name for name in self.replicas if name not in voters and self.rng.random() < 0.7]
         return Reconfigure(self.number, tuple(voters), tuple(learners))
