@@ -4,8 +4,10 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from walras.cli import main
 from walras.cli.board import Board
 from walras.live.audit import verify
 from walras.study.market_file import load
-from walras.testing.loopback import Loopback
+from walras.testing.loopback import PORT
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "scenarios" / "files" / "live_market.yaml"
@@ -48,37 +50,68 @@ def small(tmp_path: Path) -> Path:
     return path
 
 
-def bid_of(prompt: str, schema: Any) -> Any:
-    """What the model says: little for words, much for figures."""
-    item = "summary" if '"id":"summary"' in prompt else "chart"
-    price = {"summary": 6.0, "chart": 31.0}[item]
-    bid = {"type": "Bid", "item": item, "price": price, "units": None, "round": None, "quality": None}
-    return {"answer": bid}
+@pytest.fixture(scope="module")
+def model_server() -> Iterator[str]:
+    """The program that the example's first lines name, on a free port; its URL."""
+    command = "python -m walras.testing.loopback --port 8000"
+    assert f"#   {command}\n" in EXAMPLE.read_text()
+    arguments = command.replace(str(PORT), "0").split()[1:]
+    with subprocess.Popen(
+        [sys.executable, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            said = server.stdout.readline()
+            found = re.fullmatch(r"listening at (http://127\.0\.0\.1:\d+/v1), until Ctrl-C\n", said)
+            assert found is not None, said
+            yield found[1]
+        finally:
+            server.send_signal(signal.SIGINT)
+            assert server.wait(30) == 0
+
+
+@pytest.fixture
+def example(tmp_path: Path, model_server: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The example, with that server and with a key, as its second command has it."""
+    text = EXAMPLE.read_text()
+    assert "#   LIVE_MARKET_KEY=any walras live scenarios/files/live_market.yaml\n" in text
+    assert f"base_url: http://127.0.0.1:{PORT}/v1 " in text
+    monkeypatch.setenv("LIVE_MARKET_KEY", "any")
+    path = tmp_path / "live_market.yaml"
+    path.write_text(text.replace(f"http://127.0.0.1:{PORT}/v1", model_server))
+    return path
 
 
 # -------------------------------------------------------------------------------------------------------- what is good
 
 
-def test_the_example_runs_against_a_model_a_rule_and_a_program(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_example_runs_by_the_two_commands_that_it_names(
+    capsys: pytest.CaptureFixture[str], example: Path
 ) -> None:
-    monkeypatch.setenv("LIVE_MARKET_KEY", "any")
-    with Loopback(bid_of, key="any") as server:
-        path = tmp_path / "live_market.yaml"
-        path.write_text(EXAMPLE.read_text().replace("http://127.0.0.1:8000/v1", server.url))
-        said = Said(capsys, path, "--json")
-        assert said.code == 0, said.err
-        calls = len(server.calls)
+    said = Said(capsys, example, "--json")
+    assert said.code == 0, said.err
     found = json.loads(said.out)
     assert [(line["item"], line["winner"], line["price"]) for line in found["allocation"]] == [
-        ("summary", "model", 12.0), ("chart", "rule", 31.0),
+        ("summary", "model", 12.0), ("chart", "rule", 30.0),
     ]  # fmt: skip
     people = found["participants"]
     assert people["desk"]["asked"] == 1, "only the chart costs more than 25"
-    assert people["model"]["calls"] == calls == 2
+    assert people["model"]["calls"] == 2
     assert found["cost_usd"] == people["model"]["cost_usd"] > 0
     assert people["program"]["status"] == "declined"
-    assert people["rule"]["won"] == ["chart at 31"]
+    assert people["rule"]["won"] == ["chart at 30"]
+
+
+def test_a_model_that_gives_no_answer_is_shown_with_the_reason(
+    capsys: pytest.CaptureFixture[str], example: Path
+) -> None:
+    url = re.search(r"http://\S+", example.read_text().partition("base_url: ")[2])
+    assert url is not None
+    example.write_text(example.read_text().replace("model: bidder", "model: bidder+401"))
+    said = Said(capsys, example)
+    assert said.code == 0, said.err
+    assert f"model: RuntimeError: 401 from {url[0]}: " in said.out
+    assert "chart goes to rule at 60" in said.out, "the market goes on"
 
 
 def test_without_its_key_the_example_says_what_it_lacks(
@@ -154,6 +187,18 @@ def test_an_unknown_cost_is_shown_as_unknown_and_words_of_others_not_at_all(smal
     assert "set price" not in shown and "Bid 3" in shown
 
 
+def test_a_reason_is_one_printable_line_for_each_participant_and_cannot_steer_the_terminal(
+    small: Path,
+) -> None:
+    board = Board(load(small))
+    for why in ("no \x1b[2Jconnection\nat all", "no \x1b[2Jconnection\nat all", "x" * 1000):
+        board.see((1.0, "note", "house/1", "ada", f"about bid: {why}"))
+        board.see((1.0, "answer", "house/1", "ada", "bid", None, "error"))
+    board.see((1.0, "note", "house/1", "bob", "about bid: cached"))
+    board.see((1.0, "answer", "house/1", "bob", "bid", None, "ok"))
+    assert board.reasons == ["ada: no  [2Jconnection at all", f"ada: {'x' * 200}"]
+
+
 # ------------------------------------------------------------------------------------- journal, audit, recording, again
 
 
@@ -179,6 +224,30 @@ def test_a_market_leaves_an_audit_trail_that_the_shell_verifies(
     assert Said(capsys, "verify").code == 2
 
 
+def test_a_trail_that_is_sealed_with_a_secret_is_verified_with_it(
+    capsys: pytest.CaptureFixture[str], small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trail = tmp_path / "market.audit"
+    small.write_text(SMALL + f"audit: {trail}\nsecret_env: MARKET_SECRET\n")
+    monkeypatch.delenv("MARKET_SECRET", raising=False)
+    said = Said(capsys, small)
+    assert said.code == 2
+    assert "line 9: secret_env is 'MARKET_SECRET'; expected an environment variable that holds" in said.err
+    said = Said(capsys, "verify", trail, "--secret-env", "MARKET_SECRET")
+    assert (said.code, "--secret-env is 'MARKET_SECRET'; expected an environment" in said.err) == (2, True)
+
+    monkeypatch.setenv("MARKET_SECRET", "nobody else knows it")
+    assert Said(capsys, small).code == 0
+    assert verify(trail, key=b"nobody else knows it").sound
+    said = Said(capsys, "verify", trail, "--secret-env", "MARKET_SECRET")
+    assert (said.code, "sound" in said.out) == (0, True), said.out
+    said = Said(capsys, "verify", trail)
+    assert (said.code, "if its market had a secret, expected --secret-env NAME" in said.out) == (1, True)
+    monkeypatch.setenv("MARKET_SECRET", "somebody else's guess")
+    said = Said(capsys, "verify", trail, "--secret-env", "MARKET_SECRET")
+    assert (said.code, "sealed with another secret" in said.out) == (1, True)
+
+
 def test_a_market_with_a_journal_is_taken_up_again(
     capsys: pytest.CaptureFixture[str], small: Path, tmp_path: Path
 ) -> None:
@@ -200,6 +269,23 @@ def test_a_recording_runs_again_in_the_simulator_as_it_was_and_otherwise(
     assert [(a["winner"], a["price"]) for a in json.loads(swapped.out)["allocation"]] == [("bob", 6.0)]
     first_price = Said(capsys, small, "--replay", answers, "-m", "sealed-first-price", "--json")
     assert [(a["winner"], a["price"]) for a in json.loads(first_price.out)["allocation"]] == [("ada", 12.0)]
+
+
+def test_a_replay_needs_neither_keys_nor_programs_nor_secrets(
+    capsys: pytest.CaptureFixture[str], example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = tmp_path / "answers.jsonl"
+    more = f"recording: {{path: {answers}}}\naudit: {tmp_path / 'a.audit'}\nsecret_env: MARKET_SECRET\n"
+    example.write_text(example.read_text() + more)
+    monkeypatch.setenv("MARKET_SECRET", "nobody else knows it")
+    lived = Said(capsys, example, "--json")
+    for variable in ("LIVE_MARKET_KEY", "MARKET_SECRET"):
+        monkeypatch.delenv(variable)
+    example.write_text(example.read_text().replace("[python3, -S,", "[no-such-program, -S,"))
+    again = Said(capsys, example, "--replay", answers, "--json")
+    assert again.code == 0, again.err
+    assert json.loads(again.out)["allocation"] == json.loads(lived.out)["allocation"]
+    assert Said(capsys, example).code == 2, "to live again it would need them"
 
 
 def modest(question: Any, agent: Any) -> Any:
@@ -272,6 +358,7 @@ def test_arguments_that_make_no_sense_are_refused(capsys: pytest.CaptureFixture[
         (("nothing.yaml",), "nothing.yaml"),
         ((small, "x"), "one argument too many"),
         ((small, "--swap", "ada=auctions:truthful"), "are for --replay"),
+        ((small, "--secret-env", "SECRET"), "are for verify FILE"),
         ((small, "--replay", "nothing.jsonl"), "nothing.jsonl"),
         ((small, "--replay", small), "walras-recording"),
     ):

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from walras.study.market_file import MarketFile
 
 
+_MOST_REASONS, _MOST_TEXT = 3, 200
+
+
 class Line:
     """What is known of one agent."""
 
@@ -24,20 +27,24 @@ class Line:
         self.cost_usd: float | None = 0.0
         """None: of some calls nobody knows what they cost."""
         self.latency_s = 0.0
+        self.noted = ""
+        self.why: list[str] = []
+        """Why it gave no answer, the first few reasons."""
         self.won: list[str] = []
 
     def as_json(self) -> dict[str, Any]:
         """As one object."""
         return {
             "kind": self.kind, "asked": self.asked, "said": self.said, "status": self.status, "calls": self.calls,
-            "cost_usd": self.cost_usd, "latency_s": self.latency_s, "won": self.won,
+            "cost_usd": self.cost_usd, "latency_s": self.latency_s, "why": self.why, "won": self.won,
         }  # fmt: skip
 
 
 class Board:
     """Sees the rows of a market's trace (`walras.live.Live.follow`), and shows what they come to.
 
-    Nothing that a participant has written is shown, except the type and the numbers of its answers.
+    Of what participants have written it shows the type and the price of an answer; and in one printable line, as the guard
+    reports it, why there was none.
     """
 
     def __init__(self, file: "MarketFile") -> None:
@@ -58,7 +65,9 @@ class Board:
             line.asked += 1
             line.status = "asked"
         elif kind == "answer":
-            line.said, line.status = _said(row[5]), row[6]
+            self._answer(line, row[5], row[6])
+        elif kind == "note":
+            line.noted = row[4]
         elif kind == "thought":
             line.calls += row[5].calls
             line.latency_s = row[6]
@@ -69,9 +78,20 @@ class Board:
         elif kind == "performed":
             line.status = row[5].status
 
+    def _answer(self, line: Line, answer: Any, status: str) -> None:
+        line.said, line.status = _said(answer), status
+        why, line.noted = _printable(line.noted.partition(": ")[2]), ""  # of "about <question>: <why>"
+        if status != "ok" and why and why not in line.why and len(line.why) < _MOST_REASONS:
+            line.why.append(why)
+
     def _award(self, item: str, winner: AgentId | None, price: float) -> None:
         if winner in self.lines:
             self.lines[winner].won.append(f"{item} at {price:g}")
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why some gave no answer, a line each."""
+        return [f"{name}: {why}" for name, line in self.lines.items() for why in line.why]
 
     @property
     def cost_usd(self) -> float:
@@ -107,6 +127,11 @@ class Board:
             )  # fmt: skip
             table.add_row(*(Text(cell) for cell in cells))
         return table
+
+
+def _printable(text: str) -> str:
+    """Without what could steer a terminal."""
+    return "".join(sign if sign.isprintable() else " " for sign in text[:_MOST_TEXT])
 
 
 def _said(answer: Any) -> str:

@@ -17,6 +17,7 @@ from walras.study import catalogue
 
 if TYPE_CHECKING:
     from walras.cli.board import Board
+    from walras.live.audit import Verified
     from walras.study.market_file import MarketFile
 
 VERIFY = "verify"
@@ -41,18 +42,28 @@ def live(
     head: Annotated[
         str, typer.Option(metavar="SEAL", help="With verify: a seal that was noted; it has to be there.")
     ] = "",
+    secret_env: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="With verify: the environment variable that holds the market's secret."
+        ),
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="One JSON object on stdout, and nothing else.")
     ] = False,
 ) -> int:
     """Run a live market and show its board, or run it again from a recording; `verify FILE` checks an audit trail."""
     if what == VERIFY:
-        return _verify(file, head, json=json)
+        return _verify(file, head, secret_env, json=json)
+    if head or secret_env is not None:
+        raise WalrasError(
+            "--head and --secret-env are for verify FILE; a market file has a secret_env of its own"
+        )
     if file is not None:
         raise WalrasError(f"{file} is one argument too many; expected one market file, or verify FILE")
     from walras.study.market_file import load  # asyncio and the adapters take half a second to load
 
-    market = load(what)
+    market = load(what, minds=replay is None)
     if replay is not None:
         return _replay(market, replay, swap or [], mechanism, json=json)
     if swap or mechanism:
@@ -90,6 +101,8 @@ def _show(market: MarketFile, result: Result, board: Board | None, *, json: bool
     to = showing.console()
     if board is not None:
         to.print(board.table())
+        for reason in board.reasons:
+            to.print(Text(reason))
     for conversation, outcome in result.outcomes.items():
         why = f" ({outcome.why})" if outcome.why else ""
         to.print(Text(f"{conversation}: {outcome.status}{why}"))
@@ -131,7 +144,9 @@ def _replay(
         otherwise = rules.default_strategy
         if isinstance(market.mechanism, Approved):
             rules = market.mechanism.around(rules)
-    again = market.market().replayed(recording, _swapped(swaps), mechanism=rules, otherwise=otherwise)
+    again = market.market(minds=False).replayed(
+        recording, _swapped(swaps), mechanism=rules, otherwise=otherwise
+    )
     _show(market, again.simulated(), None, json=json)
     return 0
 
@@ -149,18 +164,26 @@ def _swapped(swaps: list[str]) -> dict[AgentId, Any]:
 # ------------------------------------------------------------------------------------------------------ verifying
 
 
-def _verify(file: str | None, head: str, *, json: bool) -> int:
+def _verify(file: str | None, head: str, secret_env: str | None, *, json: bool) -> int:
     if file is None:
         raise WalrasError("there is no file to verify; expected walras live verify FILE")
     from walras.live.audit import verify
+    from walras.study.environment import secret_from
 
-    found = verify(file, head=head)
+    secret = secret_from(secret_env, "--secret-env") if secret_env is not None else b""
+    found = verify(file, secret, head)
     if json:
         print(msgspec.json.encode(found).decode())
     else:
-        end = "closed" if found.closed else "not closed: the market goes on, or was killed"
-        for finding in found.findings:
-            print(f"{file}, {finding}")
-        state = "sound" if found.sound else f"not sound: {len(found.findings)} findings"
-        print(f"{file}: {state}, {found.facts:,} facts in {found.lines:,} lines, {end}; head {found.head}")
+        _show_verified(file, found, sealed_with_secret=bool(secret))
     return 0 if found.sound else 1
+
+
+def _show_verified(file: str, found: Verified, *, sealed_with_secret: bool) -> None:
+    for finding in found.findings:
+        print(f"{file}, {finding}")
+    if not sealed_with_secret and any(finding.line == 1 for finding in found.findings):
+        print(f"{file}: if its market had a secret, expected --secret-env NAME")
+    state = "sound" if found.sound else f"not sound: {len(found.findings)} findings"
+    end = "closed" if found.closed else "not closed: the market goes on, or was killed"
+    print(f"{file}: {state}, {found.facts:,} facts in {found.lines:,} lines, {end}; head {found.head}")

@@ -37,6 +37,7 @@ from walras.messages import AgentId
 from walras.results import Result
 from walras.study import catalogue, settings, yaml_file
 from walras.study.declared import named
+from walras.study.environment import secret_from
 from walras.study.located import Located
 from walras.study.market import Market
 from walras.study.minds import KINDS, Entrant
@@ -62,6 +63,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         budget_usd: what all minds together may cost.
         journal: the file with which it survives its process.
         audit: the file of its audit trail.
+        secret_env: the environment variable that holds the secret with which the trail is sealed; None: it is only hashed.
         recording: the file of its answers.
 
     Raises:
@@ -74,6 +76,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     budget_usd: float = inf
     journal: str | None = None
     audit: str | None = None
+    secret_env: str | None = None
     recording: RecordingAt | None = None
 
     def __post_init__(self) -> None:
@@ -81,6 +84,14 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
             raise ScenarioError("within_s", self.within_s, "a number of seconds above 0")
         if not self.budget_usd >= 0:
             raise ScenarioError("budget_usd", self.budget_usd, "dollars, 0 or more")
+
+    def secret(self) -> bytes:
+        """What the variable holds.
+
+        Raises:
+            ScenarioError: if it is not set.
+        """
+        return secret_from(self.secret_env) if self.secret_env is not None else b""
 
 
 KEYS = ("mechanism", "items", "participants", "approval", *Terms.__struct_fields__)
@@ -96,9 +107,9 @@ class MarketFile(msgspec.Struct, frozen=True, kw_only=True):
     kinds: dict[AgentId, str]
     terms: Terms
 
-    def market(self) -> Market:
-        """The market as a value, with new minds."""
-        agents = tuple(entrant.agent(name) for name, entrant in self.participants.items())
+    def market(self, *, minds: bool = True) -> Market:
+        """The market as a value, with new minds; or with none, to be replayed."""
+        agents = tuple(entrant.agent(name, minds=minds) for name, entrant in self.participants.items())
         terms = self.terms
         return Market(
             mechanism=self.mechanism, items=self.items, agents=agents, opener=terms.opener,
@@ -108,7 +119,7 @@ class MarketFile(msgspec.Struct, frozen=True, kw_only=True):
     async def run(self, onlooker: Onlooker | None = None) -> Result:
         """Run it live, and show what happens to an onlooker."""
         terms, market, guard = self.terms, self.market(), self.guard()
-        rules = Rules(name=self.name, audit=terms.audit)
+        rules = Rules(name=self.name, audit=terms.audit, secret=terms.secret())
         try:
             async with Live(guard=guard, seed=terms.seed, journal=terms.journal, rules=rules) as live:
                 if onlooker is not None:
@@ -135,14 +146,22 @@ class MarketFile(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def load(path: str | Path) -> MarketFile:
+def load(path: str | Path, *, minds: bool = True) -> MarketFile:
     """Read a market file.
+
+    Args:
+        path: of the file.
+        minds: whether to look at once for all that its minds need (keys, programs, packages); a replay needs none of it.
 
     Raises:
         BadFileError: naming the file, the line, the field, its value and what was expected.
     """
     found, lines = yaml_file.read(path)
-    return _File(lines, str(path)).market(found, Path(path).stem)
+    file = _File(lines, str(path))
+    read = file.market(found, Path(path).stem)
+    if minds:
+        file.look_for_needs(read)
+    return read
 
 
 class _File(Located):
@@ -202,8 +221,16 @@ class _File(Located):
                     expected = catalogue.one_of(str(kind), KINDS)
                     raise settings.BadSettingError(("kind",), name, kind, expected)
                 found[name] = settings.build(KINDS[kind], rest, name)
-                found[name].agent(name)  # what it lacks is said before anything begins
+                found[name].agent(name, minds=False)  # what its private type lacks is said in any case
         return found
+
+    def look_for_needs(self, read: MarketFile) -> None:
+        """What minds and the trail need from the machine; what is missing is said before anything begins."""
+        for name, entrant in read.participants.items():
+            with self.at("participants", name):
+                entrant.agent(name)
+        with self.at():
+            read.terms.secret()
 
     def items(self, given: Any) -> tuple[Item, ...]:
         """Lots and tasks: ``{lot: its id, ...}``, ``{task: its id, ...}``."""

@@ -1,6 +1,5 @@
 """Kinds of participants that a market file can name: what each needs, and the mind that it makes."""
 
-import os
 from collections.abc import Callable
 from math import inf
 from typing import Any, Literal
@@ -11,8 +10,8 @@ from walras.adapters.human import HumanParticipant
 from walras.adapters.openai import OpenAIParticipant
 from walras.adapters.subprocess import Allowance, SubprocessParticipant
 from walras.agents import Agent, Strategy
-from walras.errors import ScenarioError
 from walras.live.prices import Price
+from walras.study.environment import from_environment
 
 
 class Entrant(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,11 +41,11 @@ class Entrant(msgspec.Struct, frozen=True, kw_only=True):
         """A new mind, for one market."""
         return None
 
-    def agent(self, name: str) -> Agent:
-        """A new agent with a new mind."""
+    def agent(self, name: str, *, minds: bool = True) -> Agent:
+        """A new agent with a new mind, or with none."""
         return Agent(
             name,
-            self.mind(),
+            self.mind() if minds else None,
             values=self.values,
             costs=self.costs or None,
             capabilities=self.capabilities,
@@ -80,13 +79,10 @@ class OpenAIEntrant(Entrant, frozen=True, kw_only=True):
     options: dict[str, Any] = {}
 
     def mind(self) -> Strategy:
-        key = os.environ.get(self.api_key_env)
-        if not key:
-            raise ScenarioError("api_key_env", self.api_key_env, "an environment variable that holds the key")
         return OpenAIParticipant(
             self.model,
             base_url=self.base_url,
-            api_key=key,
+            api_key=from_environment("api_key_env", self.api_key_env, "the key"),
             price=self.price,
             structured=self.structured,
             most_output_tokens=self.most_output_tokens,

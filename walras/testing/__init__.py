@@ -14,6 +14,7 @@ _HOME_OF = {
     **dict.fromkeys(("Conditions", "RuntimeReport", "RuntimeUnderTest", "check_runtime"), "runtime"),
     "LiveRuntime": "live",
     "Loopback": "loopback",
+    "candid": "scripted",
     "Script": "script",
     "SimulatedRuntime": "simulated",
 }
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         check_runtime as check_runtime,
     )
     from walras.testing.script import Script as Script
+    from walras.testing.scripted import candid as candid
     from walras.testing.simulated import SimulatedRuntime as SimulatedRuntime
 
 

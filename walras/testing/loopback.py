@@ -14,19 +14,27 @@ answer: such a call is logged with the status 499. What goes wrong is in the nam
     bidder+ringing           calls the first tool that is offered, again and again
     bidder+oversized         answers with ten million characters
     bidder+slow:0.1+503:1    several faults, from left to right
+
+``python -m walras.testing.loopback --port 8000`` runs it as a program, for market files and for clients in any language.
 """
 
+import argparse
 import json
 import select
 import socket
+import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, NamedTuple
 
 from walras.testing.filling import fill
 from walras.testing.loopback_replies import Said, chat, chat_stream, response, response_stream
+from walras.testing.scripted import candid
+
+PORT = 8000
+"""Where the program listens unless it is told otherwise."""
 
 OVERSIZED = 10_000_000
 HUNG_UP = 499
@@ -64,6 +72,10 @@ class Loopback:
     Args:
         mind: answers in place of the filler.
         key: what clients have to send as their API key; None: anything will do.
+        port: where it listens on this machine; 0: anywhere that is free.
+
+    Raises:
+        OSError: if the port is taken.
 
     Examples:
         >>> from urllib.request import urlopen
@@ -72,13 +84,13 @@ class Loopback:
         'loopback'
     """
 
-    def __init__(self, mind: Mind | None = None, key: str | None = None) -> None:
+    def __init__(self, mind: Mind | None = None, key: str | None = None, port: int = 0) -> None:
         self.mind, self.key = mind, key
         self.calls: list[Call] = []
         self.closing = threading.Event()
         self._counts: dict[tuple[str, str], int] = {}
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.loopback = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
@@ -313,3 +325,34 @@ def _answered(turns: Any) -> bool:
         for part in turns
         for turn in (part if isinstance(part, list) else [part])
     )
+
+
+class _Shown(Loopback):
+    """Says who has called, and keeps nothing."""
+
+    def log(self, call: Call) -> None:
+        print(call.status, call.model, call.path, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the server until Ctrl-C. Exit code 2: it cannot listen there."""
+    parser = argparse.ArgumentParser(
+        "python -m walras.testing.loopback",
+        description="An OpenAI-compatible server on this machine. Its models bid what an item is worth to them, or would cost "
+        "them; any key will do. A model's name may ask for faults: bidder+429:2 is too busy twice, bidder+slow:5, bidder+prose.",
+    )
+    parser.add_argument("--port", type=int, default=PORT, help=f"0: anywhere that is free (default: {PORT})")
+    port = parser.parse_args(arguments).port
+    try:
+        with _Shown(candid, port=port) as server:
+            print(f"listening at {server.url}, until Ctrl-C", flush=True)
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        return 0
+    except (OSError, OverflowError) as error:
+        print(f"port is {port}; expected one that is free ({error}), or 0 for any", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
