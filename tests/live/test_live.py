@@ -20,7 +20,7 @@ from walras.testing import LiveRuntime
 from walras.testing.puppets import After, Mind, Offer
 from walras.testing.puppets import Ask as AskMind
 from walras.testing.runtime import Stage
-from walras.testing.virtual_time import run_virtually
+from walras.testing.virtual_time import VirtualTimeLoop, run_virtually
 
 
 def overbidding(question: Any, agent: Agent) -> Any:
@@ -109,6 +109,50 @@ def test_a_function_that_blocks_delays_the_market_but_does_not_hang_it() -> None
     assert result.outcomes["house/1"].status in ("done", "unassigned")
     status = {row.agent: row.details["status"] for row in result.trace if row.kind == "answer"}
     assert status["x"] == "silent"
+
+
+def blocking(question: Any, agent: Agent) -> Any:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    loop.block(5.0)
+    return truthful(question, agent)
+
+
+@pytest.mark.parametrize("place", [0, 3, 5])
+def test_who_blocks_the_loop_past_the_deadline_is_late_and_nobody_else(place: int) -> None:
+    """Wherever it stands among those that take no time, and in whatever conversation: each has its own time."""
+    agents = workers(5)
+    agents.insert(place, Agent("x", blocking, costs={"job": 0.5}))
+
+    async def main(market: Live) -> Any:
+        for agent in agents:
+            market.add(agent)
+        items = [Task(f"t{k}", kind="job", reserve=40.0) for k in range(2)]
+        return await asyncio.gather(*(market.run(ContractNet(announcements=1), [item]) for item in items))
+
+    first, second = in_market(main)
+    for result in (first, second):
+        answers = [row for row in result.trace if row.kind == "answer"]
+        assert {row.agent for row in answers} == {agent.id for agent in agents}
+        assert [row.agent for row in answers if row.details["status"] != "ok"] == ["x"]
+        assert result.records[0].status == "done"
+    assert first.records[0].winner == "w2"
+
+
+def test_who_has_to_be_called_and_had_no_time_left_is_not_called() -> None:
+    """As a model that is asked while somebody blocks the loop; and what it would cost is not spent."""
+
+    async def model(question: Any, agent: Agent) -> Any:
+        raise AssertionError("it was called")
+
+    async def main(market: Live) -> Any:
+        market.add(Agent("x", blocking, costs={"job": 0.5}))
+        market.add(Agent("y", model))
+        return await market.run(ContractNet(announcements=1), tasks(1)), market.guard
+
+    result, guard = in_market(main)
+    assert result.records[0].status == "unassigned"
+    assert guard.budgets.run.calls == 0
 
 
 def test_many_markets_at_once_keep_apart() -> None:

@@ -89,10 +89,12 @@ class Agenda:
             self._push(entry)
         return entry
 
-    def submit(self, priority: int, act: Callable[..., None], *arguments: Any) -> None:
-        """An input from outside: it takes its place behind what was due before it came."""
+    def submit(
+        self, priority: int, act: Callable[..., None], *arguments: Any, at: float | None = None
+    ) -> None:
+        """An input from outside: it takes its place behind what was due before it came, which is now unless `at` says."""
         payload = self.journal.encode(arguments) if self.journal is not None else b""
-        self._push(Entry(self.clock(), priority, 0, act, arguments, payload))
+        self._push(Entry(self.clock() if at is None else at, priority, 0, act, arguments, payload))
         self.plan()
 
     def at_once(self, act: Callable[..., None], *arguments: Any, **unjournaled: Any) -> None:
@@ -223,8 +225,11 @@ class Agenda:
             if priority >= SILENCE and (asked or self._leaving):
                 return  # minds have just been asked: those that need no time come before timers
             heappop(heap)
-            if real > self.now:
-                self.now = real
+            # What came before a deadline is heard as of when it came, however long something held the loop up since:
+            # so it is in time. What decides that time is over takes place now.
+            moment = at if priority < SILENCE else real
+            if moment > self.now:
+                self.now = moment
             entry.live = False
             if journal is not None:
                 journal.write(self.now, entry.serial, entry.act.__name__, entry.payload)

@@ -29,6 +29,8 @@ class DeskRules(msgspec.Struct, frozen=True):
     """How many requests a second, in the long run ..."""
     burst: int = 40
     """... and at once."""
+    most_at_once: int = 64
+    """How many requests and lines may be under way at the same time."""
     most_waiting: int = 8
     """How many requests may wait for events at the same time."""
     most_wait_s: float = 30.0

@@ -32,6 +32,9 @@ log = logging.getLogger("walras.live")
 
 _ONE_CALL = Usage(1, 0, 0, 0.0)
 
+INSTANT_S = 0.01
+"""So long a plain function may take in any case, also where others have held the loop up until its time was over."""
+
 
 class GuardRules(msgspec.Struct, frozen=True):
     """How patient a guard is.
@@ -212,7 +215,7 @@ class Guard:
         except BaseException as error:  # nothing is awaited here, so whatever it is, it is the strategy's own
             return Answered("error", None, NOTHING, clock() - began, 1, in_words(error))
         took = clock() - began
-        if took > seconds:
+        if took > max(seconds, INSTANT_S):
             why = f"it blocked the market for {took:.3g} s; make it a coroutine, or a walras.adapters.function.InThread"
             log.warning("%s: %s", agent.id, why)  # its time is over, so no trace will have it
             return Answered("timeout", None, NOTHING, took, 1, why)

@@ -131,7 +131,7 @@ class Mind:
                 view,
                 question,
                 conversation=port.conversation,
-                seconds=max(0.0, question.decide_by - runtime.agenda.clock()),
+                seconds=question.decide_by - runtime.agenda.clock(),
                 strategy=mechanism.default_strategy if mechanism is not None else _otherwise,
             )
             runtime.inquiries.answered(asked, answered)

@@ -32,6 +32,8 @@ class Asked:
     port: Port
     name: Hashable
     question: Question
+    at: float
+    """When it was put."""
     open: bool = True
     silence: Entry | None = None
     """What happens at `decide_by`."""
@@ -58,7 +60,7 @@ class Inquiries:
     def ask(self, port: Port, name: Any, question: Question) -> Asked:
         """Put a question to an agent's mind: its answer comes back as an input, at `decide_by` at the latest."""
         agenda, number = self.runtime.agenda, self.runtime.next_number()
-        asked = self.open[number] = Asked(number, port, name, question)
+        asked = self.open[number] = Asked(number, port, name, question, agenda.now)
         late = question.decide_by < agenda.now
         if question.decide_by != inf:
             asked.silence = agenda.post(question.decide_by, SILENCE, self.silence, asked)
@@ -82,7 +84,11 @@ class Inquiries:
         self._conclude(asked, asked.question.otherwise, "silent")
 
     def answered(self, asked: Asked, answered: Answered) -> None:
-        """The guard has come back: what it says is looked at here, and becomes an input."""
+        """The guard has come back: what it says is looked at here, and becomes an input.
+
+        Where nobody was called it takes no time, as in simulation: that a function was held up by others that block the
+        loop is not its fault.
+        """
         if not asked.open:
             return
         value, status = answered.value, _STATUS.get(answered.status, answered.status)
@@ -90,11 +96,12 @@ class Inquiries:
             value, status = asked.examined(value)
         details = (answered.usage, answered.latency_s, answered.attempts, answered.detail)
         agenda = self.runtime.agenda
+        at = agenda.clock() if answered.usage.calls or status == "silent" else asked.at
         try:
-            agenda.submit(ANSWER, self.take_answer, asked.id, value, status, details)
+            agenda.submit(ANSWER, self.take_answer, asked.id, value, status, details, at=at)
         except ScenarioError as error:
             log.warning("an answer of %s cannot be journaled: %s", asked.port.me, error)
-            agenda.submit(ANSWER, self.take_answer, asked.id, None, "error", details)
+            agenda.submit(ANSWER, self.take_answer, asked.id, None, "error", details, at=at)
 
     def take_answer(self, id_: int, value: Any, status: str, details: tuple[Any, ...]) -> None:
         """A mind has answered: what the answer binds is held before it is delivered."""

@@ -7,10 +7,12 @@ from it, and from nothing that they say.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
+import secrets
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import msgspec
@@ -28,12 +30,12 @@ BIDDER: tuple[Action, ...] = ("look", "answer")
 KIND = "pass"
 
 Fault = Literal[
-    "no credential", "wrong credential", "expired", "another market", "not allowed", "unknown", "too late",
+    "no credential", "wrong credential", "expired", "revoked", "another market", "not allowed", "unknown", "too late",
     "conflict", "malformed", "illegal", "too large", "too many",
 ]  # fmt: skip
 
 STATUS: dict[Fault, int] = {
-    "no credential": 401, "wrong credential": 401, "expired": 401, "another market": 403, "not allowed": 403,
+    "no credential": 401, "wrong credential": 401, "expired": 401, "revoked": 401, "another market": 403, "not allowed": 403,
     "unknown": 404, "too late": 410, "conflict": 409, "malformed": 400, "illegal": 422, "too large": 413, "too many": 429,
 }  # fmt: skip
 """Each fault's HTTP status."""
@@ -53,12 +55,16 @@ class RefusedError(WalrasError):
 
 
 class Pass(msgspec.Struct, frozen=True):
-    """What a token says. `until` is by the time of day, in seconds; None: for as long as the secret lasts."""
+    """What a token says. `until` is by the time of day, in seconds; None: for as long as the secret lasts.
+
+    `id` is a name of its own, by which it is revoked.
+    """
 
     agent: AgentId
     market: str
-    may: tuple[Action, ...] = BIDDER
-    until: float | None = None
+    may: tuple[Action, ...]
+    until: float | None
+    id: str
 
     def demand(self, action: Action) -> None:
         """Refuse what this pass does not allow.
@@ -79,6 +85,7 @@ class Passes:
         secret: what tokens are made from, 16 bytes or more.
         market: its name; a pass of another one is refused, even under the same secret.
         wall: the time of day in seconds.
+        revoked: ids of passes that are refused, see `revoke`.
 
     Raises:
         ScenarioError: for a secret that is too short.
@@ -89,8 +96,17 @@ class Passes:
         'ada'
     """
 
-    def __init__(self, secret: bytes, market: str, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        secret: bytes,
+        market: str,
+        wall: Callable[[], float] = time.time,
+        revoked: Iterable[str] = (),
+    ) -> None:
         self._tokens, self.market, self._wall = Tokens(secret), market, wall
+        self.revoked = dict.fromkeys(revoked)
+        """Ids of the passes that are refused. Keep them beside the secret: a market that starts again has to be told."""
+        self._lines: dict[asyncio.Event, str] = {}
 
     def issue(self, agent: AgentId, may: tuple[Action, ...] = BIDDER, lasts_s: float | None = None) -> str:
         """The token of a pass; hand it to nobody but this agent's owner.
@@ -106,34 +122,67 @@ class Passes:
         if lasts_s is not None and not 0 < lasts_s < math.inf:
             raise ScenarioError("lasts_s", lasts_s, "a number of seconds above 0, or None")
         until = None if lasts_s is None else self._wall() + lasts_s
-        claims = msgspec.json.encode(Pass(agent, self.market, may, until))
+        claims = msgspec.json.encode(Pass(agent, self.market, may, until, secrets.token_hex(8)))
         return self._tokens.token(KIND, urlsafe_b64encode(claims).decode().rstrip("="))
 
     def read(self, token: str) -> Pass:
         """What a token says.
 
         Raises:
-            RefusedError: if it is missing, false, expired, or of another market.
+            RefusedError: if it is missing, false, expired, revoked, or of another market.
         """
         if not token:
             raise RefusedError("no credential", "expected the header Authorization: Bearer <token>")
         claims = self._tokens.bearer(KIND, token)
         if claims is None:
             raise RefusedError("wrong credential", "this token was not issued by this market")
-        found = msgspec.json.decode(urlsafe_b64decode(claims + "=" * (-len(claims) % 4)), type=Pass)
+        try:
+            found = msgspec.json.decode(urlsafe_b64decode(claims + "=" * (-len(claims) % 4)), type=Pass)
+        except msgspec.DecodeError:  # it is older than this version
+            raise RefusedError("wrong credential", "this token says less than one of today has to") from None
         if found.market != self.market:
             raise RefusedError("another market", f"this token is for the market {found.market!r}")
-        self.check_time(found)
+        self.check(found)
         return found
 
-    def check_time(self, shown: Pass) -> None:
-        """Refuse a pass whose time is over.
+    def check(self, shown: Pass) -> None:
+        """Refuse a pass that is over.
 
         Raises:
-            RefusedError: if it is.
+            RefusedError: if it has expired or been revoked.
         """
+        if shown.id in self.revoked:
+            raise RefusedError("revoked", "this token has been revoked by the market's owner")
         if shown.until is not None and self._wall() >= shown.until:
             raise RefusedError("expired", "this token has expired; ask the market's owner for a new one")
+
+    def revoke(self, pass_id: str) -> None:
+        """Refuse a pass from now on; lines that are open under it end.
+
+        Args:
+            pass_id: ``passes.read(token).id``.
+        """
+        self.revoked[pass_id] = None
+        for line, shown in self._lines.items():
+            if shown == pass_id:
+                line.set()
+
+    async def over(self, shown: Pass) -> None:
+        """Wait until a pass is over.
+
+        Raises:
+            RefusedError: then.
+        """
+        line = asyncio.Event()
+        self._lines[line] = shown.id
+        try:
+            while True:
+                self.check(shown)
+                left = None if shown.until is None else shown.until - self._wall()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(line.wait(), left)
+        finally:
+            del self._lines[line]
 
 
 class Reception:
@@ -153,7 +202,7 @@ class Reception:
         """Whose token this is.
 
         Raises:
-            RefusedError: for a token that is missing, wrong, expired or of another market; for too many requests.
+            RefusedError: for a token that is missing, wrong, over or of another market; for too many requests.
         """
         shown = self.passes.read(token)
         self.count(shown)
@@ -163,9 +212,9 @@ class Reception:
         """One more request by who holds a pass.
 
         Raises:
-            RefusedError: for too many; for a pass that has expired meanwhile.
+            RefusedError: for too many; for a pass that is over meanwhile.
         """
-        self.passes.check_time(shown)
+        self.passes.check(shown)
         now = asyncio.get_running_loop().time()
         left, then = self._left.get(shown.agent, (float(self.burst), now))
         left = min(float(self.burst), left + max(0.0, now - then) * self.per_s)

@@ -40,7 +40,7 @@ class Visitor:
         """One more request.
 
         Raises:
-            RefusedError: for too many; for a pass that has expired meanwhile.
+            RefusedError: for too many; for a pass that is over meanwhile.
         """
         self.desk.reception.count(self.shown)
 
@@ -103,7 +103,7 @@ class Visitor:
             wait_s: seconds; more than the desk's `most_wait_s` is taken for that.
 
         Raises:
-            RefusedError: for a cursor or a time that is none; for too many who wait.
+            RefusedError: for a cursor or a time that is none; for too many who wait; for a pass that is over meanwhile.
         """
         self.shown.demand("look")
         seen = self._number(cursor)
@@ -123,6 +123,7 @@ class Visitor:
                 pass
             finally:
                 feed.listeners -= 1
+            self.desk.passes.check(self.shown)
         found = [event for event in feed.events if event.number > seen]
         missed = feed.last - seen - len(found)
         return Events(found, f"{self.desk.life}:{feed.last}", missed)

@@ -56,6 +56,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             raise RuntimeError("nothing is left to happen, and somebody still waits")
         self._at = max(self._at, at)
 
+    def block(self, seconds: float) -> None:
+        """Let time pass while nobody else has a turn, as a function does that blocks the loop."""
+        self._at += seconds
+
     def foreign_work(self) -> bool:
         """Whether a thread is at work, which takes real time."""
         return self._threads > 0
