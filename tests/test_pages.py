@@ -4,6 +4,7 @@ import ast
 import asyncio
 import sys
 from contextlib import redirect_stdout
+from importlib import import_module
 from io import StringIO
 from types import ModuleType
 from typing import Any
@@ -157,8 +158,38 @@ class OfAFramework(Participant):
         return Reply(await self.agent(ask.prompt.user), Usage(1, 200, 20, cost_usd=0.01))
 
 
-def test_real_agents_are_plugged_into_a_chosen_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the framework: its adapter is replaced, and nothing else of the page."""
+def page_3(my_agent: Any) -> dict[str, Any]:
+    """The names that the page leaves behind, when ada's mind is this one."""
+    names: dict[str, Any] = {"my_agent": my_agent}
+    code = compile(PAGE_3, "page 3", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    asyncio.run(eval(code, names))
+    award = names["result"].allocation["job-1"]
+    assert (award.winner, award.price) == ("ada", 12.0)
+    assert names["truthful"] is truthful
+    return names
+
+
+def test_a_frameworks_agent_is_plugged_into_a_chosen_protocol() -> None:
+    """The page as it is written, with an agent of Pydantic AI; a function stands in for its model, and nothing else does."""
+    framework = pytest.importorskip("pydantic_ai")
+    function, messages = (import_module(f"pydantic_ai.{name}") for name in ("models.function", "messages"))
+    heard: list[str] = []
+
+    def model(asked: list[Any], info: Any) -> Any:
+        heard.extend(str(part.content) for part in asked[-1].parts)
+        return messages.ModelResponse(
+            [messages.TextPart('{"answer": {"type": "Bid", "item": "job-1", "price": 15}}')]
+        )
+
+    market = page_3(framework.Agent(function.FunctionModel(model)))["market"]
+    assert len([text for text in heard if '"id":"job-1"' in text]) == 1, "one request, which shows the lot"
+    run = market.guard.budgets.run
+    assert (run.calls, run.usd, run.assumed_usd) == (1, 0.0, 0.05), "its price is unknown, and not zero"
+    assert run.tokens > 0
+
+
+def test_the_page_runs_without_the_framework(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its adapter is replaced, and nothing else of the page."""
     adapter = ModuleType("walras.adapters.pydantic_ai")
     adapter.__dict__["PydanticAIParticipant"] = OfAFramework
     monkeypatch.setitem(sys.modules, adapter.__name__, adapter)
@@ -167,10 +198,4 @@ def test_real_agents_are_plugged_into_a_chosen_protocol(monkeypatch: pytest.Monk
         assert '"id":"job-1"' in prompt
         return {"answer": {"type": "Bid", "item": "job-1", "price": 15}}
 
-    names: dict[str, Any] = {"my_agent": my_agent}
-    code = compile(PAGE_3, "page 3", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    asyncio.run(eval(code, names))
-    award = names["result"].allocation["job-1"]
-    assert (award.winner, award.price) == ("ada", 12.0)
-    assert names["market"].guard.budgets.run.usd == 0.01
-    assert names["truthful"] is truthful
+    assert page_3(my_agent)["market"].guard.budgets.run.usd == 0.01
