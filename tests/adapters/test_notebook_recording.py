@@ -23,18 +23,22 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 KEPT = FOLDER / "02_live_agents.jsonl"
-BIDS = {"ada": 38.0, "bob": 31.5, "eve": 52.0}
+BIDS = {
+    "ada": {"brake": 38.0, "wheel": 44.0, "chain": 29.0},
+    "bob": {"brake": 31.5, "wheel": 47.0, "chain": 33.0},
+    "eve": {"brake": 52.0, "wheel": 41.0, "chain": 35.0},
+}
 
 
 def bidding(prompt: str, schema: Any) -> Any:
-    found = re.search(r"as the agent (\w+)\.", prompt)
-    assert found is not None
-    bid = {"type": "Bid", "item": "job-1", "price": BIDS[found[1]]}
+    agent, item = re.search(r"as the agent (\w+)\.", prompt), re.search(r'"id":"(\w+)"', prompt)
+    assert agent is not None and item is not None
+    bid = {"type": "Bid", "item": item[1], "price": BIDS[agent[1]][item[1]]}
     return {"answer": {**bid, "units": None, "round": None, "quality": None}}
 
 
 def record(path: Path) -> None:
-    """Run the notebook's first cells, and its auction with a recording in place of a replay."""
+    """Run the notebook's first cells, and its market with a recording in place of a replay."""
     pytest.importorskip("pydantic_ai")
     pytest.importorskip("ag2")
     cells = json.loads((FOLDER / "02_live_agents.ipynb").read_text("utf-8"))["cells"]
@@ -42,10 +46,10 @@ def record(path: Path) -> None:
     names: dict[str, Any] = {"__name__": "notebook"}
     with warnings.catch_warnings(), Loopback(mind=bidding) as server:
         warnings.simplefilter("ignore")  # of the frameworks' making
-        for cell in code[:2]:
-            exec(cell, names)
-        minds = names["minds"](server.url)
-        asyncio.run(names["auction"](Guard(recording=Recording(path)), minds))
+        for cell in code[:3]:
+            exec(cell.removeprefix("%matplotlib inline\n"), names)
+        market = names["repairs"](names["minds"](server.url))
+        asyncio.run(market.lived(guard=Guard(recording=Recording(path))))
         gc.collect()
 
 
