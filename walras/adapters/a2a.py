@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from walras.allocation import Report
-from walras.errors import ScenarioError
+from walras.errors import RemoteProtocolError, ScenarioError
 from walras.items import Task
 from walras.live.answers import Usage
 from walras.live.door import is_loopback
@@ -274,8 +274,16 @@ class Heard:
 
 
 def from_part(part: Any) -> Any:
-    """The JSON data of a part. Its numbers have travelled as doubles: whole ones are whole again."""
-    return _whole(needed("google.protobuf.json_format", "a2a").MessageToDict(part.data))
+    """The JSON data of a part. Its numbers have travelled as doubles: whole ones are whole again.
+
+    Raises:
+        RemoteProtocolError: for numbers that JSON has not.
+    """
+    json_format = needed("google.protobuf.json_format", "a2a")
+    try:
+        return _whole(json_format.MessageToDict(part.data))
+    except json_format.Error as error:
+        raise RemoteProtocolError(f"{error}") from None
 
 
 def _whole(value: Any) -> Any:

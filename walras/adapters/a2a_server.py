@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import contextlib
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterable, MutableMapping
 from math import inf
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from walras.adapters.a2a import EXTENSION, from_part
-from walras.adapters.edge import VISITOR, App, Gate, Receive, Send
+from walras.adapters.edge import VISITOR, App, Gate, Known, Receive, Send
 from walras.agents import Agent
 from walras.allocation import Report
 from walras.errors import RemoteProtocolError, ScenarioError
 from walras.items import Item, Task
 from walras.live.desk import Desk
 from walras.live.extras import needed
+from walras.live.feed import DeskRules
 from walras.live.guard import Guard
 from walras.live.hosts import Work, pretend
 from walras.live.passes import Passes, Reception, RefusedError
@@ -32,13 +34,10 @@ from walras.live.settings import Asker
 from walras.live.visitor import Visitor
 from walras.live.vocabulary import Vocabulary, plain
 from walras.mechanism import Mechanism
-from walras.messages import ConversationId
+from walras.messages import AgentId, ConversationId
 from walras.questions import Question
 
 CARD = "/.well-known/agent-card.json"
-MOST_KEPT = 1000
-"""How many answers and reports are kept for callers that ask again under the same key."""
-MOST_BYTES = 262_144
 MOST_WITHIN_S = 3600.0
 
 
@@ -50,6 +49,7 @@ def agent_app(
     guard: Asker | None = None,
     work: Work | None = None,
     costs: dict[str, Any] | None = None,
+    rules: DeskRules = DeskRules(),  # noqa: B008  # it is frozen
 ) -> Gate:
     """An agent of ours as an A2A agent: it answers asks by its strategy, and does what it wins by its worker.
 
@@ -60,6 +60,7 @@ def agent_app(
         guard: asks its mind; None: one of its own.
         work: its worker; None: its strategy's, if it has one, else it pretends, as in simulation.
         costs: hints for the card, as ``{"usd_per_bid": 0.001}``.
+        rules: limits, for each caller.
 
     Raises:
         ScenarioError: for an agent without a strategy.
@@ -68,12 +69,14 @@ def agent_app(
     if agent.strategy is None:
         raise ScenarioError("agent", agent, "an agent that has a strategy")
     worker = work or getattr(agent.strategy, "work", None) or pretend(agent)
-    executor = AgentExecutor(agent, tuple(questions), guard if guard is not None else Guard(), worker)
+    asked = guard if guard is not None else Guard()
+    executor = AgentExecutor(agent, tuple(questions), asked, worker, rules.most_keys)
     skills = [
         ("bid", "Bids", "Answers the questions of market roles"),
         ("work", "Works", "Does the tasks that it wins"),
     ]
-    return _app(executor, _card(agent.id, "Takes part in markets.", skills, costs), Reception(passes).enter)
+    card = _card(agent.id, "Takes part in markets.", skills, costs)
+    return _app(executor, card, Reception(passes, rules.per_s, rules.burst).enter, rules)
 
 
 def auctioneer_app(desk: Desk, mechanism: Mechanism) -> Gate:
@@ -88,7 +91,7 @@ def auctioneer_app(desk: Desk, mechanism: Mechanism) -> Gate:
     """
     skills = [("allocate", "Allocates", f"Sells lots and procures work by {mechanism.protocol}")]
     card = _card(f"{desk.name} auctioneer", "Runs a market.", skills, None)
-    return _app(AuctioneerExecutor(desk, mechanism), card, desk.enter, desk.rules.most_bytes)
+    return _app(AuctioneerExecutor(desk, mechanism), card, desk.enter, desk.rules)
 
 
 # ------------------------------------------------------------------------------------------------------------- what is done
@@ -102,11 +105,9 @@ class _Executor(abc.ABC):
 
     async def execute(self, context: Any, queue: Any) -> None:
         """One message; called by the SDK."""
-        body: Any = None
-        for part in context.message.parts:
-            if body is None and part.WhichOneof("content") == "data":
-                body = from_part(part)
+        data = [part for part in context.message.parts if part.WhichOneof("content") == "data"]
         try:
+            body = from_part(data[0]) if data else None
             await self.heed(body if isinstance(body, dict) else {}, context, queue)
         except (RemoteProtocolError, RefusedError, ScenarioError, msgspec.ValidationError) as error:
             raise self._errors.InvalidParamsError(message=f"{error}"[:300]) from None
@@ -143,16 +144,52 @@ def _caller(context: Any) -> Any:
     return context.call_context.state["auth"]
 
 
+T = TypeVar("T")
+
+
+class Kept(Generic[T]):
+    """What came of a request, for a caller that asks again under the same key; so many for each caller."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._of: dict[AgentId, OrderedDict[tuple[str, ...], tuple[bytes, float, T]]] = {}
+
+    def get(self, caller: AgentId, key: tuple[str, ...], body: Any) -> T | None:
+        """What is kept.
+
+        Raises:
+            RefusedError: if the key stands for another body.
+        """
+        mine = self._of.get(caller, OrderedDict())
+        known, until, value = mine.get(key, (b"", -inf, None))
+        if until <= asyncio.get_running_loop().time():
+            return None
+        if known != _encoded(body):
+            raise RefusedError("conflict", "key: another request has been made under it")
+        return value
+
+    def put(self, caller: AgentId, key: tuple[str, ...], body: Any, value: T, lasts_s: float = inf) -> None:
+        """Keep what came of a request."""
+        mine = self._of.setdefault(caller, OrderedDict())
+        mine[key] = _encoded(body), asyncio.get_running_loop().time() + lasts_s, value
+        if len(mine) > self.most:
+            mine.popitem(last=False)
+
+
+def _encoded(body: Any) -> bytes:
+    return msgspec.json.encode(body, order="deterministic")
+
+
 class AgentExecutor(_Executor):
     """Answers asks, and does work. The same key in the same context again is not pondered or done again."""
 
-    def __init__(self, agent: Agent, questions: tuple[type[Question], ...], guard: Asker, work: Work) -> None:
+    def __init__(
+        self, agent: Agent, questions: tuple[type[Question], ...], guard: Asker, work: Work, most_kept: int
+    ) -> None:
         super().__init__()
         self.agent, self.guard, self.work = agent, guard, work
         self.vocabulary = Vocabulary((*questions, *answer_types(questions)), f"what {agent.id} is asked")
-        self._kept: OrderedDict[tuple[str, str, str, str], tuple[asyncio.Future[dict[str, Any]], float]] = (
-            OrderedDict()
-        )
+        self._kept: Kept[asyncio.Future[dict[str, Any]]] = Kept(most_kept)
 
     async def heed(self, body: dict[str, Any], context: Any, queue: Any) -> None:
         _caller(context).demand("ask")
@@ -161,32 +198,30 @@ class AgentExecutor(_Executor):
             seconds = msgspec.convert(asked.get("seconds"), float)
             if not 0 < seconds <= MOST_WITHIN_S:
                 raise RemoteProtocolError(f"seconds: a number above 0, up to {MOST_WITHIN_S:g}, is expected")
-            said = await self._once(context, "ask", asked, self._answer, seconds)
+            said = await self._once(context, asked, asked.get("question"), self._answer, seconds)
             await self.reply(said, context, queue)
         elif isinstance(task, dict):
             self.vocabulary.read(task.get("task"), Task)  # before there is a task of theirs
             updater = await self.begin(context, queue)
-            said = await self._once(context, "do", task, self._work, inf)
-            done = said["report"]["status"] == "done"
-            await self.end(updater, "COMPLETED" if done else "FAILED", said, said["report"].get("result", ""))
+            said = await self._once(context, task, task.get("task"), self._work, inf)
+            report = said["report"]
+            state = {"done": "COMPLETED", "stopped": "CANCELED"}.get(report["status"], "FAILED")
+            await self.end(updater, state, said, report.get("result", ""))
         else:
             raise RemoteProtocolError(
                 f'a data part {{"ask": ...}} or {{"do": ...}} is expected, see {EXTENSION}'
             )
 
     async def _once(
-        self, context: Any, kind: str, body: dict[str, Any], act: Callable[..., Any], lasts_s: float
+        self, context: Any, body: dict[str, Any], about: Any, act: Callable[..., Any], lasts_s: float
     ) -> dict[str, Any]:
         """What `act` returns for this key: once, as long as that lasts. Another market may use the same names later."""
-        own = f"{body.get('key') or context.message.message_id}"
-        key = (_caller(context).agent, kind, context.context_id, own)
-        now = asyncio.get_running_loop().time()
-        kept, until = self._kept.get(key, (None, now))
-        if kept is None or until <= now or kept.cancelled() or (kept.done() and kept.exception() is not None):
+        caller = _caller(context).agent
+        key = (act.__name__, context.context_id, f"{body.get('key') or context.message.message_id}")
+        kept = self._kept.get(caller, key, about)
+        if kept is None or kept.cancelled() or (kept.done() and kept.exception() is not None):
             kept = asyncio.ensure_future(act(body, context.context_id))
-            self._kept[key] = kept, now + lasts_s
-            if len(self._kept) > MOST_KEPT:
-                self._kept.popitem(last=False)
+            self._kept.put(caller, key, about, kept, lasts_s)
         found: dict[str, Any] = await kept
         return found
 
@@ -226,7 +261,7 @@ class AuctioneerExecutor(_Executor):
         self.desk, self.mechanism = desk, mechanism
         self.vocabulary = Vocabulary((), "what is allocated here")
         self._tasks: dict[str, ConversationId] = {}
-        self._known: OrderedDict[tuple[str, str], ConversationId] = OrderedDict()
+        self._known: Kept[ConversationId] = Kept(desk.rules.most_keys)
 
     async def heed(self, body: dict[str, Any], context: Any, queue: Any) -> None:
         wanted, visitor = body.get("allocate"), _caller(context)
@@ -237,9 +272,12 @@ class AuctioneerExecutor(_Executor):
         within_s = msgspec.convert(wanted.get("within_s"), float)
         if not 0 < within_s <= MOST_WITHIN_S:
             raise RemoteProtocolError(f"within_s: a number above 0, up to {MOST_WITHIN_S:g}, is expected")
-        conversation = self._opened(
-            visitor, f"{wanted.get('key') or context.message.message_id}", items, within_s
-        )
+        visitor.shown.demand("open")
+        key = (f"{wanted.get('key') or context.message.message_id}",)
+        conversation = self._known.get(visitor.agent, key, wanted)
+        if conversation is None:
+            conversation = visitor.open(self.mechanism, items, within_s)
+            self._known.put(visitor.agent, key, wanted, conversation)
         self._tasks[context.task_id] = conversation
         updater = await self.begin(context, queue)
         result = await self.desk.market.result(conversation)
@@ -249,16 +287,6 @@ class AuctioneerExecutor(_Executor):
         states = {"done": "COMPLETED", "unassigned": "COMPLETED", "cancelled": "CANCELED"}
         said = {"conversation": conversation, "status": outcome.status, "awards": awards}
         await self.end(updater, states.get(outcome.status, "FAILED"), said, outcome.why)
-
-    def _opened(self, visitor: Visitor, key: str, items: tuple[Item, ...], within_s: float) -> ConversationId:
-        """The conversation of this caller and key, of which there is only one."""
-        visitor.shown.demand("open")
-        known = self._known.get((visitor.agent, key))
-        if known is None:
-            known = self._known[visitor.agent, key] = visitor.open(self.mechanism, items, within_s)
-            if len(self._known) > MOST_KEPT:
-                self._known.popitem(last=False)
-        return known
 
     async def cancel(self, context: Any, queue: Any) -> None:
         conversation = self._tasks.pop(context.task_id, None)
@@ -287,15 +315,19 @@ def _card(name: str, does: str, skills: list[tuple[str, str, str]], costs: dict[
     )  # fmt: skip
 
 
-def _app(executor: Any, card: Any, enter: Callable[[str], object], most_bytes: int = MOST_BYTES) -> Gate:
+def _app(executor: Any, card: Any, enter: Callable[[str], Known], rules: DeskRules) -> Gate:
     """The SDK's routes for an executor, behind a gate."""
     routes, handlers = needed("a2a.server.routes", "a2a"), needed("a2a.server.request_handlers", "a2a")
     starlette, routing = needed("starlette.applications", "http"), needed("starlette.routing", "http")
     responses, types = needed("starlette.responses", "http"), needed("a2a.types", "a2a")
     to_dict = needed("google.protobuf.json_format", "a2a").MessageToDict
-    handler = handlers.DefaultRequestHandler(
-        executor, needed("a2a.server.tasks", "a2a").InMemoryTaskStore(), card
-    )
+    store = needed("a2a.server.tasks", "a2a").InMemoryTaskStore()
+    handler = handlers.DefaultRequestHandler(executor, Tasks(store, rules.most_keys), card)
+
+    @contextlib.asynccontextmanager
+    async def lasting(app: Any) -> AsyncIterator[None]:
+        yield
+        await handler.aclose()  # what is under way is stopped
 
     async def show(request: Any) -> Any:
         """The card, with the address at which it was asked for: that of our socket, not what the caller claims."""
@@ -313,9 +345,32 @@ def _app(executor: Any, card: Any, enter: Callable[[str], object], most_bytes: i
             routing.Route(CARD, show),
             *routes.create_jsonrpc_routes(handler, "/"),
             *routes.create_rest_routes(handler),
-        ]
+        ],
+        lifespan=lasting,
     )
-    return Gate(_named(app), enter, most_bytes, (CARD,))
+    return Gate(_named(app), enter, rules, (CARD,))
+
+
+class Tasks:
+    """The SDK's store of tasks, which forgets a caller's oldest when there are too many of them."""
+
+    def __init__(self, store: Any, most: int) -> None:
+        self._store, self._most = store, most
+        self._of: dict[AgentId, dict[str, None]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def save(self, task: Any, context: Any) -> None:
+        """Keep a task as it is now."""
+        mine = self._of.setdefault(context.user.user_name, {})
+        mine.pop(task.id, None)
+        mine[task.id] = None
+        await self._store.save(task, context)
+        if len(mine) > self._most:
+            oldest = next(iter(mine))
+            del mine[oldest]
+            await self._store.delete(oldest, context)
 
 
 class _User:

@@ -8,18 +8,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
 
+from walras.adapters.lines import READ_WITHIN_S, lines
 from walras.errors import ScenarioError
 from walras.live.door import is_loopback
 from walras.live.extras import needed
+from walras.live.feed import DeskRules
 from walras.live.passes import RefusedError
+from walras.messages import AgentId
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -30,8 +34,15 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 VISITOR = "walras.visitor"
 """Where in a request's scope the gate leaves who has come."""
 
-READ_WITHIN_S = 10.0
-"""How long a caller may take to send its request."""
+SUBPROTOCOL = "walras"
+"""What a WebSocket of a browser asks for, with its token as the second: ``new WebSocket(url, ["walras", token])``."""
+
+
+class Known(Protocol):
+    """Who has shown a pass."""
+
+    @property
+    def agent(self) -> AgentId: ...
 
 
 class Gate:
@@ -40,53 +51,73 @@ class Gate:
     Args:
         app: an ASGI application; it finds who has come in its scope, under `VISITOR`.
         enter: says who shows a token, or raises `RefusedError`.
-        most_bytes: the largest request.
+        rules: the largest request, and how many of one agent may be under way at once.
         public: paths that everybody may read.
     """
 
     def __init__(
-        self, app: App, enter: Callable[[str], object], most_bytes: int, public: tuple[str, ...] = ()
+        self, app: App, enter: Callable[[str], Known], rules: DeskRules, public: tuple[str, ...] = ()
     ) -> None:
-        self.app, self.enter, self.most_bytes, self.public = app, enter, most_bytes, public
+        self.app, self.enter, self.rules, self.public = app, enter, rules, public
+        self._under_way: Counter[AgentId] = Counter()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
+        with contextlib.ExitStack() as line:
+            try:
+                if scope["path"] not in self.public:
+                    visitor = scope[VISITOR] = self.enter(_token(scope))
+                    line.enter_context(self._one_more(visitor.agent))
+                if scope["type"] == "http":
+                    receive = await _read(receive, self.rules.most_bytes)
+            except RefusedError as refused:
+                await _refuse(scope, receive, send, refused)
+            except ConnectionError:  # the caller has hung up: there is nobody to answer
+                pass
+            else:
+                await self.app(scope, receive, send)
+
+    @contextlib.contextmanager
+    def _one_more(self, agent: AgentId) -> Iterator[None]:
+        """A request of an agent that is under way."""
+        if self._under_way[agent] >= self.rules.most_at_once:
+            why = f"{self.rules.most_at_once} requests of {agent} are under way"
+            raise RefusedError("too many", why, 1.0)
+        self._under_way[agent] += 1
         try:
-            if scope["path"] not in self.public:
-                scope[VISITOR] = self.enter(_bearer(scope))
-            if scope["type"] == "http":
-                receive = await _read(receive, self.most_bytes)
-        except RefusedError as refused:
-            await _refuse(scope, receive, send, refused)
-            return
-        await self.app(scope, receive, send)
+            yield
+        finally:
+            self._under_way[agent] -= 1
 
 
-def _bearer(scope: MutableMapping[str, Any]) -> str:
+def _token(scope: MutableMapping[str, Any]) -> str:
+    """What the caller shows: in the header; browsers cannot set it for a WebSocket, and show it as a subprotocol."""
     for name, value in scope["headers"]:
         if name == b"authorization":
             kind, _, token = value.decode("latin-1").partition(" ")
             return token.strip() if kind.lower() == "bearer" else ""
-    return ""
+    asked_for = scope.get("subprotocols", [])
+    return asked_for[1] if len(asked_for) == 2 and asked_for[0] == SUBPROTOCOL else ""
 
 
 async def _read(receive: Receive, most_bytes: int) -> Receive:
     """Read a request's whole body, within bounds, and hand it on."""
-    body = b""
+    body, more = b"", True
     try:
         async with asyncio.timeout(READ_WITHIN_S):
-            while True:
+            while more:
                 message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ConnectionError
                 body += message.get("body", b"")
                 if len(body) > most_bytes:
                     raise RefusedError("too large", f"more than {most_bytes:,} bytes")
-                if message["type"] != "http.request" or not message.get("more_body"):
-                    break
+                more = message.get("more_body", False)
     except TimeoutError:
         raise RefusedError("malformed", f"the request took more than {READ_WITHIN_S:g} s to come") from None
-    whole = [{**message, "body": body, "more_body": False} if message["type"] == "http.request" else message]
+    whole = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> Message:
         return whole.pop() if whole else await receive()
@@ -134,6 +165,7 @@ class Listening:
         certificate: files of a TLS certificate and of its key, both PEM, for ``https://``.
         plain_beyond_loopback: let ``http://`` leave this machine, as behind a proxy that speaks TLS.
         most_bytes: the largest message over a WebSocket.
+        most_lines: how many connections may be open at once.
 
     Raises:
         ScenarioError: for an address that makes no sense, is in use, or leaves this machine without TLS.
@@ -148,6 +180,7 @@ class Listening:
         certificate: tuple[str | Path, str | Path] | None = None,
         plain_beyond_loopback: bool = False,
         most_bytes: int = 65_536,
+        most_lines: int = 500,
     ) -> None:
         self.listen = listen
         self._place = _checked(listen, certificate is not None, plain_beyond_loopback)
@@ -157,9 +190,9 @@ class Listening:
             if file is not None and not Path(file).is_file():
                 raise ScenarioError("certificate", file, "a PEM file")
         settings = uvicorn.Config(
-            app, log_config=None, access_log=False, server_header=False, proxy_headers=False, http="h11",
+            app, log_config=None, access_log=False, server_header=False, proxy_headers=False, http=lines(most_lines),
             ws="websockets-sansio", ws_max_size=most_bytes, ws_per_message_deflate=False, lifespan="auto",
-            timeout_keep_alive=30, timeout_graceful_shutdown=1, limit_concurrency=1000,
+            timeout_keep_alive=READ_WITHIN_S, timeout_graceful_shutdown=1, limit_concurrency=most_lines,
             ssl_certfile=files[0], ssl_keyfile=files[1],
         )  # fmt: skip
         self._server = uvicorn.Server(settings)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from walras.adapters.edge import VISITOR, Gate, fault, headers_of
+from walras.adapters.edge import SUBPROTOCOL, VISITOR, Gate, fault, headers_of
 from walras.adapters.openapi import AnswerBody, Fault, JoinBody, News, document
 from walras.live.desk import Desk
 from walras.live.extras import needed
@@ -20,8 +20,8 @@ from walras.live.visitor import Visitor
 
 PUBLIC = ("/openapi.json", "/health")
 
-EXPIRED, REFUSED = 4401, 4429
-"""Why we end a WebSocket: its pass has expired; too many of the same agent are open."""
+CLOSED = 4000
+"""A WebSocket that we end says why: this, plus the status of the refusal."""
 
 Endpoint = Callable[[Any], Awaitable[Any]]
 _answer = msgspec.json.Decoder(AnswerBody).decode
@@ -57,7 +57,8 @@ def http_app(desk: Desk) -> Gate:
         routing.WebSocketRoute("/v1/live", _live),
     ]
     app = starlette.Starlette(routes=routes, exception_handlers={errors.HTTPException: _wrong_place})
-    return Gate(app, desk.enter, desk.rules.most_bytes, PUBLIC)
+    app.router.redirect_slashes = False  # the caller's own word for our address is in a redirect
+    return Gate(app, desk.enter, desk.rules, PUBLIC)
 
 
 def _json(content: Any, status: int = 200) -> Any:
@@ -131,20 +132,20 @@ async def _joins(visitor: Visitor, request: Any) -> Any:
 
 # --------------------------------------------------------------------------------------------------------------- WebSocket
 async def _live(socket: Any) -> None:
-    """Push what happens, take answers, until the caller hangs up or its pass expires."""
+    """Push what happens, take answers, until the caller hangs up or its pass is over."""
     visitor: Visitor = socket.scope[VISITOR]
-    await socket.accept()
+    await socket.accept(SUBPROTOCOL if SUBPROTOCOL in socket.scope.get("subprotocols", ()) else None)
     tasks = [
         asyncio.create_task(_push(visitor, socket, socket.query_params.get("cursor", ""))),
         asyncio.create_task(_take(visitor, socket)),
+        asyncio.create_task(visitor.desk.passes.over(visitor.shown)),
     ]
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            error = task.exception()
-            if isinstance(error, RefusedError):
-                code = EXPIRED if error.fault == "expired" else REFUSED
-                await socket.close(code, f"{error}".encode()[:120].decode(errors="ignore"))
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        errors = [task.exception() for task in tasks if task.done()]
+        refused = next((error for error in errors if isinstance(error, RefusedError)), None)
+        if refused is not None:
+            await socket.close(CLOSED + refused.status, f"{refused}".encode()[:120].decode(errors="ignore"))
     finally:
         for task in tasks:
             task.cancel()
@@ -156,7 +157,6 @@ async def _push(visitor: Visitor, socket: Any, cursor: str) -> None:
     wait_s = 0.0  # at first, what is open is told in any case
     while True:
         seen = await visitor.events(cursor, wait_s)
-        visitor.desk.passes.check_time(visitor.shown)
         questions = visitor.questions()
         news = News(seen.events, seen.cursor, seen.missed, [q for q in questions if q.id not in told])
         told = {question.id for question in questions}
@@ -170,21 +170,34 @@ async def _take(visitor: Visitor, socket: Any) -> None:
         message = await socket.receive()
         if message["type"] == "websocket.disconnect":
             return
-        raw = message.get("text") or message.get("bytes") or b""
-        await socket.send_text(msgspec.json.encode(_taken(visitor, raw)).decode())
+        await _paced(visitor)
+        said = _taken(visitor, message.get("text") or message.get("bytes") or b"")
+        await socket.send_text(msgspec.json.encode(said).decode())
+
+
+async def _paced(visitor: Visitor) -> None:
+    """One more frame; who sends too many is read no faster than it may send."""
+    while True:
+        try:
+            return visitor.count()
+        except RefusedError as refused:
+            if refused.fault != "too many":
+                raise
+            await asyncio.sleep(refused.after_s)
 
 
 def _taken(visitor: Visitor, raw: str | bytes) -> dict[str, Any]:
-    """What became of one frame; an expired pass ends the line."""
-    key = ""
+    """What became of one frame."""
+    key, most = "", visitor.desk.rules.most_bytes
     try:
-        body = _answer(raw)
+        frame = raw.encode() if isinstance(raw, str) else raw
+        if len(frame) > most:
+            raise RefusedError("too large", f"more than {most:,} bytes")
+        body = _answer(frame)
         key = body.key or body.question
-        visitor.count()
         return {"key": key, "receipt": visitor.answer(body.question, body.answer, body.key)}
     except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
-        return {"key": key, "refused": fault(RefusedError("malformed", f"{error}"))}
-    except RefusedError as refused:
-        if refused.fault == "expired":
-            raise
-        return {"key": key, "refused": fault(refused)}
+        refused = RefusedError("malformed", f"{error}")
+    except RefusedError as error:
+        refused = error
+    return {"key": key, "refused": fault(refused)}

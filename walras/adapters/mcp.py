@@ -51,7 +51,7 @@ def mcp_app(desk: Desk, *, hosts: tuple[str, ...] = ()) -> Gate:
         json_response=True, stateless_http=True, transport_security=settings,
         max_request_body_size=desk.rules.most_bytes,
     )  # fmt: skip
-    return Gate(app, desk.enter, desk.rules.most_bytes)
+    return Gate(app, desk.enter, desk.rules)
 
 
 def auction_house(desk: Desk, token: str = "") -> Any:
