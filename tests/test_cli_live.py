@@ -336,6 +336,15 @@ def test_an_error_names_line_field_value_and_expectation(
     assert found.err.count("\n") == 1
 
 
+def test_the_file_on_the_page_is_a_market(tmp_path: Path) -> None:
+    (shown,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "live-agents.md").read_text(), re.DOTALL)
+    path = tmp_path / "market.yaml"
+    path.write_text(shown)
+    market = load(path, minds=False)
+    assert list(market.kinds.values()) == ["openai", "function", "subprocess", "human"]
+    assert (market.terms.journal, market.terms.secret_env) == ("market.db", "MARKET_SECRET")
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
