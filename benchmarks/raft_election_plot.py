@@ -1,12 +1,17 @@
-"""The shape of the Raft paper's figure 16: the downtimes of `benchmarks.raft_election`, cumulated, for several timeout ranges."""
+"""What `benchmarks.raft_election` measures, drawn: the Raft paper's figure 16, split votes, the cost of pre-votes."""
+
+from math import sqrt
 
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.raft_election import Setting, failovers, span
+from benchmarks.raft_election import Setting, failovers, measure, span
+from consensus.raft.analysis import split_vote_probability
+from walras.simulation.latency import Constant
 
 SPREADS = ("150-150", "150-151", "150-155", "150-175", "150-200", "150-300")
+LATENCY_S = 0.0025
 SCALES = ("12-24", "25-50", "50-100", "100-200", "150-300")
 
 
@@ -30,10 +35,60 @@ def figure_16(trials: int, limit_s: float = 10.0, seed: int = 1) -> Figure:
             loc="upper left" if names is SPREADS else "lower right",
         )
         axes.grid(linewidth=0.4, alpha=0.5)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
+        _frameless(axes)
     panels[0].set_ylabel("trials, cumulated, %")
     return figure
+
+
+def split_votes(trials: int, seed: int = 1) -> Figure:
+    """Left, how often a first election elects nobody, beside the closed form; right, what pre-votes cost, 1 or 2 of 5 down."""
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(7.4, 3.6), layout="constrained")
+    for place, live in enumerate((4, 3)):
+        shares = [k / 100 for k in range(1, 101)]
+        closed = [split_vote_probability(share, servers=5, live=live) for share in shares]
+        left.plot(shares, closed, color=f"C{place}", linewidth=1.2, label=f"{5 - live} of 5 down")
+        for width_s in (0.005, 0.008, 0.015, 0.040):
+            setting = Setting(
+                low_s=0.150, high_s=0.150 + width_s, log_lengths=(1,) * live, latency=Constant(LATENCY_S)
+            )
+            split = sum(failover.elections > 1 for failover in failovers(setting, trials, seed)) / trials
+            error = 3 * sqrt(split * (1 - split) / trials)
+            left.errorbar(
+                [LATENCY_S / width_s], [split], [error], fmt="o", markersize=3, capsize=2, color=f"C{place}"
+            )
+    left.set_xlabel("latency, as a share of the range of timeouts")
+    left.set_ylabel("first elections that elect nobody, share")
+    highs_ms = (155, 160, 175, 200, 250, 300)
+    for place, logs in enumerate(((2, 2, 1, 1), (2, 1, 1))):
+        for pre_vote in (False, True):
+            settings = [
+                Setting(low_s=0.150, high_s=high / 1e3, log_lengths=logs, pre_vote=pre_vote)
+                for high in highs_ms
+            ]
+            medians = [measure(setting, trials, seed)["median_ms"] for setting in settings]
+            label = f"{5 - len(logs)} of 5 down{', pre-votes' if pre_vote else ''}"
+            right.plot(
+                highs_ms,
+                medians,
+                "o--" if pre_vote else "o-",
+                markersize=3,
+                linewidth=1.2,
+                color=f"C{place}",
+                label=label,
+            )
+    right.set_xlabel("timeouts drawn from 150 ms to ..., ms")
+    right.set_ylabel("time without a leader, median, ms")
+    right.set_ylim(bottom=0.0)
+    for axes in (left, right):
+        axes.legend(fontsize=8, frameon=False)
+        axes.grid(linewidth=0.4, alpha=0.5)
+        _frameless(axes)
+    return figure
+
+
+def _frameless(axes: Axes) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
 
 
 def _cumulated(axes: Axes, times: list[float], trials: int, label: str, place: int) -> None:

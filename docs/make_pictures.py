@@ -13,7 +13,8 @@ import auction_pictures
 from matplotlib import pyplot
 
 from auctions import ContinuousDouble, InducedMarket, Zip, smith_market
-from benchmarks.raft_election_plot import figure_16
+from benchmarks import raft_distance
+from benchmarks.raft_election_plot import figure_16, split_votes
 from contractnet import ContractNet
 from scenarios import llm_router
 from walras import Agent, FirstComeClaim, Greedy, LeastLoaded, Lot, RandomAssignment, RoundRobin, Simulation
@@ -138,6 +139,12 @@ def _zip_prices(market: InducedMarket, periods: int, seed: int) -> list[list[flo
 def raft_elections() -> None:
     """How long clusters are without a leader, for several ranges of election timeouts."""
     figure_16(trials=500).savefig(PICTURES / "raft-elections.png", dpi=110)
+    split_votes(trials=500).savefig(PICTURES / "raft-split-votes.png", dpi=110)
+
+
+def raft_latency() -> None:
+    """How long commands take to be committed, over distances."""
+    raft_distance.figure(count=40).savefig(PICTURES / "raft-latency.png", dpi=110)
 
 
 if __name__ == "__main__":
@@ -149,6 +156,7 @@ if __name__ == "__main__":
         intervals,
         order_book,
         raft_elections,
+        raft_latency,
         auction_pictures.all_of_them,
     ):
         make()
