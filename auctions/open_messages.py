@@ -62,7 +62,9 @@ class Later(Message, frozen=True):
 
 
 # ---------------------------------------------------------------------------------------------------------- questions
-class NextBid(PriceOffered, frozen=True, kw_only=True):
+# Two questions have more than 15 fields. Of such a struct MessagePack has no single form if defaults are left out, so a saved
+# trace would come back with another digest: they leave out none.
+class NextBid(PriceOffered, frozen=True, kw_only=True, omit_defaults=False):
     """Do you bid? At least `price`; a higher bid (in a procurement: a lower one) is a jump, if `jumps` are allowed.
 
     What you bid binds until you are outbid. To pass is to go home. To wait, answer with the time to be asked again.
@@ -94,7 +96,7 @@ class NextBid(PriceOffered, frozen=True, kw_only=True):
         return answer.price <= self.price if self.item.procured else answer.price >= self.price
 
 
-class MaximumWanted(BidWanted, frozen=True, kw_only=True):
+class MaximumWanted(BidWanted, frozen=True, kw_only=True, omit_defaults=False):
     """How far do you go? Name the most that you would pay (in a procurement: the least that you would take) for one unit.
 
     Nobody is told. The auctioneer bids for you, no further than needed to lead. `mine` is what you have named before; only

@@ -402,3 +402,11 @@ def test_parquet_without_pyarrow_names_the_extra_and_writes_nothing(
     with pytest.raises(WalrasError, match=r"pip install 'walras\[parquet\]'"):
         small_result().save(tmp_path / "run", parquet=True)
     assert not (tmp_path / "run").exists()
+
+
+def test_lots_have_no_quality_and_do_not_water_down_that_of_tasks() -> None:
+    lot = record("vase", quality=None)
+    only_lots = small_result(records=(lot,)).metrics
+    assert (only_lots["quality"], only_lots["quality_all"]) == (None, None)
+    mixed = small_result(records=(lot, record("a", quality=0.5), record("b", status="failed"))).metrics
+    assert (mixed["quality"], mixed["quality_all"]) == (0.5, 0.25)

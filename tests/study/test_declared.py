@@ -112,6 +112,8 @@ def test_seeds_are_a_number_a_list_or_a_range(text: str, seeds: tuple[int, ...])
         ("scenario:\n  kind: llm-router\n  trace: cond", 3, "expected one of code, conv"),
         ("scenario:\n  kind: llm-router\n  models: [a, 3]", 3, "models.1 of llm-router is 3; expected text"),
         ("scenario: 3", 1, "scenario is 3; expected a name"),
+        ("scenario: {llm-router: {tasks: 3}}", 1, "with the name as their kind, as in {kind: llm-router, tasks: 40}"),
+        ("scenario: llm-router\nmechanisms:\n  a: 3", 3, "mechanism is 3; expected a name, or settings"),
         ("scenario: llm-router\nversion: 2", 2, "version is 2; expected 1"),
         ("scenario: llm-router\nverson: 1", 2, "verson is no section; expected version, the nearest"),
         ("scenario: llm-router\nseed: 1\nseeds: 2", 3, "seeds says what seed says"),

@@ -11,7 +11,7 @@ import typer
 from walras.cli import asking, folders, showing
 from walras.cli.exploring import explore
 from walras.cli.living import live
-from walras.errors import WalrasError
+from walras.errors import ScenarioError, WalrasError
 from walras.results import Result
 from walras.study.compare import InterruptedStudyError, compare
 from walras.study.declared import Declared, understand
@@ -74,7 +74,8 @@ def run(
 ) -> int:
     """Run a scenario with one mechanism, or with several side by side in the same world."""
     asked = asking.asked(scenario, mechanism or [], seed, set_ or [], until, check=check)
-    if not asked.mechanisms:
+    chosen = bool(asked.mechanisms)
+    if not chosen:
         asked = msgspec.structs.replace(asked, mechanisms=asking.mechanisms_of([asking.DEFAULT_MECHANISM]))
     folder = folders.prepared(out)
     results: list[Result] = []
@@ -89,6 +90,10 @@ def run(
         if isinstance(error, InterruptedRunError):
             _keep(error.result, folder, asked)
         return _interrupted(f"{len(results)} of {len(asked.runs())} runs had ended", folder)
+    except ScenarioError as error:
+        if chosen or error.field != "items":
+            raise
+        raise WalrasError(f"{error}; choose a mechanism with -m, as `walras list` has them") from None
     if not json:
         showing.show_results(results)
     _report(results, folder, quiet=json)

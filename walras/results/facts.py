@@ -103,7 +103,7 @@ class Facts:
             paid=self.paid.get(key, 0.0) if item.escrowed else fsum(line.price for line in paid_for),
             value=self._value(delivered, arrival) if isinstance(item, Task) else self._traded(item, stood),
             cost=fsum(d.report.cost for d in self.done.get(key, [])),
-            quality=fsum(d.report.quality for d in delivered) / max(1, len(delivered)),
+            quality=_quality(delivered) if isinstance(item, Task) else None,
             finished_s=finished,
             rounds=self.kept.rounds.get(conversation, 1),
             awards=len(made),
@@ -136,6 +136,11 @@ class Facts:
         if (conversation, item.id) in self.stood:
             return "done"
         return "unassigned" if outcome.status in ("done", "partial") else outcome.status
+
+
+def _quality(delivered: Sequence[Done]) -> float:
+    """The mean over all copies; 0 where nothing was delivered."""
+    return fsum(done.report.quality for done in delivered) / max(1, len(delivered))
 
 
 def _standing(found: Kept) -> list[tuple[ConversationId, Award]]:

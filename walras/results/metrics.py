@@ -58,9 +58,10 @@ def _welfare(records: Sequence[TaskRecord], optimum: Optimum | None) -> Metrics:
 
 
 def _quality(records: Sequence[TaskRecord]) -> Metrics:
-    reached = [record.quality for record in records if record.done]
+    tasks = [(record.quality, record.done) for record in records if record.quality is not None]
+    reached = [quality for quality, done in tasks if done]
     total = math.fsum(reached)
-    return {"quality": _share(total, len(reached)), "quality_all": _share(total, len(records))}
+    return {"quality": _share(total, len(reached)), "quality_all": _share(total, len(tasks))}
 
 
 def _time(records: Sequence[TaskRecord]) -> Metrics:

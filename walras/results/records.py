@@ -9,9 +9,9 @@ class TaskRecord(Frozen, frozen=True):
     `status` is done, failed, unassigned, cancelled or overdue as the conversation's outcome says, or unfinished where the
     run stopped before it. `price` is what was awarded, `paid` what truly changed hands; `value` is the true value to the
     announcer, 0 unless finished, and of a lot what its trade truly gained; `cost` the true cost of all work on it, that
-    of failed attempts included; `quality` that of the finished work, in [0, 1]. `rounds` counts its announcements,
-    `awards` those that were made for it, of which `copies` could stand. Of several copies prices and values are added,
-    qualities averaged; `winner` and `finished_s` are those of the last.
+    of failed attempts included; `quality` that of the finished work, in [0, 1], None for a lot, which has none. `rounds`
+    counts its announcements, `awards` those that were made for it, of which `copies` could stand. Of several copies
+    prices and values are added, qualities averaged; `winner` and `finished_s` are those of the last.
     """
 
     item: str
@@ -23,7 +23,7 @@ class TaskRecord(Frozen, frozen=True):
     paid: float
     value: float
     cost: float
-    quality: float
+    quality: float | None
     finished_s: float | None
     rounds: int
     conversation: ConversationId

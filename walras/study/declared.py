@@ -97,7 +97,9 @@ def named(base: type[T], given: Any) -> T:
     if isinstance(given, str):
         given = {"kind": given}
     if not isinstance(given, Mapping) or not isinstance(given.get("kind"), str):
-        raise settings.BadSettingError((), what, given, "a name, or settings with the name as their kind")
+        example = "{kind: llm-router, tasks: 40}" if base is Scenario else "{kind: english, increment: 5%}"
+        expected = f"a name, or settings with the name as their kind, as in {example}"
+        raise settings.BadSettingError((), what, given, expected)
     cls = catalogue.find(base, given["kind"])
     return settings.build(cls, {k: v for k, v in given.items() if k != "kind"}, given["kind"])
 
