@@ -21,6 +21,7 @@ from walras.errors import ReplayError
 from walras.items import Task
 from walras.live.agenda import DELIVERY
 from walras.live.answers import Answered
+from walras.live.sameness import check_same
 from walras.messages import ConversationId
 
 if TYPE_CHECKING:
@@ -81,6 +82,18 @@ class Host:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.mind = Mind(self)
+
+    def check_same(self, money: float, capacity: int) -> None:
+        """Who comes back finds the account that it had.
+
+        Raises:
+            ScenarioError: if it brings another one.
+        """
+        mine, theirs = (
+            {"money": self.account.money, "capacity": self.account.slots},
+            {"money": money, "capacity": capacity},
+        )
+        check_same(self.id, mine, theirs)
 
     def attach(self, agent: Agent, work: Work | None) -> None:
         """The agent is there: it is asked what is open, and takes up the work that was not reported."""

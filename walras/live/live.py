@@ -112,9 +112,11 @@ class Live:
             if self._rules.epoch not in (None, began):
                 raise ScenarioError("epoch", epoch, f"{began}, with which this journal was begun")
             epoch = began
-            seed = journal.settle("seed", self._rules.seed)
-            if seed != self._rules.seed:
-                raise ScenarioError("seed", self._rules.seed, f"{seed}, with which this journal was begun")
+            for name in ("seed", "lifetime_s"):
+                ours = getattr(self._rules, name)
+                settled = journal.settle(name, ours)
+                if settled != ours:
+                    raise ScenarioError(name, ours, f"{settled}, with which this journal was begun")
         runtime = self._runtime = Runtime(self.guard, journal, self._rules)
         self._directory = Directory(runtime)
         if journal is not None:
@@ -264,9 +266,15 @@ class Live:
             raise ScenarioError("mechanism", mechanism, "a Mechanism, such as contractnet.ContractNet()")
         if not within_s > 0:
             raise ScenarioError("within_s", within_s, "a number of seconds above 0")
-        if opener not in runtime.hosts:
+        host = runtime.hosts.get(opener)
+        if host is None:
             self.add(Agent(opener, capacity=0))
+        elif (
+            host.agent is None and not host.away
+        ):  # the journal has brought its place back, and nobody who sits there
+            self.add(Agent(opener, money=host.account.money, capacity=host.account.slots))
         provide(runtime, mechanism)
+        whoever_is_there = participants is None
         if participants is None:
             aside = (opener, *mechanism.deputies())
             participants = (id_ for id_, h in runtime.hosts.items() if id_ not in aside and not h.draining)
@@ -275,7 +283,7 @@ class Live:
         check_arrival(
             Arrival(now, opening.items, opener, opening.participants, opening.finish_by), runtime.hosts, 0.0
         )
-        return runtime.open(opening).opening.id
+        return runtime.open(opening, whoever_is_there).opening.id
 
     async def result(self, conversation: ConversationId) -> Result:
         """Wait for the end of a conversation that was opened here."""

@@ -7,8 +7,8 @@ from math import fsum
 from typing import TYPE_CHECKING
 
 from walras.allocation import Allocation, Award, Outcome
-from walras.items import Item
 from walras.live.conversation import Opening
+from walras.live.sameness import check_same
 from walras.messages import ConversationId
 from walras.results import AgentRecord, Result
 from walras.results.facts import Done, Facts
@@ -48,11 +48,17 @@ class Run:
         """How the conversation has ended; None while it goes on."""
         return self.outcomes.get(self.opening.id)
 
-    def is_same(self, opening: Opening) -> bool:
-        """Whether a program that is started again opens what it had opened."""
-        mine, theirs = self.opening, opening
-        assert mine.mechanism is not None and theirs.mechanism is not None
-        return mine.mechanism.protocol == theirs.mechanism.protocol and _ids(mine) == _ids(theirs)
+    def check_same(self, opening: Opening) -> None:
+        """A program that is started again opens what it had opened.
+
+        Raises:
+            ScenarioError: naming what differs.
+        """
+        mine, theirs = (
+            {"mechanism": o.mechanism, "items": o.items, "participants": o.participants}
+            for o in (self.opening, opening)
+        )
+        check_same(opening.id, mine, theirs)
 
     # ------------------------------------------------------------------ the end
     def role_ended(self) -> None:
@@ -130,7 +136,3 @@ class Run:
             cost=fsum(d.report.cost for d in done),
             tasks=sum(d.report.status == "done" for d in done),
         )
-
-
-def _ids(opening: Opening) -> list[Item | str]:
-    return [item.id for item in opening.items]

@@ -96,6 +96,8 @@ class Runtime:
             host = self.hosts[agent.id]
         elif host.agent is not None:
             raise ScenarioError("agent id", agent.id, "an id that no other agent of this market has")
+        else:
+            host.check_same(agent.money, agent.capacity)
         self.drain(agent.id, draining=False)
         made = cache(
             partial(stream, self.seed, "strategy", agent.id)
@@ -127,18 +129,20 @@ class Runtime:
         self.note("", "note", agent, "takes part in nothing new" if draining else "is back")
 
     # ------------------------------------------------------------------ conversations
-    def open(self, opening: Opening) -> Run:
-        """Open a conversation; its id is ``opener/k``. A program that is started again finds the k-th it had opened."""
+    def open(self, opening: Opening, whoever_is_there: bool = False) -> Run:
+        """Open a conversation; its id is ``opener/k``. A program that is started again finds the k-th it had opened.
+
+        With `whoever_is_there` its participants are those of the journal, if it has them.
+        """
         mechanism = opening.mechanism
         assert mechanism is not None
         number = self.claimed.get(opening.opener, 0) + 1
         opening = msgspec.structs.replace(opening, id=f"{opening.opener}/{number}")
         if number <= self.opened.get(opening.opener, 0):
             run = self.runs[opening.id]
-            if not run.is_same(opening):
-                raise ScenarioError(
-                    "conversation", opening, f"{run.opening}, which the journal has at its place"
-                )
+            if whoever_is_there:
+                opening = msgspec.structs.replace(opening, participants=run.opening.participants)
+            run.check_same(opening)
         else:
             role = mechanism.opener(opening.opener, opening.items, opening.participants)
             self.agenda.at_once(self.take_opening, opening, role=role)
