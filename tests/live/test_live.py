@@ -12,7 +12,7 @@ from walras.agents import Agent
 from walras.allocation import Outcome, Report
 from walras.errors import LocalProtocolError, ReplayError, ScenarioError
 from walras.items import Lot, Task
-from walras.live import Ask, Live, Participant, Reply, Usage
+from walras.live import Ask, Guard, Live, Participant, Reply, Usage
 from walras.live.settings import Rules
 from walras.mechanism import Mechanism
 from walras.protocol import Protocol
@@ -432,6 +432,11 @@ def test_who_comes_back_is_asked_what_is_still_open() -> None:
 
     result = in_market(main)
     assert (result.records[0].winner, result.records[0].rounds) == ("ada", 1)
+
+
+def test_a_budget_beside_a_guard_would_limit_nothing_and_is_refused() -> None:
+    with pytest.raises(ScenarioError, match=r"budget_usd is 2\.0; expected none beside a guard"):
+        Live(budget_usd=2.0, guard=Guard())
 
 
 def test_a_market_has_to_be_open() -> None:

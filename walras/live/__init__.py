@@ -10,7 +10,7 @@ _HOMES = {
     "answers": ("Answered", "Usage"),
     "approval": ("Approved",),
     "approval_rules": ("Gate", "No", "Yes"),
-    "budget": ("Budgets", "Limits"),
+    "budget": ("Budget", "Budgets", "Limits"),
     "cache": ("AnswerCache",),
     "cascade": ("Cascade",),
     "desk": ("Desk",),
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from walras.live.approval_rules import Gate as Gate
     from walras.live.approval_rules import No as No
     from walras.live.approval_rules import Yes as Yes
+    from walras.live.budget import Budget as Budget
     from walras.live.budget import Budgets as Budgets
     from walras.live.budget import Limits as Limits
     from walras.live.cache import AnswerCache as AnswerCache

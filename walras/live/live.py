@@ -43,16 +43,16 @@ class Live:
     runs the same mechanisms in the same order, and finds what has already happened.
 
     Args:
-        budget_usd: what all minds together may cost; None: as much as it takes.
+        budget_usd: what all minds together may cost, in dollars; None: as much as it takes.
         seed: of the roles' random streams.
         journal: the file of the journal; None: nothing survives the process.
-        guard: asks the minds; None: one with the budget above.
+        guard: asks the minds, with budgets of its own; None: one with the budget above.
         rules: lifetimes, leases and the like; its seed is ignored.
         fsync: whether the journal waits for the disk, so that it survives power failures as well as kills.
         wall: the time of day in seconds, read once, so that time goes on while the program is down.
 
     Raises:
-        ScenarioError: for a budget below 0, or a journal that another process uses.
+        ScenarioError: for a budget below 0 or beside a guard; on entering, for a journal that another process uses.
 
     Examples:
         >>> import asyncio
@@ -83,6 +83,10 @@ class Live:
         fsync: bool = False,
         wall: Callable[[], float] = time.time,
     ) -> None:
+        if guard is not None and budget_usd is not None:
+            raise ScenarioError(
+                "budget_usd", budget_usd, "none beside a guard: Guard(budgets=Budgets(Limits(usd=...)))"
+            )
         limits = Limits(usd=inf if budget_usd is None else budget_usd)
         self.guard: Asker = guard if guard is not None else Guard(budgets=Budgets(limits))
         self._journal_path, self._fsync, self._wall = journal, fsync, wall
@@ -260,7 +264,7 @@ class Live:
         opener: AgentId = "house",
         participants: Iterable[AgentId] | None = None,
     ) -> ConversationId:
-        """As `run`, without waiting: the id of the conversation, ``opener/k``."""
+        """As `run`, without waiting: the id of the conversation, ``opener/k``. By default it may last for ever."""
         runtime = self.runtime
         if not isinstance(mechanism, Mechanism):
             raise ScenarioError("mechanism", mechanism, "a Mechanism, such as contractnet.ContractNet()")
@@ -286,7 +290,11 @@ class Live:
         return runtime.open(opening, whoever_is_there).opening.id
 
     async def result(self, conversation: ConversationId) -> Result:
-        """Wait for the end of a conversation that was opened here."""
+        """Wait for the end of a conversation that was opened here.
+
+        Raises:
+            ScenarioError: for another conversation.
+        """
         run = self._run(conversation)
         await run.wait()
         return run.result()
@@ -319,7 +327,11 @@ class Live:
         self.runtime.seat_bare(agent, role, conversation, finish_by)
 
     def role(self, conversation: ConversationId, agent: AgentId) -> Protocol:
-        """A role's present state, while its conversation is in the book."""
+        """A role's present state, while its conversation is in the book.
+
+        Raises:
+            ScenarioError: for one that is not seated, or not any more.
+        """
         try:
             return self.runtime.book[conversation].seats[agent].role
         except KeyError:

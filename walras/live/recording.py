@@ -184,9 +184,7 @@ class Replayed:
     """
 
     def __init__(self, recording: str | Path | Iterable[Entry], otherwise: Strategy | None = None) -> None:
-        self.entries = (
-            read_entries(Path(recording)) if isinstance(recording, str | Path) else tuple(recording)
-        )
+        self.entries = read_entries(recording) if isinstance(recording, str | Path) else tuple(recording)
         self.otherwise = otherwise
         self._playback = Playback(self.entries)
         self._pondered: dict[int, tuple[Question, Entry | None]] = {}
@@ -217,8 +215,13 @@ class Replayed:
         return entry
 
 
-def read_entries(path: Path) -> tuple[Entry, ...]:
-    """All answers of a recording, in the order in which they were given."""
+def read_entries(path: str | Path) -> tuple[Entry, ...]:
+    """All answers of a recording, in the order in which they were given.
+
+    Raises:
+        ScenarioError: for a file that cannot be read, or is damaged, naming the line.
+    """
+    path = Path(path)
     try:
         raw = path.read_bytes()
     except OSError as error:

@@ -20,9 +20,11 @@ class Rules(NamedTuple):
     """Settings of a live market that hold for its whole life."""
 
     seed: int = 0
+    """Of the roles' random streams; `Live` sets it to its own."""
     name: str = ""
+    """Of the market, for its audit trail."""
     lifetime_s: float = 30.0
-    """How old a message may be on arrival, and how long a finished role hears late ones."""
+    """How old a message may be on arrival, and how long a finished role hears late ones; seconds, as all that ends in `_s`."""
     grace_s: float = 1.0
     """How long whoever waits for a conversation waits for its other roles, after its opener has ended."""
     lease_s: float = inf
