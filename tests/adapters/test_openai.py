@@ -1,6 +1,7 @@
 """Models behind an OpenAI-compatible endpoint: through the real client, the guard and a server on this machine."""
 
 import asyncio
+import socket
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -31,13 +32,14 @@ def server() -> Iterator[Loopback]:
 
 
 def asked(
-    server: Loopback, model: str, *, guard: Guard | None = None, question: Question | None = None, seconds: float = 10.0,
+    server: Loopback | None, model: str, *, guard: Guard | None = None, question: Question | None = None, seconds: float = 10.0,
     **settings: Any,
 ) -> Answered:  # fmt: skip
     """One question to one model; real time, since a socket knows no other."""
 
     async def market() -> Answered:
-        settings.setdefault("base_url", server.url)
+        if server is not None:
+            settings.setdefault("base_url", server.url)
         mind = OpenAIParticipant(model, api_key=settings.pop("api_key", "any"), **settings)
         try:
             return await (guard or Guard()).answer(
@@ -138,6 +140,99 @@ def test_a_wrong_url_is_an_error_that_names_it(server: Loopback) -> None:
     found = asked(server, "m", base_url="http://127.0.0.1:9/v1")
     assert found.status == "error"
     assert "no connection to http://127.0.0.1:9/v1" in found.detail
+
+
+def nobody(*names: Any, **options: Any) -> None:
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1", "http://models.invalid/v1"])
+def test_a_call_that_never_left_costs_nothing(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """The port is closed, the name is nobody's: nothing was sent, so nothing is charged; but it was tried."""
+    if url.endswith(".invalid/v1"):
+        monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    guard = Guard(GuardRules(failures=9), budgets=Budgets(Limits(usd=1.0)))
+    found = asked(None, "m", guard=guard, base_url=url, price=Price(1.0, 2.0))
+    assert (found.status, found.attempts, found.usage) == ("error", 3, Usage(0, 0, 0, 0.0))
+    run = guard.budgets.run
+    assert (run.usd, run.assumed_usd, run.calls, run.reserved) == (0.0, 0.0, 0, {})
+
+
+def test_a_call_that_was_cut_off_may_have_been_billed_and_is_charged() -> None:
+    """The server has taken it, and hangs up."""
+
+    async def market() -> Guard:
+        async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+
+        server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+        url = "http://127.0.0.1:{}/v1".format(*server.sockets[0].getsockname()[1:2])
+        mind, guard = (
+            OpenAIParticipant("m", base_url=url, price=Price(1.0, 2.0)),
+            Guard(GuardRules(retries=0)),
+        )
+        async with server:
+            found = await guard.answer(Agent("a", mind), how_much(), conversation="m/1", seconds=10.0)
+            await mind.close()
+        assert (found.status, "no connection" in found.detail) == ("error", True)
+        return guard
+
+    run = asyncio.run(market()).budgets.run
+    assert run.calls == 1
+    assert run.usd + run.assumed_usd > 0
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:9/v1", "api.example.com", "ftp://example.com", "http://", "http://[::1", "http://a:b/", "http://a b/",
+            "http://example.com/v1\n", "", 7],
+)  # fmt: skip
+def test_an_address_that_is_none_is_refused_at_once(monkeypatch: pytest.MonkeyPatch, url: Any) -> None:
+    with pytest.raises(ScenarioError, match=r"base_url is .*; expected an address such as https://"):
+        OpenAIParticipant("m", base_url=url, api_key="any")
+    if isinstance(url, str) and url:
+        monkeypatch.setenv("OPENAI_BASE_URL", url)
+        with pytest.raises(ScenarioError, match="OPENAI_BASE_URL is"):
+            OpenAIParticipant("m", api_key="any")
+
+
+@pytest.mark.parametrize("key", ["sk-secret\n", "sk secret", "sk-sécret", "\x00sk"])
+def test_a_key_that_cannot_be_sent_is_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    with pytest.raises(ScenarioError, match=r"api_key is '\(not shown\)'; expected") as refused:
+        OpenAIParticipant("m", api_key=key)
+    assert key.strip() not in str(refused.value)
+    if "\x00" not in key:
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+        with pytest.raises(ScenarioError, match=r"OPENAI_API_KEY is '\(not shown\)'; expected"):
+            OpenAIParticipant("m")
+
+
+def test_a_missing_key_is_said_before_anything_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    for url in (None, "https://models.example.com/v1"):
+        with pytest.raises(ScenarioError, match=r"api_key is None; expected .* variable OPENAI_API_KEY"):
+            OpenAIParticipant("m", base_url=url)
+        OpenAIParticipant("m", base_url=url, api_key="")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-there")
+    OpenAIParticipant("m")
+
+
+@pytest.mark.parametrize("key", [None, ""])
+def test_an_endpoint_on_this_machine_needs_no_key(
+    monkeypatch: pytest.MonkeyPatch, server: Loopback, key: str | None
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    mind = OpenAIParticipant("good", base_url=server.url, api_key=key)
+
+    async def market() -> Answered:
+        found = await Guard().answer(Agent("ada", mind), how_much(), conversation="m/1", seconds=10.0)
+        await mind.close()
+        return found
+
+    assert asyncio.run(market()).status == "ok"
 
 
 def test_models_of_one_endpoint_share_its_breaker(server: Loopback) -> None:

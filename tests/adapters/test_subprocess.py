@@ -184,6 +184,12 @@ def test_a_program_that_does_not_exist_is_named_at_once(command: list[str]) -> N
         SubprocessParticipant(command)
 
 
+@pytest.mark.parametrize("command", ["python3 bidder.py", b"python3", ["python3", 7]])
+def test_a_command_is_a_list_of_arguments(command: Any) -> None:
+    with pytest.raises(ScenarioError, match=r"command is .*; expected a list of arguments, such as \["):
+        SubprocessParticipant(command)
+
+
 def test_an_allowance_of_nothing_is_refused() -> None:
     with pytest.raises(ScenarioError, match="cpu_s is 0"):
         Allowance(cpu_s=0)

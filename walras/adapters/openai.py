@@ -1,15 +1,23 @@
 """A model behind any endpoint that speaks as OpenAI's does, through the openai package (extra ``openai``)."""
 
 import asyncio
+import os
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
-from walras.live.answers import Usage
+from walras.errors import ScenarioError
+from walras.live.answers import NOTHING, Usage
 from walras.live.extras import needed
 from walras.live.participant import Ask, Participant, Reply, Retryable
 from walras.live.prices import Price
 
 _MAY_PASS = (408, 409, 429)
+_NEVER_LEFT = ("ConnectError", "ConnectTimeout", "PoolTimeout")
+"""How the package's HTTP client calls what happened before anything was sent."""
+
+KEY, BASE_URL = "OPENAI_API_KEY", "OPENAI_BASE_URL"
 
 
 class OpenAIParticipant(Participant):
@@ -17,8 +25,9 @@ class OpenAIParticipant(Participant):
 
     Args:
         model: as the endpoint calls it.
-        base_url: of the endpoint; None: as the openai package finds it (``OPENAI_BASE_URL``, else OpenAI).
-        api_key: None: as the package finds it (``OPENAI_API_KEY``).
+        base_url: of the endpoint; None: that of the environment variable ``OPENAI_BASE_URL``, else OpenAI's.
+        api_key: None: that of the environment variable ``OPENAI_API_KEY``. Empty: the endpoint needs none, as one on this
+            machine may (there None will do, too).
         price: of the model; None: unknown, which is not zero.
         structured: ask for output that fits the schema; False for endpoints that cannot (it is in the prompt anyway).
         most_output_tokens: the longest answer.
@@ -26,6 +35,7 @@ class OpenAIParticipant(Participant):
 
     Raises:
         MissingExtraError: if openai is not installed.
+        ScenarioError: for an address that is none, a key that is missing, or one that cannot be sent; it is never shown.
     """
 
     def __init__(
@@ -43,8 +53,9 @@ class OpenAIParticipant(Participant):
         self.model, self.price, self.structured = model, price, structured
         self.most_output_tokens = most_output_tokens
         self.options = dict(options or {})
-        self.provider = base_url or "openai"
-        self._settings = {"base_url": base_url, "api_key": api_key}
+        address = _address(base_url)
+        self.provider = address or "openai"
+        self._settings = {"base_url": address, "api_key": _key(api_key, address)}
         self._client: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -72,7 +83,10 @@ class OpenAIParticipant(Participant):
                 **{**wanted, **self.options},
             )
         except self.sdk.APIConnectionError as error:
-            raise Retryable(f"no connection to {self.provider} ({type(error).__name__})") from None
+            took = NOTHING if type(error.__cause__).__name__ in _NEVER_LEFT else None
+            raise Retryable(
+                f"no connection to {self.provider} ({type(error).__name__})", usage=took
+            ) from None
         except self.sdk.APIStatusError as error:
             why = f"{error.status_code} from {self.provider}: {error.message}"
             if error.status_code in _MAY_PASS or error.status_code >= 500:
@@ -97,6 +111,46 @@ class OpenAIParticipant(Participant):
         client, self._client = self._client, None
         if client is not None and self._loop is asyncio.get_running_loop():
             await client.close()
+
+
+def _address(given: Any) -> str | None:
+    """The endpoint's; None: the package's own default."""
+    field = "base_url" if given is not None else BASE_URL
+    found: Any = given if given is not None else os.environ.get(BASE_URL)
+    if given is None and not found:
+        return None
+    try:
+        parts = urlsplit(found)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except (ValueError, AttributeError, TypeError):  # a port that is none, or no text at all
+        sound = False
+    if not sound or found != "".join(found.split()):
+        raise ScenarioError(field, found, "an address such as https://api.example.com/v1")
+    return str(found)
+
+
+def _key(given: Any, address: str | None) -> str:
+    """What is sent as the key."""
+    field, found = ("api_key", given) if given is not None else (KEY, os.environ.get(KEY))
+    if not found:
+        if given is None and not _is_loopback(address):
+            raise ScenarioError(
+                "api_key",
+                given,
+                f'a key, here or in the environment variable {KEY} ("" if there is no need of one)',
+            )
+        return "none"  # the package does not go without
+    if not isinstance(found, str) or not found.isascii() or not found.isprintable() or " " in found:
+        raise ScenarioError(field, "(not shown)", "a key of printable ASCII, without spaces and line breaks")
+    return found
+
+
+def _is_loopback(address: str | None) -> bool:
+    host = urlsplit(address).hostname if address is not None else None
+    try:
+        return host == "localhost" or ip_address(host or "").is_loopback
+    except ValueError:
+        return False
 
 
 def _after_s(header: str | None) -> float:

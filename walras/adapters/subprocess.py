@@ -63,7 +63,7 @@ class SubprocessParticipant(Participant):
         environment: its environment variables; by default there are none.
 
     Raises:
-        ScenarioError: for a program that does not exist.
+        ScenarioError: for a command that is no list of arguments, or a program that does not exist.
     """
 
     def __init__(
@@ -73,6 +73,8 @@ class SubprocessParticipant(Participant):
         allowance: Allowance = Allowance(),  # noqa: B008  # it is frozen
         environment: Mapping[str, str] | None = None,
     ) -> None:
+        if isinstance(command, str | bytes) or not all(isinstance(word, str) for word in command):
+            raise ScenarioError("command", command, 'a list of arguments, such as ["python3", "bidder.py"]')
         program = shutil.which(command[0]) if command else None
         if program is None:
             raise ScenarioError("command", list(command), "a program that can be run, and its arguments")

@@ -56,7 +56,8 @@ class Reply(msgspec.Struct, frozen=True):
 class Retryable(Exception):  # noqa: N818  # it says what to do, not what went wrong
     """A transient fault (408, 409, 429, 5xx, no connection): the guard may try again, `after_s` at the earliest.
 
-    `usage` is what the failed call took, where that is known; None: it is charged as it was estimated.
+    `usage` is what the failed call took, where that is known, as `walras.live.answers.NOTHING` of a call that has never
+    left; None: nobody knows, and it is charged as it was estimated.
     """
 
     def __init__(self, why: str = "", after_s: float = 0.0, usage: Usage | None = None) -> None:
