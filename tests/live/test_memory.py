@@ -5,11 +5,17 @@ from typing import Any
 
 import pytest
 
+from contractnet import ContractNet
 from tests.live.minds import Offer, Scripted, ask, how_much
+from tests.live.worlds import in_market, tasks, workers
 from walras.allocation import Award, Report
 from walras.errors import ScenarioError
+from walras.items import Task
 from walras.live.guard import Guard
+from walras.live.live import Live
 from walras.live.memory import Memory
+from walras.live.settings import Rules
+from walras.results import Result
 
 AWARDS = "your past awards"
 
@@ -56,6 +62,74 @@ def test_awards_outlive_the_run_and_the_conversation(tmp_path: Path) -> None:
     second = Memory(tmp_path / "memory.db")
     assert [deal["item"] for deal in second.recall("ada", "m/1")[AWARDS]] == ["t1"]
     second.close()
+
+
+def market_with(memory: Memory, *, seconds: float = 40.0, **settings: Any) -> Result:
+    """Two workers bid for two tasks, one after the other; w1 is the cheaper one, and fails at the second."""
+
+    async def work(task: Task, key: str) -> Report:
+        return Report("done" if task.id == "t0" else "failed", cost=4.0, quality=0.5)
+
+    async def main(market: Live) -> Any:
+        for agent in workers(2):
+            market.add(agent, work)
+        for item in tasks(2):
+            result = await market.run(ContractNet(announcements=1), [item], within_s=seconds)
+        return result
+
+    result: Result = in_market(main, guard=Guard(memory=memory), **settings)
+    return result
+
+
+WON = [
+    {"item": "t0", "price": 10.0, "status": "done", "cost": 4.0, "quality": 0.5},
+    {"item": "t1", "price": 10.0, "status": "failed", "cost": 4.0, "quality": 0.5},
+]
+
+
+def test_a_live_market_lets_each_agent_remember_what_it_won_and_what_became_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "memory.db"
+    market_with(Memory(path))
+    after = Memory(path)
+    assert after.recall("w1", "")[AWARDS] == WON
+    assert after.recall("w0", "") == {}
+    after.close()
+
+
+def test_another_run_is_another_award_and_the_same_run_lived_again_is_not(tmp_path: Path) -> None:
+    path, journal = tmp_path / "memory.db", tmp_path / "market.db"
+    for _ in range(2):
+        market_with(Memory(path), journal=journal)
+    market_with(Memory(path), rules=Rules(epoch=-100.0))
+    after = Memory(path)
+    assert after.recall("w1", "")[AWARDS] == WON * 2
+    after.close()
+
+
+def test_what_was_not_told_when_the_market_was_killed_is_told_when_it_is_lived_again(tmp_path: Path) -> None:
+    path, journal = tmp_path / "memory.db", tmp_path / "market.db"
+    market_with(Memory(), journal=journal)
+    market_with(Memory(path), journal=journal)
+    after = Memory(path)
+    assert after.recall("w1", "")[AWARDS] == WON
+    after.close()
+
+
+def test_work_that_was_won_in_another_process_is_remembered_without_its_price() -> None:
+    memory = Memory()
+    memory.worked("ada", "m/1", "t1", Report("done", cost=4.0, quality=0.5))
+    expected = {"item": "t1", "price": None, "status": "done", "cost": 4.0, "quality": 0.5}
+    assert memory.recall("ada", "")[AWARDS] == [expected]
+    memory.close()
+
+
+def test_a_memory_that_cannot_be_written_stops_no_market(caplog: pytest.LogCaptureFixture) -> None:
+    class Full(Memory):
+        def won(self, *award: Any) -> None:
+            raise OSError("no space is left")
+
+    assert market_with(Full()).outcomes["house/2"].status == "failed"
+    assert "an agent's award is not remembered" in caplog.text
 
 
 def test_a_mind_is_told_inside_the_fence() -> None:

@@ -121,7 +121,7 @@ class Live:
                 settled = journal.settle(name, ours)
                 if settled != ours:
                     raise ScenarioError(name, ours, f"{settled}, with which this journal was begun")
-        runtime = self._runtime = Runtime(self.guard, journal, self._rules)
+        runtime = self._runtime = Runtime(self.guard, journal, self._rules._replace(epoch=epoch))
         self._directory = Directory(runtime)
         if journal is not None:
             self.recovered = bring_back(runtime, journal)

@@ -40,6 +40,8 @@ class Memory:
         self._talks: dict[ConversationId, dict[AgentId, deque[Any]]] = {}
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.execute("pragma journal_mode = wal")
+            self._db.execute("pragma synchronous = normal")  # a market does not wait for the disk to remember
             self._db.execute(_TABLE)
         except sqlite3.Error as error:
             raise ScenarioError("memory", str(path), f"an SQLite file ({error})") from None
@@ -54,22 +56,28 @@ class Memory:
         turns.append({"asked": meaning(question), "said": said})
 
     def won(self, agent: AgentId, conversation: ConversationId, line: Award) -> None:
-        """The agent was awarded an item; told twice, it is one award."""
+        """The agent was awarded an item; told twice, it is one award. No two conversations have one name, in any run."""
         self._db.execute(
             "insert or ignore into deals (agent, conversation, item, price, status) values (?, ?, ?, ?, 'won')",
             (agent, conversation, line.item, line.price),
         )
+        self._prune(agent)
+
+    def worked(self, agent: AgentId, conversation: ConversationId, item: str, report: Report) -> None:
+        """The work on an item that it won has ended; where it was won in another process, its price is not known here."""
+        self._db.execute(
+            "insert into deals (status, cost, quality, agent, conversation, item) values (?, ?, ?, ?, ?, ?) "
+            "on conflict (agent, conversation, item) do update "
+            "set status = excluded.status, cost = excluded.cost, quality = excluded.quality",
+            (report.status, report.cost, report.quality, agent, conversation, item),
+        )
+        self._prune(agent)
+
+    def _prune(self, agent: AgentId) -> None:
         self._db.execute(
             "delete from deals where agent = ? and number not in "
             "(select number from deals where agent = ? order by number desc limit ?)",
             (agent, agent, self.deals),
-        )
-
-    def worked(self, agent: AgentId, conversation: ConversationId, item: str, report: Report) -> None:
-        """The work on an item that it won has ended."""
-        self._db.execute(
-            "update deals set status = ?, cost = ?, quality = ? where agent = ? and conversation = ? and item = ?",
-            (report.status, report.cost, report.quality, agent, conversation, item),
         )
 
     def recall(self, agent: AgentId, conversation: ConversationId) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import logging
 import pickle
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
@@ -357,6 +358,7 @@ class Runtime:
             return  # forgotten by a records role
         port = job.port
         port.host.worker.ended(job, report)
+        self.remember("worked", port.me, port.conversation, job.task.id, report)
         if port.talk.run is not None:
             port.talk.run.done.append(Done(port.conversation, port.me, job.task, report, self.now))
         port.job_ended(job.key, report)
@@ -372,6 +374,8 @@ class Runtime:
         at_once = item is not None and not item.escrowed
         if self.ledger.award(effect, talk.id, port.acts_for, line, procured, at_once):
             port.note("award", line)
+            if line.winner is not None:
+                self.remember("won", line.winner, talk.id, line)
             if talk.run is not None:
                 talk.run.awards.append((talk.id, line))
 
@@ -390,6 +394,19 @@ class Runtime:
         """For a question or a piece of work: no two have the same."""
         self.numbers += 1
         return self.numbers
+
+    def remember(self, what: str, agent: AgentId, conversation: ConversationId, *details: Any) -> None:
+        """An agent's own record of its awards (`walras.live.memory.Memory`), if the guard keeps one.
+
+        What is lived again is told again: the market may have been killed before. Told twice is told once.
+        """
+        memory = getattr(self.guard, "memory", None)
+        if memory is not None:
+            tell = partial(getattr(memory, what), agent, f"{self.rules.epoch} {conversation}", *details)
+            if self.agenda.replaying:
+                _try(tell)
+            else:
+                self.agenda.outward(_try, tell)
 
     def take_restart(self) -> None:
         """The machine has started again."""
@@ -431,3 +448,10 @@ class Runtime:
         """An input has been handled to its end."""
         if self.watch is not None:
             self.watch.after_input(port)
+
+
+def _try(tell: Callable[[], None]) -> None:
+    try:
+        tell()
+    except Exception:  # as of a full disk: what cannot be remembered is forgotten
+        log.exception("an agent's award is not remembered")
