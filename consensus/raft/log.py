@@ -32,10 +32,7 @@ class RaftLog(msgspec.Struct):
     def last_index(self) -> int:
         """The last index, 0 if there has never been one."""
         unstable = self.unstable
-        if unstable.entries:
-            return unstable.offset + len(unstable.entries) - 1
-        snapshot = unstable.snapshot
-        return self.storage.last_index() if snapshot is None else snapshot.index
+        return unstable.offset + len(unstable.entries) - 1
 
     def last_term(self) -> int:
         """The term of the last entry."""
@@ -43,14 +40,13 @@ class RaftLog(msgspec.Struct):
 
     def term(self, index: int) -> int:
         """The term at an index; raises `CompactedError` or `UnavailableError` outside of [first - 1, last]."""
-        term = self.unstable.term(index)
-        if term is not None:
-            return term
-        if index + 1 < self.first_index():
-            raise CompactedError(index)
-        if index > self.last_index():
-            raise UnavailableError(index)
-        return self.storage.term(index)
+        unstable = self.unstable
+        if index < unstable.offset and unstable.snapshot is None:
+            return self.storage.term(index)
+        term = unstable.term(index)
+        if term is None:
+            raise CompactedError(index) if index < unstable.offset else UnavailableError(index)
+        return term
 
     def term_or_0(self, index: int) -> int:
         """The term at an index, 0 where it is not known."""
@@ -70,11 +66,11 @@ class RaftLog(msgspec.Struct):
         """The entries of [low, high), cut off after `max_size` bytes but never to nothing; raises `CompactedError`."""
         if low >= high:
             return ()
-        if low < self.first_index():
-            raise CompactedError(low)
         unstable, offset = self.unstable, self.unstable.offset
         if low >= offset:
             found = tuple(unstable.entries[low - offset : high - offset])
+        elif unstable.snapshot is not None:
+            raise CompactedError(low)
         elif high <= offset:
             return self.storage.entries(low, high, max_size)
         else:

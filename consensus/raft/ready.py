@@ -48,17 +48,17 @@ class Handed(msgspec.Struct):
 
 def has_ready(raft: Raft, handed: Handed) -> bool:
     """Whether the next batch would hold anything."""
-    log, unstable = raft.log, raft.log.unstable
+    log, unstable, soft = raft.log, raft.log.unstable, handed.soft
     return bool(
         raft.messages
         or raft.after_append
         or unstable.in_progress - unstable.offset < len(unstable.entries)
-        or log.has_next_committed(not raft.settings.async_storage_writes)
+        or (log.applying < log.committed and log.has_next_committed(not raft.settings.async_storage_writes))
         or raft.read_states
-        or unstable.snapshot_to_write() is not None
+        or (unstable.snapshot is not None and not unstable.snapshot_in_progress)
         or _hard_state_changed(raft, handed)
-        or handed.soft.lead != raft.lead
-        or handed.soft.role is not raft.role
+        or soft.lead != raft.lead
+        or soft.role is not raft.role
     )
 
 
@@ -71,7 +71,7 @@ def take_ready(raft: Raft, handed: Handed) -> Ready:
     """The next batch, which from now on counts as being carried out."""
     log, async_writes = raft.log, raft.settings.async_storage_writes
     entries = log.unstable.to_write()
-    committed = log.next_committed(not async_writes)
+    committed = log.next_committed(not async_writes) if log.applying < log.committed else ()
     snapshot = log.unstable.snapshot_to_write()
     soft = hard = None
     must_sync = bool(entries)
@@ -81,7 +81,7 @@ def take_ready(raft: Raft, handed: Handed) -> Ready:
         must_sync = must_sync or raft.term != handed.hard.term or raft.vote != handed.hard.vote
         hard = handed.hard = raft.hard_state()
     messages, promises = raft.messages, raft.after_append
-    stored = _storage_answer(raft, snapshot)
+    stored = _storage_answer(raft, snapshot) if log.unstable.entries or snapshot is not None else []
     if async_writes:
         if entries or hard is not None or snapshot is not None or promises:
             messages.append(_storage_append(raft, hard, entries, snapshot, [*promises, *stored]))
@@ -107,18 +107,15 @@ def take_ready(raft: Raft, handed: Handed) -> Ready:
 
 
 def _storage_answer(raft: Raft, snapshot: Snapshot | None) -> list[RaftMessage]:
-    """What tells the node that everything up to now is durable, if it waits to hear it.
+    """What tells the node that everything up to now is durable: entries, or a snapshot.
 
     It names the last entry, and its term is today's: should the term change before it arrives, then entries may have
     been overwritten, and written again at the same place, and it says nothing about those.
     """
-    log = raft.log
     index = term = 0
-    if log.unstable.entries:
-        index = log.last_index()
-        term = log.term(index)
-    elif snapshot is None:
-        return []
+    if raft.log.unstable.entries:
+        last = raft.log.unstable.entries[-1]
+        index, term = last.index, last.term
     kind = Kind.STORAGE_APPEND_RESP
     return [RaftMessage(kind, raft.id, APPEND_THREAD, raft.term, term, index, snapshot=snapshot)]
 

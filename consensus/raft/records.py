@@ -175,6 +175,8 @@ def entries_size(entries: tuple[Entry, ...]) -> int:
 
 def within(entries: tuple[Entry, ...], max_size: int) -> tuple[Entry, ...]:
     """The longest prefix of at most `max_size` bytes; at least one entry passes, or nothing ever would."""
+    if len(entries) < 2:
+        return entries
     size = 0
     for count, entry in enumerate(entries):
         size += ENTRY_BYTES + payload_size(entry)

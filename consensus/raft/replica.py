@@ -258,6 +258,8 @@ class Replica(Protocol):
 
     def carry_out(self, ready: Ready) -> None:
         """What is committed becomes the machine's state, and is told; then whoever waited for that is answered."""
+        if not (ready.committed_entries or ready.snapshot or ready.soft_state or ready.read_states):
+            return  # most batches are only messages
         if ready.snapshot is not None:
             self.install(ready.snapshot)
         for entry in ready.committed_entries:

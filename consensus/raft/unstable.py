@@ -17,12 +17,6 @@ class Unstable(msgspec.Struct):
     snapshot: Snapshot | None = None
     snapshot_in_progress: bool = False
 
-    def last_index(self) -> int | None:
-        """The last entry or the snapshot; None if everything is durable."""
-        if self.entries:
-            return self.offset + len(self.entries) - 1
-        return self.snapshot.index if self.snapshot is not None else None
-
     def term(self, index: int) -> int | None:
         """The term at an index, if it is here."""
         place = index - self.offset
