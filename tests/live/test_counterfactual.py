@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from auctions import English, FirstPrice, SealedBid, second_price, truthful
 from auctions.messages import Bid, Pass
 from contractnet import ContractNet
+from tests.live.minds import Scripted
+from walras.adapters.function import InThread
 from walras.agents import Agent
 from walras.errors import ReplayError, ScenarioError
 from walras.items import Lot, Task
@@ -168,6 +170,15 @@ def test_a_question_that_nobody_was_asked_stops_the_run_with_the_nearest(tmp_pat
         elsewhere.simulated()
     with pytest.raises(ReplayError, match="'l' recorded, 'm' asked"):
         relive(elsewhere)
+
+
+def test_a_mind_that_only_answers_live_is_no_mind_for_the_simulator() -> None:
+    for mind in (thinking(1.0), InThread(truthful), Scripted(Pass("l"))):
+        one = msgspec.structs.replace(market(), agents=(Agent("ada", mind),))
+        with pytest.raises(
+            ScenarioError, match=r"strategy of ada is .*; expected a plain function, or its recorded"
+        ):
+            one.simulated()
 
 
 def test_a_swap_for_nobody_is_refused(tmp_path: Path) -> None:

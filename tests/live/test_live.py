@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from walras.agents import Agent
 from walras.allocation import Outcome, Report
 from walras.errors import LocalProtocolError, ReplayError, ScenarioError
 from walras.items import Lot, Task
-from walras.live import Ask, Guard, Live, Participant, Reply, Usage
+from walras.live import Ask, Budgets, Guard, Live, Participant, Reply, Usage
 from walras.live.settings import Rules
 from walras.mechanism import Mechanism
 from walras.protocol import Protocol
@@ -377,6 +378,53 @@ def test_what_a_mind_takes_is_in_the_trace() -> None:
     assert [(t["usage"]["cost_usd"], t["latency_s"], t["attempts"]) for t in thoughts] == [(0.002, 0.5, 1)]
 
 
+def test_a_mind_that_swallows_its_cancellation_holds_no_deadline_up() -> None:
+    """Nor is its answer, when it comes, anybody's; and the next question is put to it all the same."""
+
+    class Stubborn(Participant):
+        async def answer(self, ask: Ask) -> Any:
+            until = asyncio.get_running_loop().time() + 20.0
+            while (left := until - asyncio.get_running_loop().time()) > 0:
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(left)
+            return Propose(0.5)
+
+    async def main(market: Live) -> Any:
+        for agent in (*workers(2), Agent("x", Stubborn(), costs={"job": 0.0})):
+            market.add(agent)
+        return [await market.run(CONTRACT_NET, [item]) for item in tasks(2)], market.guard.budgets.of_agent(
+            "x"
+        )
+
+    results, spent = in_market(main)
+    for result in results:
+        (late,) = [row for row in result.trace if row.kind == "answer" and row.agent == "x"]
+        assert (late.details["status"], late.at - result.records[0].announced_s) == ("silent", 1.75)
+        assert (result.records[0].winner, result.records[0].status) == ("w1", "done")
+    assert spent.calls == 2
+
+
+def test_with_a_budget_of_nothing_only_what_is_free_is_called() -> None:
+    """A rule and a coroutine cost nothing; a model whose price nobody knows is not free."""
+
+    class Model(Participant):
+        async def answer(self, ask: Ask) -> Any:
+            raise AssertionError("it was called")
+
+    async def coroutine(question: Any, agent: Agent) -> Any:
+        return truthful(question, agent)
+
+    async def main(market: Live) -> Any:
+        for agent in (*workers(2), Agent("c", coroutine, costs={"job": 30.0}), Agent("x", Model())):
+            market.add(agent)
+        return await market.run(CONTRACT_NET, tasks(1))
+
+    result = in_market(main, budget_usd=0.0)
+    status = {row.agent: row.details["status"] for row in result.trace if row.kind == "answer"}
+    assert status == {"w0": "ok", "w1": "ok", "c": "ok", "x": "over_budget"}
+    assert (result.records[0].winner, result.records[0].status) == ("w1", "done")
+
+
 def test_a_provider_that_is_always_too_slow_is_left_alone() -> None:
     class Slow(Participant):
         provider = "slow.example"
@@ -437,6 +485,21 @@ def test_who_comes_back_is_asked_what_is_still_open() -> None:
 def test_a_budget_beside_a_guard_would_limit_nothing_and_is_refused() -> None:
     with pytest.raises(ScenarioError, match=r"budget_usd is 2\.0; expected none beside a guard"):
         Live(budget_usd=2.0, guard=Guard())
+
+
+def test_what_is_no_guard_or_no_part_of_one_is_refused_before_anybody_is_asked() -> None:
+    wrong: Any = Budgets()
+    with pytest.raises(ScenarioError, match=r"guard is <.*>; expected a Guard, such as"):
+        Live(guard=wrong)
+    path: Any = "answers.jsonl"
+    for name, kind in (
+        ("recording", "Recording"),
+        ("budgets", "Budgets"),
+        ("memory", "Memory"),
+        ("cache", "AnswerCache"),
+    ):
+        with pytest.raises(ScenarioError, match=f"{name} is 'answers.jsonl'; expected a {kind}, or None"):
+            Guard(**{name: path})
 
 
 def test_a_market_has_to_be_open() -> None:

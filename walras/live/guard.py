@@ -69,6 +69,15 @@ class GuardRules(msgspec.Struct, frozen=True):
                 raise ScenarioError(name, getattr(self, name), "a whole number of 1 or more")
 
 
+_PARTS = {
+    "rules": GuardRules,
+    "budgets": Budgets,
+    "recording": Recording,
+    "cache": AnswerCache,
+    "memory": Memory,
+}
+
+
 class Guard:
     """Asks minds. Its random stream only spreads retries; its clock is the event loop's.
 
@@ -80,6 +89,9 @@ class Guard:
         cache: of answers.
         memory: what participants remember.
         rng: draws the jitter of retries.
+
+    Raises:
+        ScenarioError: for an argument of another kind.
     """
 
     def __init__(
@@ -98,6 +110,9 @@ class Guard:
         self.prompts = prompts if prompts is not None else Prompts()
         self.recording, self.cache, self.memory = recording, cache, memory
         self.rng = rng if rng is not None else Random()
+        for name, kind in _PARTS.items():
+            if not isinstance(part := getattr(self, name), (kind, type(None))):
+                raise ScenarioError(name, part, f"a {kind.__name__}, or None")
         self.breakers: dict[str | tuple[AgentId, int], tuple[Breaker, object]] = {}
         """By provider; beside each who stands alone behind it, so that no other comes by the same number."""
         self.repeats: dict[ConversationId, dict[str, int]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -21,6 +22,7 @@ from walras.live.directory import Directory
 from walras.live.guard import Guard
 from walras.live.hosts import Work
 from walras.live.journal import Journal
+from walras.live.participant import Participant
 from walras.live.recovery import bring_back, compact
 from walras.live.runs import Run
 from walras.live.runtime import Runtime
@@ -32,8 +34,13 @@ from walras.results import Result
 from walras.scenario import Arrival, check_arrival
 from walras.trace import Trace
 
+log = logging.getLogger("walras.live")
+
 DRAIN_LOOK_S = 0.05
 """How often to look whether a leaving agent has finished."""
+
+FAREWELL_S = 5.0
+"""How long a market that ends waits for its participants to give back what they hold."""
 
 
 class Live:
@@ -52,7 +59,8 @@ class Live:
         wall: the time of day in seconds, read once, so that time goes on while the program is down.
 
     Raises:
-        ScenarioError: for a budget below 0 or beside a guard; on entering, for a journal that another process uses.
+        ScenarioError: for a budget below 0 or beside a guard, for a guard that is none; on entering, for a journal that
+            another process uses.
 
     Examples:
         >>> import asyncio
@@ -83,6 +91,8 @@ class Live:
         fsync: bool = False,
         wall: Callable[[], float] = time.time,
     ) -> None:
+        if guard is not None and not callable(getattr(guard, "answer", None)):
+            raise ScenarioError("guard", guard, "a Guard, such as Guard(budgets=..., recording=...)")
         if guard is not None and budget_usd is not None:
             raise ScenarioError(
                 "budget_usd", budget_usd, "none beside a guard: Guard(budgets=Budgets(Limits(usd=...)))"
@@ -94,6 +104,7 @@ class Live:
         self._runtime: Runtime | None = None
         self._audit: AuditTrail | None = None
         self._directory: Directory | None = None
+        self._participants: dict[int, Participant] = {}
         self.recovered = False
         """Whether the journal had a life to go on with."""
 
@@ -139,7 +150,10 @@ class Live:
         await self.close()
 
     async def close(self) -> None:
-        """End here. With a journal, what goes on can be taken up by another program."""
+        """End here. With a journal, what goes on can be taken up by another program.
+
+        Participants give back what they hold (`Participant.close`); those that are asked in another market open it anew.
+        """
         runtime = self.runtime
         runtime.agenda.stop()
         for run in runtime.runs.values():
@@ -159,6 +173,20 @@ class Live:
         if self._audit is not None:
             self._audit.close(whole=runtime.agenda.failed is None)
         self.guard.close()
+        await self._dismiss()
+
+    async def _dismiss(self) -> None:
+        """Close the participants; one that fails at it, or takes too long, holds nobody up."""
+        closing = {asyncio.ensure_future(mind.close()): mind for mind in self._participants.values()}
+        self._participants = {}
+        if closing:
+            await asyncio.wait(closing, timeout=FAREWELL_S)
+        for task, mind in closing.items():
+            if not task.done():
+                task.cancel()
+                log.warning("%s was not closed within %g s", type(mind).__name__, FAREWELL_S)
+            elif not task.cancelled() and task.exception() is not None:
+                log.warning("%s could not be closed: %r", type(mind).__name__, task.exception())
 
     @property
     def runtime(self) -> Runtime:
@@ -203,6 +231,8 @@ class Live:
         if not isinstance(agent, Agent):
             raise ScenarioError("agent", agent, "an Agent")
         self.runtime.add(agent, worker if worker is not None else getattr(agent.strategy, "work", None))
+        if isinstance(agent.strategy, Participant):
+            self._participants[id(agent.strategy)] = agent.strategy
 
     def leave(self, agent: AgentId) -> None:
         """The agent goes, now: its questions run out, its work waits for its return. Its account stays."""

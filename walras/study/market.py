@@ -1,6 +1,7 @@
 """One market as a value: it can be run live or in the simulator, and again with other minds or by other rules."""
 
 import asyncio
+import inspect
 from collections.abc import Iterable, Mapping
 from math import inf
 from pathlib import Path
@@ -12,6 +13,7 @@ from walras.agents import Agent, Strategy
 from walras.errors import ScenarioError
 from walras.items import Item
 from walras.live.live import Live
+from walras.live.participant import Participant
 from walras.live.recording import Entry, Replayed, read_entries
 from walras.mechanism import Mechanism
 from walras.messages import AgentId
@@ -52,7 +54,15 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
 
     def simulated(self, network: Network | None = None) -> Result:
-        """Run it in the simulator, where minds are plain functions or recordings; by default messages take no time."""
+        """Run it in the simulator, where minds are plain functions or recordings; by default messages take no time.
+
+        Raises:
+            ScenarioError: for a mind that only answers live.
+        """
+        for agent in self.agents:
+            if _answers_only_live(agent.strategy):
+                expected = "a plain function, or its recorded answers: market.replayed(recording).simulated()"
+                raise ScenarioError(f"strategy of {agent.id}", agent.strategy, expected)
         simulation = Simulation(seed=self.seed, network=network or Network(latency=Constant(0.0)))
         if all(agent.id != self.opener for agent in self.agents):
             simulation.add(Agent(self.opener, capacity=0))
@@ -62,7 +72,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
         return simulation.run()
 
     async def lived(self, **settings: Any) -> Result:
-        """Run it live; settings as of `Live`. Recorded minds take the time that they took."""
+        """Run it live; settings as of `walras.live.Live`, but its seed. Recorded minds take the time that they took."""
         async with Live(seed=self.seed, **settings) as market:
             for agent in self.agents:
                 market.add(self._paced(agent))
@@ -109,6 +119,11 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
             for agent in self.agents
         )
         return msgspec.structs.replace(self, agents=agents, mechanism=mechanism or self.mechanism)
+
+
+def _answers_only_live(mind: Strategy | None) -> bool:
+    called = getattr(mind, "__call__", None)  # noqa: B004  # the method itself is looked at
+    return isinstance(mind, Participant) or any(map(inspect.iscoroutinefunction, (mind, called)))
 
 
 def _swapped(agent: Agent, other: Strategy | Agent) -> Agent:

@@ -29,7 +29,6 @@ from walras.live.approval_rules import Gate
 from walras.live.budget import Budgets, Limits
 from walras.live.guard import Guard
 from walras.live.live import Live
-from walras.live.participant import Participant
 from walras.live.recording import Recording
 from walras.live.settings import Onlooker, Rules
 from walras.mechanism import Mechanism
@@ -120,19 +119,14 @@ class MarketFile(msgspec.Struct, frozen=True, kw_only=True):
         """Run it live, and show what happens to an onlooker."""
         terms, market, guard = self.terms, self.market(), self.guard()
         rules = Rules(name=self.name, audit=terms.audit, secret=terms.secret())
-        try:
-            async with Live(guard=guard, seed=terms.seed, journal=terms.journal, rules=rules) as live:
-                if onlooker is not None:
-                    live.follow(onlooker)
-                for agent in market.agents:
-                    entrant = self.participants[agent.id]
-                    live.add(agent)
-                    live.directory.describe(agent.id, entrant.about, entrant.quality)
-                return await live.run(market.mechanism, market.items, terms.within_s, opener=terms.opener)
-        finally:
+        async with Live(guard=guard, seed=terms.seed, journal=terms.journal, rules=rules) as live:
+            if onlooker is not None:
+                live.follow(onlooker)
             for agent in market.agents:
-                if isinstance(agent.strategy, Participant):
-                    await agent.strategy.close()
+                entrant = self.participants[agent.id]
+                live.add(agent)
+                live.directory.describe(agent.id, entrant.about, entrant.quality)
+            return await live.run(market.mechanism, market.items, terms.within_s, opener=terms.opener)
 
     def guard(self) -> Guard:
         """A guard with the file's budgets and its recording."""
