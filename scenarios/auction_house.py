@@ -9,6 +9,7 @@ import math
 from math import fsum
 from typing import ClassVar, Literal
 
+from auctions.induced import is_amount
 from auctions.shading import Naive, Shading
 from auctions.strategies import truthful
 from auctions.values import Affiliated, Independent, ValueModel, Wallet
@@ -62,11 +63,11 @@ class AuctionHouse(Scenario, frozen=True, kw_only=True):
             if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= 1_000_000:
                 raise ScenarioError(field, count, "a whole number from 1 to 1,000,000")
         for field in ("every_s", "within_s"):
-            if not _is_amount(getattr(self, field)) or getattr(self, field) == 0:
+            if not is_amount(getattr(self, field)) or getattr(self, field) == 0:
                 raise ScenarioError(field, getattr(self, field), "a finite number of seconds above 0")
         for field in ("worth", "reserve", "budget"):
             amount = getattr(self, field)
-            if not _is_amount(amount) and not (amount is None and field != "worth"):
+            if not is_amount(amount) and not (amount is None and field != "worth"):
                 raise ScenarioError(field, amount, "a finite number of 0 or more")
         if not isinstance(self.values, ValueModel):
             raise ScenarioError("values", self.values, "a model of values, such as Independent(Uniform())")
@@ -152,7 +153,3 @@ class House(Instance):
             exact=True,
             method="the best bidder for each item",
         )
-
-
-def _is_amount(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf

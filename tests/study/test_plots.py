@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from matplotlib import pyplot
 from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ from walras.results import AgentRecord, Result, TaskRecord
 from walras.scenario import Optimum
 from walras.study.intervals import Work, lanes, work_of
 from walras.study.lifelines import Arrow, Fan, Note, Story, tell
-from walras.study.plots import bars, gantt, sequence
+from walras.study.plots import bars, gantt, prices, sequence
 from walras.trace import Trace, UnknownConversationError
 
 
@@ -245,6 +246,23 @@ def test_a_sequence_diagram_of_an_unknown_conversation_names_the_nearest() -> No
 def test_long_names_fold_at_their_hyphens() -> None:
     trace = trace_of((0.0, 1, 1, "c/1", "claude-3-5-sonnet-20240620", "shop", Offer(1.0), 0.0))
     assert "claude-3-5-\nsonnet-\n20240620" in texts(sequence(trace, "c/1"))
+
+
+# ----------------------------------------------------------------------------------------------------------- prices
+
+
+def test_prices_are_those_of_a_unit_and_charges_are_left_out() -> None:
+    trace = trace_of(
+        (1.0, "award", "venue/1", "venue", Award("wheat", "ada", 12.0, 3, "bob")),
+        (2.0, "award", "venue/1", "venue", Award("wheat", "cyd", 5.0, seller="bob")),
+        (2.0, "award", "venue/1", "venue", Award("wheat", "cyd", 1.0, 0)),
+    )
+    axes = prices(Result(scenario="floor", mechanism="x-call", seed=7, trace=trace), level=4.5)
+    dots, level = axes.lines
+    assert np.array_equal(dots.get_xydata(), [(1.0, 4.0), (2.0, 5.0)])
+    assert np.array_equal(level.get_ydata(), [4.5, 4.5])
+    assert axes.get_ylabel() == "price per unit, currency of the scenario"
+    assert axes.get_title(loc="left") == "floor, x-call, seed 7 (2 awards)"
 
 
 # ------------------------------------------------------------------------------------------------------------- bars

@@ -9,6 +9,8 @@ import matplotlib.pyplot as plt
 import msgspec
 import pytest
 
+from auctions import CallMarket
+from scenarios import trading_floor
 from tests.study.worlds import BobFirst, Errands
 from walras.baselines import Greedy, RandomAssignment
 from walras.errors import LocalProtocolError, WalrasError
@@ -91,6 +93,14 @@ def test_the_same_results_give_the_same_page(results: list[Result], tmp_path: Pa
     first, second = (write_report(results, tmp_path / name).read_bytes() for name in ("a", "b"))
 
     assert first == second
+
+
+def test_where_nobody_works_prices_are_shown_in_place_of_work(tmp_path: Path) -> None:
+    floor = trading_floor(periods=1, traders="truthful")
+    sale = execute(Run(scenario=floor, mechanism=CallMarket(), label="call market", seed=1))
+    page = Page(write_report(sale, tmp_path).read_text("utf-8"))
+    assert "What a unit cost, when" in page.said and "Who worked when" not in page.said
+    assert list(tmp_path.glob("prices-*.png"))
 
 
 def test_several_seeds_are_means(tmp_path: Path) -> None:

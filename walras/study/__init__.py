@@ -13,7 +13,7 @@ from walras.study.study import Row, Study
 
 _HOMES = {
     "declared": ("Declared", "load"),
-    "plots": ("bars", "gantt", "sequence"),
+    "plots": ("bars", "gantt", "prices", "sequence"),
     "report": ("write_report",),
     "statistics": ("bootstrap_quantile_interval", "mean_interval", "paired_difference"),
 }
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from walras.study.declared import load as load
     from walras.study.plots import bars as bars
     from walras.study.plots import gantt as gantt
+    from walras.study.plots import prices as prices
     from walras.study.plots import sequence as sequence
     from walras.study.report import write_report as write_report
     from walras.study.statistics import bootstrap_quantile_interval as bootstrap_quantile_interval

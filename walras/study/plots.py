@@ -1,4 +1,4 @@
-"""Pictures of runs: who worked when, who said what to whom, and how mechanisms compare.
+"""Pictures of runs: who worked when, what was paid when, who said what to whom, and how mechanisms compare.
 
 matplotlib is imported when a picture is drawn. Functions draw on the axes they are given, or on new ones, and return
 them, as pandas and seaborn do: `axes.figure.savefig(path)`. Colours are those of Okabe and Ito, which people with any
@@ -127,6 +127,32 @@ def _finish_gantt(axes: "Axes", result: Result, statuses: set[str], hidden: int)
 def _heading(result: Result, rest: str) -> str:
     name = f"{result.scenario or 'bare run'}, {result.mechanism or 'no mechanism'}, seed {result.seed}"
     return f"{name} ({rest})" if rest else name
+
+
+# --------------------------------------------------------------------------------------------------------- prices
+
+
+def prices(result: Result, *, level: float | None = None, ax: "Axes | None" = None) -> "Axes":
+    """What a unit cost, award by award: a dot for each, at its time and its price per unit.
+
+    Charges, which are awards of no units, are left out. A line stands at `level`, if it is given: the price of the
+    competitive equilibrium, for instance.
+
+    Raises:
+        WalrasError: if the trace was not kept.
+    """
+    awards = [(row.at, row.details["line"]) for row in result.trace if row.kind == "award"]
+    units = [(at, line, line.get("quantity", 1)) for at, line in awards]
+    axes = ax if ax is not None else _new_axes(9.0, 3.4)
+    times = [at for at, _, count in units if count]
+    axes.plot(times, [line["price"] / count for _, line, count in units if count], ".", color=BLUE)
+    if level is not None:
+        axes.axhline(level, color=GREY, linewidth=0.8, linestyle="--")
+    axes.set_xlabel("time since the start of the run, s")
+    axes.set_ylabel("price per unit, currency of the scenario")
+    axes.set_title(_heading(result, f"{len(times)} awards"), fontsize=10, loc="left")
+    _plain(axes)
+    return axes
 
 
 # ------------------------------------------------------------------------------------------------------- sequence

@@ -70,7 +70,7 @@ def _of_results(results: Sequence[Result]) -> list[Section]:
     for result in results:
         first.setdefault((result.scenario, result.mechanism), result)
     kept = [result for result in first.values() if result.trace.keep]
-    return [*map(_side_by_side, groups), *_work(kept), *_conversation(kept), _runs(results)]
+    return [*map(_side_by_side, groups), *_work(kept), *_trade(kept), *_conversation(kept), _runs(results)]
 
 
 def _by_mechanism(results: Iterable[Result]) -> dict[str, list[Result]]:
@@ -115,6 +115,22 @@ def _work(results: Sequence[Result]) -> list[Section]:
         return []
     text = "A bar is a piece of work; the thin line below one leads to it from when it was handed over."
     return [Section(title="Who worked when", text=text, pictures=pictures[:1], folded=pictures[1:])]
+
+
+def _trade(results: Sequence[Result]) -> list[Section]:
+    """What lots were sold at, where nobody worked."""
+    pictures = [
+        picture(
+            f"prices-{result.mechanism}",
+            f"{result.mechanism}, seed {result.seed}",
+            partial(plots.prices, result),
+        )
+        for result in results
+        if result.allocation and not any(agent.busy_s > 0 for agent in result.agents)
+    ]
+    if not pictures:
+        return []
+    return [Section(title="What a unit cost, when", pictures=pictures[:1], folded=pictures[1:])]
 
 
 def _conversation(results: Sequence[Result]) -> list[Section]:
