@@ -22,7 +22,7 @@ class OverBudgetError(Exception):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """The most that may be spent; infinite: as much as it takes.
+    """The most that may be spent; infinite: as much as it takes; 0: nothing, so only what is known to be free is called.
 
     Raises:
         ScenarioError: for a limit that is not a number of 0 or more.

@@ -50,7 +50,7 @@ class Live:
     runs the same mechanisms in the same order, and finds what has already happened.
 
     Args:
-        budget_usd: what all minds together may cost, in dollars; None: as much as it takes.
+        budget_usd: what all minds together may cost, in dollars; None: as much as it takes; 0: nothing, see `Limits`.
         seed: of the roles' random streams.
         journal: the file of the journal; None: nothing survives the process.
         guard: asks the minds, with budgets of its own; None: one with the budget above.

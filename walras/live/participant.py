@@ -81,6 +81,9 @@ class Participant(abc.ABC):
     async def answer(self, ask: Ask) -> Any:
         """Answer once: a `Reply` or the bare value; None declines.
 
+        A call whose time is over, or whose answer nobody wants any more, is cancelled. One that swallows the cancellation
+        holds nobody up: it runs on without anybody waiting for it, and is charged as it was estimated.
+
         The value is a legal answer, or JSON for one (text, bytes or plain dicts and lists) as `ask.schema` says.
 
         Raises:
