@@ -72,11 +72,10 @@ def test_a_mind_that_swallows_its_cancellation_holds_no_deadline_up() -> None:
     async def main(market: Live) -> Any:
         for agent in (*workers(2), Agent("x", Stubborn(), costs={"job": 0.0})):
             market.add(agent)
-        return [await market.run(CONTRACT_NET, [item]) for item in tasks(2)], market.guard.budgets.of_agent(
-            "x"
-        )
+        return [await market.run(CONTRACT_NET, [item]) for item in tasks(2)]
 
-    results, spent = in_market(main)
+    guard = Guard()
+    results = in_market(main, guard=guard)
     for result in results:
         (late,) = [row for row in result.trace if row.kind == "answer" and row.agent == "x"]
         assert (late.details["status"], late.at - result.records[0].announced_s) == ("silent", 1.75)
