@@ -1,6 +1,7 @@
 """The desk by itself: passes, questions, receipts, events; on virtual time, without any wire."""
 
 import asyncio
+from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from walras.agents import Agent
 from walras.errors import ScenarioError
 from walras.items import Lot, Task
 from walras.live.desk import Desk
+from walras.live.door import Tokens
 from walras.live.feed import DeskRules
 from walras.live.live import Live
 from walras.live.passes import Action, Passes, RefusedError
@@ -137,6 +139,38 @@ def test_a_pass_that_is_none_is_refused(token: str, fault: str) -> None:
             assert refused.value.fault == fault
 
     run(market())
+
+
+def test_a_revoked_pass_is_refused_at_once_and_in_the_next_life_of_the_market() -> None:
+    async def market() -> None:
+        async with house("ada") as desk:
+            token, other = desk.token("ada"), desk.token("ada")
+            shown = desk.passes.read(token)
+            visitor = desk.enter(token)
+            waiting = asyncio.ensure_future(visitor.events("", 30))
+            await asyncio.sleep(0)
+            desk.passes.revoke(shown.id)
+            with pytest.raises(RefusedError, match="has been revoked") as refused:
+                desk.enter(token)
+            assert (refused.value.status, refused.value.fault) == (401, "revoked")
+            with pytest.raises(RefusedError, match="has been revoked"):
+                visitor.count()
+            desk.feed("ada").add(0.0, "asked", "c")
+            with pytest.raises(RefusedError, match="has been revoked"):
+                await waiting
+            assert desk.enter(other).agent == "ada", "each pass by itself"
+            with pytest.raises(RefusedError, match="has been revoked"):
+                Passes(SECRET, "spot", revoked=desk.passes.revoked).read(token)
+
+    run(market())
+
+
+def test_a_token_that_says_too_little_is_no_credential() -> None:
+    """As one of an earlier version: true, and yet of no use."""
+    claims = urlsafe_b64encode(b'{"agent": "ada", "market": "spot"}').decode().rstrip("=")
+    with pytest.raises(RefusedError) as refused:
+        Passes(SECRET, "spot").read(Tokens(SECRET).token("pass", claims))
+    assert refused.value.fault == "wrong credential"
 
 
 def test_a_pass_says_what_its_holder_may() -> None:

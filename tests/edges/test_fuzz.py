@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from auctions import FirstPrice
 from tests.edges.houses import SECRET, call, expired, house
 from walras.adapters.a2a_server import auctioneer_app
-from walras.adapters.edge import Gate, Listening
+from walras.adapters.edge import Listening
+from walras.adapters.gate import Gate
 from walras.adapters.http import http_app
 from walras.adapters.mcp import mcp_app
 from walras.items import Lot

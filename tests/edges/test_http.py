@@ -13,12 +13,11 @@ from urllib.request import urlopen
 import pytest
 
 from auctions import FirstPrice, SealedBid, second_price
-from tests.edges.houses import BRISK, SECRET, call, expired, house, served, until
+from tests.edges.houses import BRISK, SECRET, call, expired, house, served
 from walras.adapters.edge import Listening
 from walras.adapters.http import http_app
 from walras.errors import ScenarioError
 from walras.items import Lot
-from walras.live.desk import Desk
 from walras.live.extras import MissingExtraError
 from walras.live.feed import DeskRules
 from walras.live.passes import Passes
@@ -83,41 +82,39 @@ def test_an_illegal_answer_is_422_with_the_reason_and_the_next_one_counts() -> N
     assert asyncio.run(market()).price == 4
 
 
-@pytest.mark.parametrize(
-    ("token", "path", "body", "status", "error"),
-    [
-        (None, "/v1/questions", None, 401, "no credential"),
-        ("wrong", "/v1/questions", None, 401, "wrong credential"),
-        (expired("ada"), "/v1/questions", None, 401, "expired"),
-        (Passes(SECRET, "elsewhere").issue("ada"), "/v1/questions", None, 403, "another market"),
-        (Passes(SECRET, "spot").issue("ada", may=("look",)), "/v1/join", {"conversation": "x"}, 403, "not allowed"),
-        ("good", "/v1/nowhere", None, 404, "unknown"),
-        ("good", "/v1/answers", None, 405, "unknown"),
-        ("good", "/v1/answers", b"{", 400, "malformed"),
-        ("good", "/v1/answers", b"[" * 5000, 400, "malformed"),
-        ("good", "/v1/answers", b"\xff\xfe", 400, "malformed"),
-        ("good", "/v1/answers", {"question": "x"}, 400, "malformed"),
-        ("good", "/v1/answers", {"question": "x", "answer": 1, "bidder": "bob"}, 400, "malformed"),
-        ("good", "/v1/answers", {"question": "x", "answer": 1}, 404, "unknown"),
-        ("good", "/v1/answers", {"question": "x", "answer": "a" * 70_000}, 413, "too large"),
-        ("good", "/v1/join", {"conversation": "x"}, 404, "unknown"),
-        ("good", "/v1/conversation?id=house/9", None, 404, "unknown"),
-        ("good", "/v1/conversation", None, 400, "malformed"),
-        ("good", "/v1/events?cursor=nonsense", None, 400, "malformed"),
-        ("good", "/v1/events?wait_s=soon", None, 400, "malformed"),
-        ("good", "/v1/events?wait_s=1e9", None, 400, "malformed"),
-    ],
-)  # fmt: skip
-def test_bad_requests_get_a_status_and_a_reason(
-    token: str | None, path: str, body: Any, status: int, error: str
-) -> None:
+BAD_REQUESTS = [
+    (None, "/v1/questions", None, 401, "no credential"),
+    ("wrong", "/v1/questions", None, 401, "wrong credential"),
+    (expired("ada"), "/v1/questions", None, 401, "expired"),
+    (Passes(SECRET, "elsewhere").issue("ada"), "/v1/questions", None, 403, "another market"),
+    (Passes(SECRET, "spot").issue("ada", may=("look",)), "/v1/join", {"conversation": "x"}, 403, "not allowed"),
+    ("good", "/v1/nowhere", None, 404, "unknown"),
+    ("good", "/v1/answers", None, 405, "unknown"),
+    ("good", "/v1/answers", b"{", 400, "malformed"),
+    ("good", "/v1/answers", b"[" * 5000, 400, "malformed"),
+    ("good", "/v1/answers", b"\xff\xfe", 400, "malformed"),
+    ("good", "/v1/answers", {"question": "x"}, 400, "malformed"),
+    ("good", "/v1/answers", {"question": "x", "answer": 1, "bidder": "bob"}, 400, "malformed"),
+    ("good", "/v1/answers", {"question": "x", "answer": 1}, 404, "unknown"),
+    ("good", "/v1/answers", {"question": "x", "answer": "a" * 70_000}, 413, "too large"),
+    ("good", "/v1/join", {"conversation": "x"}, 404, "unknown"),
+    ("good", "/v1/conversation?id=house/9", None, 404, "unknown"),
+    ("good", "/v1/conversation", None, 400, "malformed"),
+    ("good", "/v1/events?cursor=nonsense", None, 400, "malformed"),
+    ("good", "/v1/events?wait_s=soon", None, 400, "malformed"),
+    ("good", "/v1/events?wait_s=1e9", None, 400, "malformed"),
+]  # fmt: skip
+
+
+def test_bad_requests_get_a_status_and_a_reason() -> None:
     async def market() -> None:
         async with house("ada") as desk, served(desk, http_app) as url:
-            shown = desk.token("ada", may=("look", "answer", "join")) if token == "good" else token
-            said = await call(url + path, shown, body)
-            assert (said.status, said["error"]) == (status, error)
-            assert said["why"] and said.headers["content-type"] == "application/json"
-            assert (status == 401) == ("www-authenticate" in {name.lower() for name in said.headers})
+            for token, path, body, status, error in BAD_REQUESTS:
+                shown = desk.token("ada", may=("look", "answer", "join")) if token == "good" else token
+                said = await call(url + path, shown, body)
+                assert (said.status, said["error"]) == (status, error), (token, path, body)
+                assert said["why"] and said.headers["content-type"] == "application/json"
+                assert (status == 401) == ("www-authenticate" in {name.lower() for name in said.headers})
             assert (await call(f"{url}/health"))["status"] == "open"
 
     asyncio.run(market())
@@ -130,82 +127,6 @@ def test_who_asks_too_often_is_told_when_to_come_again() -> None:
             assert (await call(f"{url}/v1/questions", token)).status == 200
             said = await call(f"{url}/v1/questions", token)
             assert said.status == 429 and int(said.headers["retry-after"]) > 1
-
-    asyncio.run(market())
-
-
-def test_a_websocket_tells_and_takes_and_outlives_nonsense() -> None:
-    connect = pytest.importorskip("websockets.asyncio.client").connect
-
-    async def market() -> Any:
-        async with house("ada") as desk, served(desk, http_app) as url:
-            live = url.replace("http", "ws") + "/v1/live"
-            async with connect(
-                live, additional_headers={"Authorization": f"Bearer {desk.token('ada')}"}
-            ) as line:
-                first = json.loads(await line.recv())
-                assert first["events"] == [] and first["questions"] == []
-                going = asyncio.ensure_future(
-                    desk.market.run(FirstPrice(reply_within_s=20), [Lot("vase")], 30)
-                )
-                question = await frame(line, lambda f: f.get("questions"))
-                for nonsense in ("{", b"\xff\xfe\x00", "[" * 5000, "null", '{"question":"x","answer":1}'):
-                    await line.send(nonsense)
-                    assert (await frame(line, lambda f: f.get("refused")))["error"] in (
-                        "malformed",
-                        "unknown",
-                    )
-                await line.send(json.dumps({"question": question[0]["id"], "answer": bid(5), "key": "k"}))
-                said = await frame(line, lambda f: f if "receipt" in f else None)
-                assert said == {
-                    "key": "k",
-                    "receipt": {"question": question[0]["id"], "legal": True, "why": ""},
-                }
-                kinds: list[str] = []
-                while "ended" not in kinds:
-                    kinds += [e["kind"] for e in await frame(line, lambda f: f.get("events"))]
-                assert "won" in kinds
-                return (await going).allocation["vase"]
-
-    assert asyncio.run(market()).price == 5
-
-
-async def frame(line: Any, wanted: Any) -> Any:
-    """The next frame that holds something."""
-    while True:
-        found = wanted(json.loads(await asyncio.wait_for(line.recv(), 10)))
-        if found:
-            return found
-
-
-def test_a_websocket_needs_a_pass_and_ends_with_it() -> None:
-    connect = pytest.importorskip("websockets.asyncio.client").connect
-    from websockets.exceptions import ConnectionClosed, InvalidStatus
-
-    async def market() -> None:
-        wall = [0.0]
-        rules = DeskRules(most_wait_s=0.05, per_s=1000, burst=1000)
-        async with house("ada", rules=rules) as inner:
-            desk = Desk(inner.market, passes=Passes(SECRET, "spot", wall=lambda: wall[0]), rules=rules)
-            async with served(desk, http_app) as url:
-                live = url.replace("http", "ws") + "/v1/live"
-                with pytest.raises(InvalidStatus) as refused:
-                    await connect(live)
-                assert refused.value.response.status_code == 401
-                token = desk.token("ada", lasts_s=60)
-                async with connect(live, additional_headers={"Authorization": f"Bearer {token}"}) as line:
-                    await line.recv()
-                    wall[0] = 61.0
-                    with pytest.raises(ConnectionClosed) as closed:
-                        await line.recv()
-                    assert closed.value.rcvd is not None and closed.value.rcvd.code == 4401
-                wall[0] = 0.0
-                async with connect(live, additional_headers={"Authorization": f"Bearer {token}"}) as line:
-                    await line.recv()
-                    await line.send("x" * 70_000)
-                    with pytest.raises(ConnectionClosed):
-                        await line.recv()
-                assert (await call(f"{url}/health")).status == 200
 
     asyncio.run(market())
 
@@ -301,25 +222,5 @@ def test_without_the_extra_the_error_names_the_command(monkeypatch: pytest.Monke
             monkeypatch.setitem(sys.modules, "uvicorn", None)
             with pytest.raises(MissingExtraError, match=r'pip install "walras\[http\]"'):
                 Listening(lambda *_: None)  # type: ignore[arg-type]
-
-    asyncio.run(market())
-
-
-def test_a_market_goes_on_when_callers_hang_up() -> None:
-    async def market() -> None:
-        async with house("ada") as desk, served(desk, http_app) as url:
-            host, port = url.removeprefix("http://").split(":")
-            ask = f"GET /v1/events?wait_s=20 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {desk.token('ada')}\r\n\r\n"
-            for half in (
-                ask,
-                ask[:30],
-                "POST /v1/answers HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{",
-            ):
-                _, writer = await asyncio.open_connection(host, int(port))
-                writer.write(half.encode())
-                await writer.drain()
-                writer.close()
-            await until(lambda: desk.feed("ada").listeners <= 1)
-            assert (await call(f"{url}/health")).status == 200
 
     asyncio.run(market())

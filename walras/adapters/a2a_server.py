@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from walras.adapters.a2a import EXTENSION, from_part
-from walras.adapters.edge import VISITOR, App, Gate, Known, Receive, Send
+from walras.adapters.gate import VISITOR, App, Gate, Known, Receive, Send
 from walras.agents import Agent
 from walras.allocation import Report
 from walras.errors import RemoteProtocolError, ScenarioError

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from walras.adapters.edge import SUBPROTOCOL, VISITOR, Gate, fault, headers_of
+from walras.adapters.gate import SUBPROTOCOL, VISITOR, Gate, fault, headers_of
 from walras.adapters.openapi import AnswerBody, Fault, JoinBody, News, document
 from walras.live.desk import Desk
 from walras.live.extras import needed
@@ -117,7 +117,18 @@ async def _events(visitor: Visitor, request: Any) -> Any:
     wait_s = _number(wait.encode())
     if not 0 <= wait_s <= most:
         raise RefusedError("malformed", f"wait_s: expected a number from 0 to {most:g}")
-    return _json(await visitor.events(request.query_params.get("cursor", ""), wait_s))
+    await request.body()
+    cursor = request.query_params.get("cursor", "")
+    seen = asyncio.ensure_future(visitor.events(cursor, wait_s))
+    gone = asyncio.ensure_future(
+        request.receive()
+    )  # whatever comes after the request: the caller has hung up
+    try:
+        await asyncio.wait((seen, gone), return_when=asyncio.FIRST_COMPLETED)
+        return _json(seen.result() if seen.done() else {})
+    finally:
+        seen.cancel()
+        gone.cancel()
 
 
 async def _answers(visitor: Visitor, request: Any) -> Any:

@@ -48,8 +48,9 @@ def lines(most: int) -> type[Any]:
             self.loop.call_later(READ_WITHIN_S, self.drop, self.cycle)
 
         def drop(self, last: Any) -> bool:
-            """Hang up, if no request has come since the last."""
-            idling = self.cycle is last and self.transport.get_protocol() is self
+            """Hang up, if no request has come since the last, nor the handshake of a WebSocket."""
+            now = self.transport.get_protocol()
+            idling = self.cycle is last if now is self else not now.handshake_complete
             if idling:
                 self.transport.abort()
             return idling

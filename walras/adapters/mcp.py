@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from walras.adapters.edge import VISITOR, Gate
+from walras.adapters.gate import VISITOR, Gate
 from walras.live.desk import Desk
 from walras.live.extras import needed
 from walras.live.feed import Notice, Posted

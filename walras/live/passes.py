@@ -31,12 +31,13 @@ KIND = "pass"
 
 Fault = Literal[
     "no credential", "wrong credential", "expired", "revoked", "another market", "not allowed", "unknown", "too late",
-    "conflict", "malformed", "illegal", "too large", "too many",
+    "conflict", "malformed", "illegal", "too large", "too many", "closing",
 ]  # fmt: skip
 
 STATUS: dict[Fault, int] = {
     "no credential": 401, "wrong credential": 401, "expired": 401, "revoked": 401, "another market": 403, "not allowed": 403,
     "unknown": 404, "too late": 410, "conflict": 409, "malformed": 400, "illegal": 422, "too large": 413, "too many": 429,
+    "closing": 503,
 }  # fmt: skip
 """Each fault's HTTP status."""
 
