@@ -265,6 +265,7 @@ def test_a_recording_runs_again_in_the_simulator_as_it_was_and_otherwise(
     lived = json.loads(Said(capsys, small, "--json").out)
     again = json.loads(Said(capsys, small, "--replay", answers, "--json").out)
     assert again["allocation"] == lived["allocation"]
+    assert "small, x-sealed-second-price, seed 3" in Said(capsys, small, "--replay", answers).out
     swapped = Said(capsys, small, "--replay", answers, "--swap", "ada=tests.test_cli_live:modest", "--json")
     assert [(a["winner"], a["price"]) for a in json.loads(swapped.out)["allocation"]] == [("bob", 6.0)]
     first_price = Said(capsys, small, "--replay", answers, "-m", "sealed-first-price", "--json")

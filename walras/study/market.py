@@ -15,6 +15,7 @@ from walras.items import Item
 from walras.live.live import Live
 from walras.live.participant import Participant
 from walras.live.recording import Entry, Replayed, read_entries
+from walras.live.settings import Rules
 from walras.mechanism import Mechanism
 from walras.messages import AgentId
 from walras.questions import Question
@@ -35,6 +36,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
         opener: who announces the items; with unlimited credit, unless it is one of the agents.
         within_s: until when it is over at the latest, seconds.
         seed: of the roles' random streams.
+        name: what results call it.
 
     Examples:
         >>> from contractnet import ContractNet
@@ -52,6 +54,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     opener: AgentId = "house"
     within_s: float = 60.0
     seed: int = 0
+    name: str = ""
 
     def simulated(self, network: Network | None = None) -> Result:
         """Run it in the simulator, where minds are plain functions or recordings; by default messages take no time.
@@ -69,10 +72,13 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
         for agent in self.agents:
             simulation.add(agent)
         simulation.open(self.mechanism, self.items, self.opener, finish_by=self.within_s)
-        return simulation.run()
+        return msgspec.structs.replace(
+            simulation.run(), scenario=self.name, mechanism=self.mechanism.protocol
+        )
 
     async def lived(self, **settings: Any) -> Result:
         """Run it live; settings as of `walras.live.Live`, but its seed. Recorded minds take the time that they took."""
+        settings.setdefault("rules", Rules(name=self.name))
         async with Live(seed=self.seed, **settings) as market:
             for agent in self.agents:
                 market.add(self._paced(agent))

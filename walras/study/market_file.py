@@ -112,7 +112,7 @@ class MarketFile(msgspec.Struct, frozen=True, kw_only=True):
         terms = self.terms
         return Market(
             mechanism=self.mechanism, items=self.items, agents=agents, opener=terms.opener,
-            within_s=terms.within_s, seed=terms.seed,
+            within_s=terms.within_s, seed=terms.seed, name=self.name,
         )  # fmt: skip
 
     async def run(self, onlooker: Onlooker | None = None) -> Result:
