@@ -2,7 +2,9 @@
 
 A batch is one row, made durable in one transaction: term, vote, entries and snapshot together, or (after a crash) nothing.
 Each row has a checksum that covers the one before it, too, so that a row that was changed, taken out or put elsewhere is
-found. What was written is kept in memory as well, since the core reads it all the time. The file is compacted with the log.
+found, and so is a byte that the medium changed. There is no write-ahead log: SQLite takes the part of one behind a damaged
+place for never written, and forgets it in silence. What was written is kept in memory as well, since the core reads it all
+the time. The file is compacted with the log.
 """
 
 import pickle
@@ -19,14 +21,16 @@ from consensus.raft.written import Written, everything, flaw
 from walras.errors import ScenarioError
 
 _FORMAT = 1
-_SCHEMA = """
-CREATE TABLE about (format INTEGER NOT NULL, node INTEGER NOT NULL);
-CREATE TABLE written (
-    number INTEGER PRIMARY KEY,     -- 1, 2, 3 ... without gaps
-    payload BLOB NOT NULL,          -- a pickled Written
-    checksum BLOB NOT NULL          -- SHA-256 of the checksum before, the number and the payload
-);
-"""
+_SCHEMA = (
+    "CREATE TABLE about (format INTEGER NOT NULL, node INTEGER NOT NULL)",
+    """CREATE TABLE written (
+        number INTEGER PRIMARY KEY,     -- 1, 2, 3 ... without gaps
+        payload BLOB NOT NULL,          -- a pickled Written
+        checksum BLOB NOT NULL          -- SHA-256 of the checksum before, the number and the payload
+    )""",
+)
+_NOT_OURS = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
+"""Errors that say nothing about what is in the file."""
 
 
 class SqliteStorage:
@@ -60,16 +64,18 @@ class SqliteStorage:
         try:
             db = sqlite3.connect(self.path, isolation_level=None, timeout=0.2)
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA journal_mode = TRUNCATE")
             db.execute(f"PRAGMA synchronous = {'FULL' if fsync else 'NORMAL'}")
+            db.execute("BEGIN EXCLUSIVE")  # from now on it is ours alone
             if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+                for statement in _SCHEMA:
+                    db.execute(statement)
                 db.execute("INSERT INTO about VALUES (?, ?)", (_FORMAT, self.node))
-        except sqlite3.OperationalError as error:
-            raise ScenarioError(
-                "path", str(self.path), f"a file that nobody else has open ({error})"
-            ) from None
-        except sqlite3.DatabaseError as error:
+            db.execute("COMMIT")
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            if getattr(error, "sqlite_errorcode", None) in _NOT_OURS:
+                expected = f"a file that can be written, and that nobody else has open ({error})"
+                raise ScenarioError("path", str(self.path), expected) from None
             raise CorruptStorageError(f"{self.path}: {error}") from None
         return db
 
@@ -80,7 +86,7 @@ class SqliteStorage:
             rows = self._db.execute(
                 "SELECT number, payload, checksum FROM written ORDER BY number"
             ).fetchall()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             raise CorruptStorageError(f"{self.path}: {error}") from None
         if len(about) != 1:
             raise CorruptStorageError(f"{self.path} does not say whose it is")

@@ -154,6 +154,36 @@ def test_a_torn_file_is_refused(path: Path) -> None:
         SqliteStorage(path, 1)
 
 
+def test_whatever_bit_the_medium_turns_is_noticed_or_of_no_consequence(tmp_path: Path) -> None:
+    """As a program leaves the file that is killed, with all that lies beside it: nothing is forgotten in silence."""
+    (tmp_path / "killed").mkdir()
+    storage = SqliteStorage(tmp_path / "killed" / "raft.db", 1, fsync=False)
+    storage.write(None, (), founding(ALONE))
+    for k in range(8):
+        storage.write(HardState(k + 1, 1, k + 1), [Entry(k + 1, k + 2, f"command {k}")], None)
+    written = {file.name: file.read_bytes() for file in sorted((tmp_path / "killed").iterdir())}
+    storage.close()
+    rng, refused = Random(1), 0
+    for attempt in range(200):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        damaged = rng.choice([name for name, content in written.items() if content])
+        for name, content in written.items():
+            turned = bytearray(content)
+            if name == damaged:
+                turned[rng.randrange(len(turned))] ^= 1 << rng.randrange(8)
+            (folder / name).write_bytes(turned)
+        try:
+            with SqliteStorage(folder / "raft.db", 1) as opened:
+                assert opened.initial_state() == (HardState(8, 1, 8), ALONE)
+                assert [entry.data for entry in opened.entries(2, 10, EVERYTHING)] == [
+                    f"command {k}" for k in range(8)
+                ]
+        except (CorruptStorageError, ScenarioError):  # the latter where format or owner are what has changed
+            refused += 1
+    assert refused > 20
+
+
 def test_something_else_is_no_storage(path: Path) -> None:
     path.write_bytes(b"a text that is no database, and long enough to be looked at" * 30)
     with pytest.raises(CorruptStorageError, match="not a database"):
@@ -166,6 +196,8 @@ def test_whose_it_is_and_who_has_it_open_matters(path: Path) -> None:
         SqliteStorage(path, 2)
     with SqliteStorage(path, 1), pytest.raises(ScenarioError, match="nobody else has open"):
         SqliteStorage(path, 1)
+    with pytest.raises(ScenarioError, match="can be written"):
+        SqliteStorage(path.parent / "nowhere" / "raft.db", 1)
     altered(path, "UPDATE about SET format = 9")
     with pytest.raises(ScenarioError, match="format 1, not 9"):
         SqliteStorage(path, 1)
