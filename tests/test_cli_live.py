@@ -254,6 +254,7 @@ def test_a_market_with_a_journal_is_taken_up_again(
     small.write_text(SMALL + f"journal: {tmp_path / 'market.db'}\naudit: {tmp_path / 'market.audit'}\n")
     first, second = (json.loads(Said(capsys, small, "--json").out) for _ in range(2))
     assert first["digest"] == second["digest"], "nobody was asked again"
+    assert first["participants"] == second["participants"], "the board has the life before, too"
     assert verify(tmp_path / "market.audit").sound
 
 

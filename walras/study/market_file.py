@@ -116,11 +116,13 @@ class MarketFile(msgspec.Struct, frozen=True, kw_only=True):
         )  # fmt: skip
 
     async def run(self, onlooker: Onlooker | None = None) -> Result:
-        """Run it live, and show what happens to an onlooker."""
+        """Run it live, and show an onlooker what happens, and what had happened where a journal brings the market back."""
         terms, market, guard = self.terms, self.market(), self.guard()
         rules = Rules(name=self.name, audit=terms.audit, secret=terms.secret())
         async with Live(guard=guard, seed=terms.seed, journal=terms.journal, rules=rules) as live:
             if onlooker is not None:
+                for row in live.runtime.trace.rows:  # of the life before, if a journal brought it back
+                    onlooker(row)
                 live.follow(onlooker)
             for agent in market.agents:
                 entrant = self.participants[agent.id]
