@@ -109,6 +109,9 @@ def mcafee(buys: Sequence[Offer], sells: Sequence[Offer]) -> Exchange:
 def trade_reduction(buys: Sequence[Offer], sells: Sequence[Offer]) -> Exchange:
     """The last trade is always given up and sets both prices: q - 1 units, buyers pay b_q, sellers get s_q.
 
+    References:
+        R. P. McAfee, Journal of Economic Theory 56, 1992, whose auction does this where it finds no price for all.
+
     Examples:
         >>> trade_reduction([Offer("a", 10), Offer("b", 6)], [Offer("x", 4), Offer("y", 5)])
         Exchange(bought=(Cleared(bidder='a', units=1, price=6),), sold=(Cleared(bidder='x', units=1, price=5),))
@@ -126,6 +129,10 @@ def vcg_double(buys: Sequence[Offer], sells: Sequence[Offer]) -> Exchange:
     buyers left out. Who sells *k* units gets what the others gain by it: the *k* lowest prices among the buyers that buy
     and the other sellers left out. With one unit each all buyers pay max(b_(q+1), s_q) and all sellers get
     min(s_(q+1), b_q).
+
+    References:
+        R. Myerson and M. Satterthwaite, Efficient mechanisms for bilateral trading, Journal of Economic Theory 29, 1983,
+        for why there is a deficit.
 
     Examples:
         >>> exchange = vcg_double([Offer("a", 10), Offer("b", 6)], [Offer("x", 5), Offer("y", 8)])

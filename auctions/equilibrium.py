@@ -90,19 +90,21 @@ def all_pay(v: Real, n: int, distribution: Distribution, reserve: float = NONE) 
     return plain(v, distribution.cdf(v) ** (n - 1) * np.asarray(first_price(v, n, distribution, least)))
 
 
-def third_price(v: Real, n: int, distribution: Distribution) -> Real:
+def third_price(v: Real, n: int, distribution: Distribution, reserve: float = NONE) -> Real:
     """More than the value, v + F(v) / ((n - 2) f(v)), since the price is two places below (Krishna, section 3.2).
 
-    It holds where log F is concave, as in all distributions here, and for three bidders or more.
+    It holds where log F is concave, as in all distributions here, and for three bidders or more. A reserve changes nothing
+    for those who have that much; the others stay away, although they would bid more than it.
 
     >>> from auctions.distributions import Uniform
-    >>> third_price(0.5, 3, Uniform())
-    1.0
+    >>> third_price(0.5, 3, Uniform()), third_price(0.5, 3, Uniform(), reserve=0.6)
+    (1.0, nan)
     """
     _check_bidders(n, 3)
     F, f = np.asarray(distribution.cdf(v)), distribution.pdf(v)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return plain(v, v + np.where(F > 0.0, F / f, 0.0) / (n - 2))
+        bid = v + np.where(F > 0.0, F / f, 0.0) / (n - 2)
+    return plain(v, np.where(np.less(v, reserve), math.nan, bid))
 
 
 def affiliated_first_price(x: Real, n: int, model: Affiliated) -> Real:

@@ -25,8 +25,8 @@ class Shading(msgspec.Struct, frozen=True):
     """Bid as in equilibrium, where `auctions.equilibrium` has it in closed form; else truthfully.
 
     For private values: first price (with a reserve, and for risk aversion), second and third price, all-pay. For
-    affiliated and common values: first and second price; for the wallet game: second price. A seller of work shades
-    upwards; for that its costs have to be uniform or exponential.
+    affiliated and common values, as if there were no reserve: first and second price; for the wallet game: second price. A
+    seller of work shades upwards; for that its costs have to be uniform or exponential.
 
     Args:
         values: how everybody's values and signals come about.
@@ -75,7 +75,7 @@ class Shading(msgspec.Struct, frozen=True):
         if rule == "first_price" and (n >= 2 or limit > -math.inf):
             return equilibrium.first_price(value, n, distribution, limit, crra=self.risk.crra)
         if rule == "third_price" and n >= 3:
-            return equilibrium.third_price(value, n, distribution)
+            return equilibrium.third_price(value, n, distribution, limit)
         if rule == "all_pay" and n >= 2 and not item.procured:
             return equilibrium.all_pay(value, n, distribution, limit)
         return value

@@ -101,6 +101,21 @@ def test_the_optimal_reserve_is_one_half_whatever_the_number_of_bidders(n: int, 
         assert interval(best - other)[0] > 0.0
 
 
+@pytest.mark.parametrize("distribution", [Uniform(), Power(0.0, 1.0, 2.0)], ids=repr)
+@pytest.mark.parametrize("n", [3, 5])
+def test_a_third_price_with_a_reserve_earns_what_the_others_do(distribution: Distribution, n: int) -> None:
+    """Who has less than the reserve stays away; would they bid by the same formula, they would pay more than their value."""
+    values, reserve = draw(distribution, n), 0.6
+    third = clear_rounds(
+        third_price, eq.third_price(values, n, distribution, reserve), reserve=reserve
+    ).revenue
+    second = clear_rounds(second_price, values, reserve=reserve).revenue
+    assert contains_zero(third - second)
+    assert contains_zero(third - eq.expected_revenue(n, distribution, reserve))
+    eager = clear_rounds(third_price, eq.third_price(values, n, distribution), reserve=reserve).revenue
+    assert interval(eager - third)[0] > 0.0
+
+
 def test_one_more_bidder_beats_the_best_reserve() -> None:
     """Bulow and Klemperer 1996: 1/2 with three bidders, 5/12 with two and the reserve."""
     values = draw(Uniform(), 3)
