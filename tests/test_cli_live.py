@@ -311,7 +311,7 @@ def modest(question: Any, agent: Any) -> Any:
         ("{lot: job-1, reserve: 5}", "{lot: job-1, reserved: 5}", 3, "reserve, the nearest"),
         ("- {lot: job-1, reserve: 5}", "lot", 2, "items is 'lot'; expected a list"),
         ("kind: function,", "kind: funktion,", 5, "kind of ada is 'funktion'; expected function, the nearest"),
-        ("auctions:truthful", "auctions:truthfull", 5, "'auctions:truthfull' cannot be imported"),
+        ("auctions:truthful", "auctions:truthfull", 5, "auctions has no 'truthfull'; expected truthful"),
         ("values: {job-1: 12}", "values: {job-1: much}", 5, "expected"),
         ("values: {job-1: 12}", "capacity: -1", 5, "capacity of ada is -1"),
         ("  bob:", "  b/b:", 6, "agent id is 'b/b'"),

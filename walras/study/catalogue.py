@@ -95,7 +95,12 @@ def imported(place: str) -> Any:
     try:
         found = import_module(module)
         for name in path.split("."):
+            if not hasattr(found, name):
+                near = ", ".join(difflib.get_close_matches(name, dir(found), cutoff=0.7)) or "module:name"
+                raise WalrasError(f"{place!r} cannot be imported: {module} has no {name!r}; expected {near}")
             found = getattr(found, name)
+    except WalrasError:
+        raise
     except Exception as error:  # whatever a package does when it is imported
         raise WalrasError(f"{place!r} cannot be imported: {error}; expected module:name") from error
     return found
