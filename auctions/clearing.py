@@ -237,8 +237,8 @@ def clear(
         >>> clear(second_price, [Offer("ada", 9), Offer("bob", 7)], reverse=True)
         [Cleared(bidder='bob', units=1, price=9)]
     """
-    offers = list(offers)
-    _check_given(offers, reserve, units)
+    offers = check_offers(offers)
+    _check_given(rule, reserve, units)
     if reverse:
         offers = [Offer(offer.bidder, 0 - offer.price, offer.units) for offer in offers]
         limit = -inf if reserve is None else 0 - reserve
@@ -255,8 +255,13 @@ def clear(
     return found
 
 
-def _check_given(offers: Sequence[object], reserve: object, units: object) -> None:
-    """Raise `ScenarioError` for what nobody can have bid, asked for or put up."""
+def check_offers(offers: Iterable[object]) -> list[Offer]:
+    """The same offers, if somebody can have made them.
+
+    Raises:
+        ScenarioError: for what is no offer, a price that is not finite and 0 or more, and units that are not whole.
+    """
+    found = []
     for place, offer in enumerate(offers):
         if not isinstance(offer, Offer):
             raise ScenarioError(f"offers[{place}]", offer, "an Offer, such as Offer('ada', 9)")
@@ -264,6 +269,14 @@ def _check_given(offers: Sequence[object], reserve: object, units: object) -> No
             raise ScenarioError(f"price of {offer.bidder}", offer.price, "a finite number of 0 or more")
         if not _is_whole(offer.units) or offer.units == 0:
             raise ScenarioError(f"units of {offer.bidder}", offer.units, "a whole number of 1 or more")
+        found.append(offer)
+    return found
+
+
+def _check_given(rule: object, reserve: object, units: object) -> None:
+    """Raise `ScenarioError` for what is no rule, no reserve or nothing to sell."""
+    if not callable(rule):
+        raise ScenarioError("rule", rule, "a clearing rule, such as auctions.second_price")
     if reserve is not None and not _is_amount(reserve):
         raise ScenarioError("reserve", reserve, "a number of 0 or more, or None for any price")
     if not _is_whole(units) or units == 0:

@@ -28,7 +28,7 @@ from typing import cast
 
 import msgspec
 
-from auctions.clearing import Cleared, Offer, exact_sum, nth_price
+from auctions.clearing import Cleared, Offer, check_offers, exact_sum, nth_price
 from auctions.multi_unit import by_bidder, count, price_of, split
 from walras.errors import LocalProtocolError, ScenarioError
 from walras.messages import Frozen
@@ -167,11 +167,12 @@ def crossed(buys: Sequence[Offer], sells: Sequence[Offer]) -> tuple[list[Offer],
     """Both sides best first, equals as they came, and *q*: how many units can be traded without loss.
 
     Raises:
-        ScenarioError: if somebody is on both sides.
+        ScenarioError: for an order that nobody can have made, and if somebody is on both sides.
 
     >>> crossed([Offer("b", 6), Offer("a", 10, 2)], [Offer("x", 5, 2), Offer("y", 8)])[2]
     2
     """
+    buys, sells = check_offers(buys), check_offers(sells)
     for trader in sorted(by_bidder(buys).keys() & by_bidder(sells).keys()):
         raise ScenarioError(
             f"side of {trader}", "buy and sell", "one of them: a trader cannot trade with itself"

@@ -250,6 +250,7 @@ def test_lines_of_one_bidder_are_added_up() -> None:
         ({"reserve": -1}, "reserve is -1; expected a number of 0 or more, or None for any price"),
         ({"reserve": nan}, "reserve is nan; expected"),
         ({"reserve": "3"}, "reserve is '3'; expected"),
+        ({"rule": "second_price"}, "rule is 'second_price'; expected a clearing rule, such as"),
         ({"units": 0}, "units is 0; expected a whole number of 1 or more"),
         ({"units": 2.0}, "units is 2.0; expected a whole number"),
     ],
@@ -259,7 +260,7 @@ def test_what_nobody_can_have_bid_is_refused_before_any_rule_sees_it(
     given: dict[str, Any], complaint: str, reverse: bool
 ) -> None:
     with pytest.raises(ScenarioError, match="^" + complaint):
-        clear(second_price, **{"offers": THREE, "reverse": reverse, **given})
+        clear(**{"rule": second_price, "offers": THREE, "reverse": reverse, **given})
 
 
 @pytest.mark.parametrize("k", [0, -1, 1.5, True, None, "2"])

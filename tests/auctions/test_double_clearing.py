@@ -307,6 +307,14 @@ def test_nobody_trades_with_itself(rule: DoubleRule) -> None:
         rule([Offer("a", 5)], [Offer("a", 3)])
 
 
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("wrong", [Offer("a", -2), Offer("a", float("nan")), Offer("a", 5, 0)])
+def test_an_order_that_nobody_can_have_made_is_refused(rule: DoubleRule, wrong: Offer) -> None:
+    for buys, sells in (([wrong], [Offer("b", 3)]), ([Offer("b", 3)], [wrong])):
+        with pytest.raises(ScenarioError, match=r"(price|units) of a is .*; expected a"):
+            rule(buys, sells)
+
+
 @pytest.mark.parametrize("k", [-0.1, 1.1, float("nan"), "0.5", None])
 def test_a_share_outside_the_interval_is_an_error(k: Any) -> None:
     with pytest.raises(
