@@ -102,6 +102,19 @@ def test_the_example_runs_by_the_two_commands_that_it_names(
     assert people["rule"]["won"] == ["chart at 30"]
 
 
+def test_a_model_without_a_price_is_not_asked_where_the_file_says_so(
+    capsys: pytest.CaptureFixture[str], example: Path
+) -> None:
+    unpriced = re.sub(r"    price: .*\n", "", example.read_text())
+    example.write_text(unpriced)
+    people = json.loads(Said(capsys, example, "--json").out)["participants"]
+    assert (people["model"]["calls"], people["model"]["cost_usd"]) == (2, None), "it counts 5 cents"
+    example.write_text(unpriced + "unknown_usd: null\n")
+    people = json.loads(Said(capsys, example, "--json").out)["participants"]
+    assert (people["model"]["calls"], people["model"]["status"]) == (0, "over_budget")
+    assert people["model"]["why"] == ["the run has a limit in money, and the price of this call is unknown"]
+
+
 def test_a_model_that_gives_no_answer_is_shown_with_the_reason(
     capsys: pytest.CaptureFixture[str], example: Path
 ) -> None:
@@ -318,6 +331,7 @@ def modest(question: Any, agent: Any) -> Any:
         ("seed: 3", "seed: three", 7, "seed is 'three'; expected a whole number"),
         ("seed: 3", "within_s: 0", 7, "within_s is 0"),
         ("seed: 3", "budget_usd: -1", 7, "budget_usd is -1"),
+        ("seed: 3", "unknown_usd: 0", 7, "unknown_usd is 0.0; expected a finite number above 0, since unknown is not free"),
         ("seed: 3", "recording: {path: x, mode: rewind}", 7, "expected one of auto, record, replay"),
         ("seed: 3", "approval: {approvers: [ann], award_above: 1}", 7, "approvers of approval is 'ann'; expected participants"),
         ("seed: 3", "approval: {approvers: [bob]}", 7, "award_above, result_above or risk_above"),

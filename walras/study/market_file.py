@@ -59,7 +59,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         within_s: until when it is over at the latest, seconds.
         opener: who announces the items.
         seed: of the roles' random streams.
-        budget_usd: what all minds together may cost.
+        budget_usd: what all minds together may cost, dollars.
+        unknown_usd: what a call counts whose cost nobody knows, dollars; None: where there is a budget, it is not made.
         journal: the file with which it survives its process.
         audit: the file of its audit trail.
         secret_env: the environment variable that holds the secret with which the trail is sealed; None: it is only hashed.
@@ -73,6 +74,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     opener: str = "house"
     seed: int = 0
     budget_usd: float = inf
+    unknown_usd: float | None = 0.05
     journal: str | None = None
     audit: str | None = None
     secret_env: str | None = None
@@ -83,6 +85,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
             raise ScenarioError("within_s", self.within_s, "a number of seconds above 0")
         if not self.budget_usd >= 0:
             raise ScenarioError("budget_usd", self.budget_usd, "dollars, 0 or more")
+        Budgets(unknown_usd=self.unknown_usd)  # it says what is wrong with it
 
     def secret(self) -> bytes:
         """What the variable holds.
@@ -137,7 +140,7 @@ class MarketFile(msgspec.Struct, frozen=True, kw_only=True):
             name: Limits(usd=e.budget_usd) for name, e in self.participants.items() if e.budget_usd < inf
         }
         return Guard(
-            budgets=Budgets(Limits(usd=terms.budget_usd), agents=limits),
+            budgets=Budgets(Limits(usd=terms.budget_usd), agents=limits, unknown_usd=terms.unknown_usd),
             recording=Recording(recording.path, recording.mode, pace=recording.pace) if recording else None,
         )
 
