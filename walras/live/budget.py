@@ -15,6 +15,7 @@ from walras.live.answers import Usage
 from walras.messages import AgentId, ConversationId
 
 UNITS = ("usd", "tokens", "calls")
+_NUMBER = (int, float)
 
 
 class OverBudgetError(Exception):
@@ -65,11 +66,13 @@ class Budget(msgspec.Struct):
     reserved: dict[int, Amounts] = {}
     """What is set aside for calls under way, by their number."""
     held: Amounts = Amounts()
-    """All of that together."""
+    """All of that together; not counted where nothing is limited."""
 
     def hold(self, number: int, amounts: Amounts) -> None:
         """Set aside what a call may take."""
         self.reserved[number] = amounts
+        if self.limits is NO_LIMITS:
+            return
         held = self.held
         self.held = Amounts(held.usd + amounts.usd, held.tokens + amounts.tokens, held.calls + amounts.calls)
 
@@ -78,6 +81,8 @@ class Budget(msgspec.Struct):
         amounts = self.reserved.pop(number, None)
         if amounts is None:
             return False
+        if self.limits is NO_LIMITS:
+            return True
         held = self.held
         self.held = Amounts(held.usd - amounts.usd, held.tokens - amounts.tokens, held.calls - amounts.calls)
         if not self.reserved:
@@ -93,6 +98,8 @@ class Budget(msgspec.Struct):
 
     def shortage(self, more: Amounts) -> str:
         """Which limit so much more would exceed, in a sentence; empty if none."""
+        if self.limits is NO_LIMITS:
+            return ""
         for unit in UNITS:
             limit = getattr(self.limits, unit)
             if limit == math.inf:
@@ -211,7 +218,7 @@ def _amounts(usage: Usage, unknown: Amounts) -> Amounts:
 
 def _is_known(amount: float | None) -> bool:
     """A participant may report any nonsense: what is no amount is unknown."""
-    return isinstance(amount, int | float) and 0 <= amount < math.inf
+    return isinstance(amount, _NUMBER) and 0 <= amount < math.inf
 
 
 def _refuse_unpriced(budgets: Iterable[Budget]) -> None:

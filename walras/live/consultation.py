@@ -171,18 +171,29 @@ class Consultation:
 
     async def _within(self, ask: Ask) -> Any:
         """The call, in a task of its own: one that does not heed being cancelled cannot hold anybody up."""
-        task = asyncio.ensure_future(_contained(self.mind, ask))
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(_contained(self.mind, ask))
+        over: asyncio.Future[None] = loop.create_future()  # as `asyncio.wait` does it, for one task
+        bell = loop.call_later(ask.seconds, _ring, over)
+        task.add_done_callback(lambda _: _ring(over))
         try:
-            await asyncio.wait((task,), timeout=ask.seconds)
+            await over
         except asyncio.CancelledError:
             self.guard.abandon(task)
             raise
+        finally:
+            bell.cancel()
         if not task.done():
             self.guard.abandon(task)
             raise TimeoutError
         if task.cancelled():
             raise Broken("it cancelled itself")
         return task.result()
+
+
+def _ring(over: asyncio.Future[None]) -> None:
+    if not over.done():
+        over.set_result(None)
 
 
 class Broken(Exception):  # noqa: N818  # it is the participant that is

@@ -8,7 +8,7 @@ those of an answer are kept relative to the question's.
 import math
 import re
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from itertools import zip_longest
 from typing import Any
@@ -84,7 +84,12 @@ def differences(recorded: Any, asked: Any, path: str = "") -> list[str]:
 
 
 def _is_time(name: str, value: Any) -> bool:
-    return type(value) in (float, int) and _TIME.fullmatch(name) is not None
+    return type(value) in (float, int) and _names_a_time(name)
+
+
+@lru_cache(4096)
+def _names_a_time(name: str) -> bool:
+    return _TIME.fullmatch(name) is not None
 
 
 def _timeless(plain: Any) -> Any:

@@ -128,15 +128,17 @@ def _task_facts(agent: Agent, task: Task) -> Iterator[str]:
             yield f"it would cost you {found.cost:g}, take {found.seconds:g} seconds, at quality {found.quality:g}."
 
 
-def items_in(value: Any) -> Iterator[Item]:
+_NESTED = (msgspec.Struct, tuple)
+
+
+def items_in(value: msgspec.Struct | tuple[Any, ...]) -> Iterator[Item]:
     """Every item in a value, in the order of its fields; an item's own parts are not listed again."""
     if isinstance(value, Item):
         yield value
-    elif isinstance(value, msgspec.Struct):
-        for field in value.__struct_fields__:
-            yield from items_in(getattr(value, field))
-    elif isinstance(value, tuple):
-        for part in value:
+        return
+    parts = value if isinstance(value, tuple) else (getattr(value, f) for f in value.__struct_fields__)
+    for part in parts:
+        if isinstance(part, _NESTED):
             yield from items_in(part)
 
 

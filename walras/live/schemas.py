@@ -95,13 +95,14 @@ class Form:
             fenced = _FENCED.fullmatch(raw)
             plain = _decoded(fenced[1] if fenced else raw)
         else:
-            if where := next(not_finite(value), ""):
-                raise UnreadableError("a number in it is not finite", f"{where} is not a finite number")
             plain = msgspec.to_builtins(value)
-            _check_size(len(msgspec.json.encode(plain)), most_bytes)
+            raw = msgspec.json.encode(plain)
+            if b"null" in raw and (where := next(not_finite(value), "")):  # JSON has no other word for them
+                raise UnreadableError("a number in it is not finite", f"{where} is not a finite number")
+            _check_size(len(raw), most_bytes)
         if self.wrapped and isinstance(plain, dict) and plain.keys() == {WRAPPER}:
             plain = plain[WRAPPER]
-        return without_nulls(plain, self.info)
+        return without_nulls(plain, self.info) if b"null" in raw else plain
 
     def note(self, error: str) -> str:
         """What an error says of types, bounds and fields, without anything that it quotes of the answer.
