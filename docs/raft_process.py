@@ -11,12 +11,13 @@ from typing import Any
 
 from consensus.raft.cluster import Cluster
 from consensus.raft.kv import Append, Get, Put
+from consensus.raft.machine import Refused
 from consensus.raft.sessions import InSession, OpenSession, SessionExpired, WithSessions
 from walras import Agent
 from walras.live import Live, Peer, Rules, Wire
 
 CLUSTER = Cluster(("r1", "r2", "r3"))
-COMMANDS = (Put, Append, Get, OpenSession, InSession, SessionExpired, WithSessions)
+COMMANDS = (Put, Append, Get, Refused, OpenSession, InSession, SessionExpired, WithSessions)
 CLIENTS = ("c1", "c2")
 SECRET = b"shared by all processes, and by nobody else"
 

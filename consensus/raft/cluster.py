@@ -62,6 +62,7 @@ class Cluster(msgspec.Struct, frozen=True):
 
     def seat(self, world: World, add: bool = True) -> None:
         """Seat a replica at every member; with `add`, bring the agents into the world first."""
+        self.replica()  # a cluster that makes no sense is refused before anybody is seated
         for name in self.members:
             if add:
                 world.add(Agent(name))

@@ -35,6 +35,10 @@ class LocalMessageError(RemoteProtocolError):
         return "raft: cannot step raft local message"
 
 
+class CommandRefusedError(RemoteProtocolError):
+    """A state machine does not know a command or a question, or will not take it, and has changed nothing."""
+
+
 class CompactedError(WalrasError):
     """The entries asked for are gone into a snapshot."""
 
@@ -52,4 +56,4 @@ class SnapshotOutOfDateError(WalrasError):
 
 
 class CorruptStorageError(WalrasError):
-    """What a storage holds cannot have been written by a replica: nothing is done with it."""
+    """What a storage holds cannot be what a replica wrote: nothing is done with it."""

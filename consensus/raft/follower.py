@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from consensus.raft.elections import become_follower, hup
-from consensus.raft.errors import ProposalDroppedError
+from consensus.raft.errors import CorruptStorageError, ProposalDroppedError
 from consensus.raft.membership import restore
 from consensus.raft.messages import Kind, RaftMessage
 from consensus.raft.records import NONE
@@ -40,6 +40,12 @@ def on_append(raft: Raft, m: RaftMessage) -> None:
 def on_heartbeat(raft: Raft, m: RaftMessage) -> None:
     """The leader is there, and tells what it has committed of what we have."""
     hear(raft, m)
+    last = raft.log.last_index()
+    if m.commit > last:
+        raise CorruptStorageError(
+            f"node {raft.id} has acknowledged entry {m.commit}, and its log ends at {last}: what was durable is lost, "
+            "and with it perhaps a vote; remove this member, and add it again as a new one"
+        )
     raft.log.commit_to(m.commit)
     send(raft, RaftMessage(Kind.HEARTBEAT_RESP, m.sender, raft.id, raft.term, context=m.context))
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from consensus.raft.errors import CommandRefusedError
 from consensus.raft.machine import Data, Question, Result
 from consensus.raft.records import Command
 from walras.errors import LocalProtocolError
@@ -63,7 +64,7 @@ class KeyValueStore(msgspec.Struct):
 
     def query(self, question: Data) -> Result:
         if not isinstance(question, Get):
-            raise LocalProtocolError(f"a key-value store does not know {question!r}")
+            raise CommandRefusedError(f"a key-value store does not know {question!r}")
         return self.values.get(question.key, "")
 
     def snapshot(self) -> Table:

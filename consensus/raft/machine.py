@@ -4,6 +4,7 @@ from typing import Protocol
 
 import msgspec
 
+from consensus.raft.errors import CommandRefusedError
 from consensus.raft.records import Command
 
 Data = str | Command
@@ -26,23 +27,47 @@ class Question(Command, frozen=True):
     """What a machine answers without changing: a client need not put it into the log, though it may."""
 
 
+class Refused(Command, frozen=True):
+    """A result: the machine has not carried out a command, or answered a question, and says why."""
+
+    why: str
+
+
 class StateMachine(Protocol):
     """Deterministic: the same commands in the same order give the same results and the same state, at every replica.
 
-    It is part of a role's state, so it is data: a struct, without clock, dice or iteration over sets.
+    It is part of a role's state, so it is data: a struct, without clock, dice or iteration over sets. Anybody may propose
+    anything, and what is committed comes again after every crash: what it does not know it refuses by a
+    `CommandRefusedError`, at every replica alike. Any other error is a bug of the machine, and stops the replica.
     """
 
     def apply(self, index: int, command: Data) -> Result:
-        """Carry out a committed command, once per index, in the order of the log."""
+        """Carry out a committed command, once per index, in the order of the log; raises `CommandRefusedError`."""
 
     def query(self, question: Data) -> Result:
-        """Answer from the present state, and leave it as it is."""
+        """Answer from the present state, and leave it as it is; raises `CommandRefusedError`."""
 
     def snapshot(self) -> Data:
         """The whole state as an immutable value."""
 
     def restore(self, data: Data) -> None:
         """Become what `snapshot` described."""
+
+
+def carried_out(machine: StateMachine, index: int, command: Data) -> Result:
+    """What a committed command comes to, `Refused` included."""
+    try:
+        return machine.apply(index, command)
+    except CommandRefusedError as error:
+        return Refused(str(error))
+
+
+def answered(machine: StateMachine, question: Data) -> Result:
+    """What a question comes to, `Refused` included."""
+    try:
+        return machine.query(question)
+    except CommandRefusedError as error:
+        return Refused(str(error))
 
 
 class Kept(Command, frozen=True):

@@ -144,6 +144,11 @@ class Node:
 
         Taken is not committed: the proposal may be lost with its leader. Raises `ProposalDroppedError`.
         """
+        for command in data:
+            if isinstance(command, ConfChange):
+                raise ScenarioError(
+                    "data", command, "commands; propose_conf_change screens changes of membership"
+                )
         self._propose(tuple([Entry(data=command) for command in data]))
 
     def propose_conf_change(self, change: ConfChange, v1: bool = False) -> None:

@@ -19,30 +19,15 @@ from msgspec.structs import replace
 
 from consensus.raft.askers import Asker, Readers, Writers
 from consensus.raft.errors import LocalMessageError, PeerNotFoundError, ProposalDroppedError
-from consensus.raft.machine import Data, Journal, Result, StateMachine, Timed
+from consensus.raft.machine import Data, Journal, Result, StateMachine, Timed, answered, carried_out
 from consensus.raft.messages import Kind, RaftMessage
 from consensus.raft.node import Node
 from consensus.raft.ready import Ready
 from consensus.raft.records import NONE, ConfChange, Configuration, Entry, NodeId, Snapshot
 from consensus.raft.roster import Roster, change_to, why_not
 from consensus.raft.service import (
-    Committed,
-    Compact,
-    Deposed,
-    Dropped,
-    Elected,
-    Installed,
-    Leading,
-    Listen,
-    Propose,
-    Query,
-    Read,
-    ReadAt,
-    Reconfigure,
-    Redirect,
-    Reply,
-    Submit,
-    TransferLeader,
+    Committed, Compact, Deposed, Dropped, Elected, Installed, Leading, Listen, Propose, Query, Read, ReadAt, Reconfigure,
+    Redirect, Reply, Submit, TransferLeader,
 )  # fmt: skip
 from consensus.raft.settings import Settings
 from consensus.raft.state import Role
@@ -282,7 +267,7 @@ class Replica(Protocol):
             result = str(self.node.apply_conf_change(data))
             self.compaction_due = True
         elif data:
-            result = self.machine.apply(index, data)
+            result = carried_out(self.machine, index, data)
             for listener in self.listeners:
                 self.tell(listener, Committed(index, data))
         if self.writers.waiting:
@@ -318,6 +303,9 @@ class Replica(Protocol):
 
     def gather(self, asker: Asker, command: Data) -> None:
         """A command enters the log now, or with others a little later."""
+        if isinstance(command, ConfChange):
+            self.drop(asker, command, "a change of membership is asked for by Reconfigure")
+            return
         if isinstance(command, Timed):
             command = replace(command, at=self.now)
         self.writers.gathered.append((asker, command))
@@ -341,14 +329,18 @@ class Replica(Protocol):
             self.node.propose(*[command for _, command in gathered])
         except ProposalDroppedError as error:
             for asker, command in gathered:
-                if asker.local:
-                    self.tell(asker.to, Dropped(command, error.why))
-                else:
-                    self.refuse(asker, error.why)
+                self.drop(asker, command, error.why)
             return
         if raft.role is Role.LEADER:
             first = raft.log.last_index() + 1 - len(gathered)
             self.writers.wait(first, raft.term, [asker for asker, _ in gathered])
+
+    def drop(self, asker: Asker, command: Data, why: str) -> None:
+        """A command was not taken."""
+        if asker.local:
+            self.tell(asker.to, Dropped(command, why))
+        else:
+            self.refuse(asker, why)
 
     def resolve(self, index: int, term: int, result: Result) -> None:
         """Something was applied at an index: what was awaited there, or another leader's entry in its place."""
@@ -449,7 +441,7 @@ class Replica(Protocol):
             if asker.question is None:
                 self.answer(asker, ReadAt(asker.number, self.applied))
             else:
-                self.answer(asker, Reply(asker.number, self.machine.query(asker.question)))
+                self.answer(asker, Reply(asker.number, answered(self.machine, asker.question)))
 
     # ------------------------------------------------------------------ the cluster
     @told(Reconfigure)

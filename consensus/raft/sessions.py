@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from consensus.linearizability.events import Recorder
-from consensus.raft.machine import Data, Question, Result, StateMachine, Timed
+from consensus.raft.machine import Data, Question, Result, StateMachine, Timed, carried_out
 from consensus.raft.records import Command
 from consensus.raft.service import Query, Redirect, Reply, Submit
 from walras.allocation import Outcome
@@ -102,12 +102,9 @@ class Sessions(msgspec.Struct):
         session = self.open.pop(command.session, None)
         if session is None:
             return SessionExpired(command.session)
-        if (
-            command.sequence <= session.sequence
-        ):  # a double; for the answer to one before the last nobody waits
-            result, sequence = session.result, session.sequence
-        else:
-            result, sequence = self.machine.apply(index, command.command), command.sequence
+        result, sequence = session.result, session.sequence
+        if command.sequence > sequence:  # else a double; for the answer to one before the last nobody waits
+            result, sequence = carried_out(self.machine, index, command.command), command.sequence
         self.open[session.id] = Session(session.id, sequence, result, self.clock)
         return result
 
