@@ -54,8 +54,9 @@ class Agenda:
     def __init__(self, journal: Journal | None, on_failure: Callable[[BaseException], None]) -> None:
         self.journal = journal
         self.on_failure = on_failure
-        self.now = 0.0
-        """Seconds since the run's epoch; stands still while an entry is carried out."""
+        self.now = -inf
+        """Seconds since the run's epoch, from `start` on; stands still while an entry is carried out. Below 0 where the
+        machine's clock is behind, or the epoch is to come."""
         self.serial = 0
         self.replaying = True
         """Whether the market is still being brought back; `start` ends it."""

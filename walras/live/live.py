@@ -132,7 +132,7 @@ class Live:
                 settled = journal.settle(name, ours)
                 if settled != ours:
                     raise ScenarioError(name, ours, f"{settled}, with which this journal was begun")
-        runtime = self._runtime = Runtime(self.guard, journal, self._rules._replace(epoch=epoch))
+        runtime = self._runtime = Runtime(self.guard, journal, self._rules, epoch)
         self._directory = Directory(runtime)
         if journal is not None:
             self.recovered = bring_back(runtime, journal)
@@ -315,7 +315,7 @@ class Live:
         now = max(runtime.now, self.now)
         opening = Opening("", mechanism, tuple(items), opener, tuple(participants), now + within_s)
         check_arrival(
-            Arrival(now, opening.items, opener, opening.participants, opening.finish_by), runtime.hosts, 0.0
+            Arrival(now, opening.items, opener, opening.participants, opening.finish_by), runtime.hosts, now
         )
         return runtime.open(opening, whoever_is_there).opening.id
 

@@ -51,10 +51,14 @@ can_quote_cached = cache(can_quote)
 class Runtime:
     """Everything that one process of a live market shares. Made by a `Live`."""
 
-    def __init__(self, guard: Asker, journal: Journal | None = None, rules: Rules | None = None) -> None:
+    def __init__(
+        self, guard: Asker, journal: Journal | None = None, rules: Rules | None = None, epoch: float = 0.0
+    ) -> None:
         rules = rules or Rules()
         self.guard = guard
         self.rules = rules
+        self.epoch = epoch
+        """When the market's time 0 was, by the time of day."""
         self.seed, self.name = rules.seed, rules.name
         self.lifetime_s, self.grace_s, self.lease_s = rules.lifetime_s, rules.grace_s, rules.lease_s
         self.agenda = Agenda(journal, self.fail)
@@ -402,7 +406,7 @@ class Runtime:
         """
         memory = getattr(self.guard, "memory", None)
         if memory is not None:
-            tell = partial(getattr(memory, what), agent, f"{self.rules.epoch} {conversation}", *details)
+            tell = partial(getattr(memory, what), agent, f"{self.epoch} {conversation}", *details)
             if self.agenda.replaying:
                 _try(tell)
             else:
