@@ -7,6 +7,7 @@ linearizable.
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from random import Random
 from traceback import extract_tb
 from typing import Any
@@ -24,7 +25,8 @@ from consensus.raft.settings import ReadOnly, Settings
 from consensus.raft.state import Role
 from walras.agents import Agent
 from walras.errors import ScenarioError, WalrasError
-from walras.messages import Frozen
+from walras.messages import AgentId, Frozen
+from walras.protocol import on
 from walras.randomness import draw, stream
 from walras.simulation.faults import Crash
 from walras.simulation.network import Partition
@@ -32,9 +34,10 @@ from walras.simulation.simulation import Simulation
 from walras.simulation.swarm import Swarm, log_uniform, random_faults
 from walras.study.explore.counting import FAULTS, fired
 from walras.study.explore.plan import Plan, Trial
+from walras.study.explore.raft_ambush import Ambushes
 from walras.study.explore.raft_roles import Administrator, Client
 
-TICK_S = 0.1
+TICK_S = 0.05
 ELECTION_TICK, HEARTBEAT_TICK = 6, 3
 SETTLE_S = 30.0
 """Within this time after the end of the work the cluster must have come to rest: some thirty elections."""
@@ -44,8 +47,8 @@ TAIL = 60
 """So many last lines of a transcript are kept."""
 
 SWARM = Swarm(
-    heal_at=0.85, reorder_by_s=(0.05, 5.0), partitions=(1.0, 8.0), span_s=(0.05, 4.0), crashes=(0.3, 3.0), pauses=(0.2, 2.0),
-    fsync_s=(0.001, 0.1), offset_s=(0.01, 10.0), drift=(1e-5, 0.3),
+    heal_at=0.85, loss=(0.02, 0.6), reorder_by_s=(0.05, 3.0), partitions=(0.5, 6.0),
+    span_s=(0.05, 2.0), crashes=(0.2, 2.0), pauses=(0.2, 2.0), fsync_s=(0.001, 0.1), offset_s=(0.01, 10.0), drift=(1e-5, 0.3),
 )  # fmt: skip
 """Messages may be late by some elections; clocks fast and slow by a third, since nothing but a lease may depend on them."""
 
@@ -62,6 +65,9 @@ class Load(Frozen, frozen=True):
     reconfigure_s: float = 0.0
     transfer_s: float = 0.0
     noise_s: float = 0.0
+    ambush_elected: float = 0.0
+    ambush_changing: float = 0.0
+    """The chance that a leader is cut off in a decisive moment, see `walras.study.explore.raft_ambush`."""
     compact_every: int = 1_000_000
     keep: int = 0
     batch_s: float = 0.0
@@ -121,41 +127,45 @@ class RaftTarget:
         network, faults = random_faults(seed, names, seconds, swarm)
         rng = stream(seed, "explore", "sides")
         cuts = [_with_clients(cut, names, load.clients, rng) for cut in network.partitions]
-        if draw(seed, "explore", "isolation") < 0.5:
+        if draw(seed, "explore", "isolation") < (0.4 if load.reconfigure_s else 0.7):
             cuts += _isolations(rng, names, network.heal_s)
-        if draw(seed, "explore", "blackout") < 0.3:
+        if draw(seed, "explore", "blackout") < 0.5:
             faults = replace(faults, schedule=(*faults.schedule, *_blackouts(rng, names, network.heal_s)))
         return Plan(seed, seconds, replace(network, partitions=tuple(cuts)), faults, load)
 
     def _load(self, seed: int) -> Load:
-        def on(feature: str, chance: float = 0.5) -> bool:
+        def has(feature: str, chance: float = 0.5) -> bool:
             return draw(seed, "explore", feature) < chance
 
         rng = stream(seed, "explore", "load")
-        reconfigure_s, transfer_s = log_uniform(rng, (0.15, 2.0)), log_uniform(rng, (0.3, 4.0))
-        noise_s = log_uniform(rng, (0.1, 1.0))
+        reconfigure_s, transfer_s = log_uniform(rng, (0.1, 1.0)), log_uniform(rng, (0.3, 4.0))
+        noise_s = log_uniform(rng, (0.2, 1.5))
         compact_every, keep = rng.randrange(3, 20), rng.randrange(4)
         batch_s, inflight = log_uniform(rng, (0.01, 0.3)), rng.randrange(1, 4)
-        size = rng.choice((1, 1, 60, 200))
-        changing = on("reconfigure")
-        replicas = self.replicas or (3 if on("small", 0.6) else 5)
+        size, ambush = rng.choice((1, 1, 1, 100)), rng.choice((0.3, 0.6, 0.9))
+        split = rng.choice((0.2, 0.6, 1.0))
+        changing = has("reconfigure", 0.4)
+        replicas = self.replicas or (3 if has("small", 0.4 if changing else 0.7) else 5)
         return Load(
             replicas=replicas,
-            founders=max(3, replicas - 2) if changing and on("founders") else replicas,
-            think_s=log_uniform(rng, (0.1, 1.5)),
-            keys=rng.randrange(1, 4),
-            reads=rng.choice((0.2, 0.5, 0.8)),
+            founders=max(3, replicas - 2) if changing and has("founders") else replicas,
+            clients=rng.randrange(2, 5),
+            think_s=log_uniform(rng, (0.05, 1.0)),
+            keys=rng.randrange(1, 3),
+            reads=rng.choice((0.3, 0.6, 0.8)),
             reconfigure_s=reconfigure_s if changing else 0.0,
-            transfer_s=transfer_s if on("transfer") else 0.0,
-            noise_s=noise_s if on("noise") else 0.0,
-            compact_every=compact_every if on("compact") else 1_000_000,
+            transfer_s=transfer_s if has("transfer") else 0.0,
+            noise_s=noise_s if has("noise", 0.7) else 0.0,
+            ambush_elected=ambush if has("ambush_elected", 0.5 if changing else 0.8) else 0.0,
+            ambush_changing=split if changing and has("ambush_changing", 0.8) else 0.0,
+            compact_every=compact_every if has("compact") else 1_000_000,
             keep=keep,
-            batch_s=batch_s if on("batch", 0.2) else 0.0,
-            pre_vote=changing or on("pre_vote"),
-            check_quorum=changing or self.lease or on("check_quorum"),
+            batch_s=batch_s if has("batch", 0.2) else 0.0,
+            pre_vote=changing or has("pre_vote", 0.4),
+            check_quorum=changing or self.lease or has("check_quorum", 0.3),
             lease=self.lease,
-            max_inflight=inflight if on("inflight") else 256,
-            max_size=size if on("size") else 1_000_000,
+            max_inflight=inflight if has("inflight") else 256,
+            max_size=size if has("size", 0.7) else 1_000_000,
         )
 
     # ------------------------------------------------------------------ running
@@ -186,6 +196,7 @@ class RaftTarget:
 
 
 BRANCHES = (
+    "ambush",
     "election won",
     "split vote",
     "entries truncated",
@@ -209,6 +220,13 @@ class Watched(Replica):
         super().check()
         self.world.saw(self)
 
+    @on(RaftMessage)
+    def hear(self, sender: AgentId, message: RaftMessage) -> None:
+        if self.world.cut_off(sender, self.me):
+            self.ignore(message, "lost in an ambush")
+        else:
+            super().hear(sender, message)
+
 
 class RaftWorld:
     """A plan's world while it runs."""
@@ -219,6 +237,9 @@ class RaftWorld:
         self.invariants = Invariants(leader_writes_first=False, durable=self.durable)
         self.history = Recorder()
         self.healed_s = plan.network.heal_s
+        self.ambushes = Ambushes(
+            plan.seed, self.names, load.ambush_elected, load.ambush_changing, self.healed_s
+        )
         self.simulation = Simulation(seed=plan.seed, network=plan.network, faults=plan.faults, check=True)
         self.world: Any = self.simulation.world
         for name in self.names:
@@ -253,6 +274,12 @@ class RaftWorld:
     def saw(self, replica: Replica) -> None:
         """After every input of a replica: the invariants."""
         self.invariants.look((replica.node.raft,))
+        if self.load.ambush_elected or self.load.ambush_changing:
+            self.ambushes.watch(self.invariants, replica, self.simulation.now)
+
+    def cut_off(self, sender: AgentId, to: AgentId) -> bool:
+        """Whether a message of one replica to another is lost in an ambush."""
+        return bool(self.ambushes.sides) and self.ambushes.between(sender, to, self.simulation.now)
 
     def __deepcopy__(self, memo: Any) -> "RaftWorld":
         """Replicas are copied for their next life; what watches them is not a part of them."""
@@ -315,6 +342,7 @@ class RaftWorld:
     def branches(self, rows: list[Any]) -> Counter[str]:
         """How often something rare has happened."""
         counts = Counter(self.invariants.sightings)
+        counts["ambush"] = self.ambushes.sprung
         counts["split vote"] = self.invariants.split_votes()
         for row in rows:
             if row[1] == 1 and type(row[6]) is RaftMessage:
@@ -346,11 +374,14 @@ def _with_clients(cut: Partition, names: tuple[str, ...], clients: int, rng: Ran
 
 
 def _isolations(rng: Random, names: tuple[str, ...], heal_s: float) -> Iterator[Partition]:
-    """A minority is cut off from the other replicas for some elections, and clients hear both: two leaders at a time."""
-    start = round(rng.uniform(0.2, 0.4) * heal_s, 3)
-    side = tuple(rng.sample(names, rng.randrange(1, len(names) // 2 + 1)))
-    other = tuple(name for name in names if name not in side)
-    yield Partition(start, round(rng.uniform(start, heal_s), 3), side, other, one_way=rng.random() < 0.2)
+    """One minority after the other is cut off from the other replicas, and clients hear both: two leaders at a time."""
+    count = rng.randrange(1, 13)
+    starts = sorted(round(rng.uniform(0.05, 1.0) * heal_s, 3) for _ in range(count))
+    for start, end in pairwise((*starts, heal_s)):
+        side = tuple(rng.sample(names, rng.randrange(1, len(names) // 2 + 1)))
+        other = tuple(name for name in names if name not in side)
+        if end > start:
+            yield Partition(start, end, side, other, one_way=rng.random() < 0.2)
 
 
 def _blackouts(rng: Random, names: tuple[str, ...], heal_s: float) -> Iterator[Crash]:
@@ -359,7 +390,7 @@ def _blackouts(rng: Random, names: tuple[str, ...], heal_s: float) -> Iterator[C
         at = rng.uniform(0.1, 0.9) * heal_s
         for name in names:
             start = round(at + rng.uniform(0.0, 0.2), 3)
-            yield Crash(name, start, round(min(rng.uniform(0.02, 0.6), max(heal_s - start, 0.02)), 3))
+            yield Crash(name, start, round(min(rng.uniform(0.02, 0.4), max(heal_s - start, 0.02)), 3))
 
 
 def _calmer(load: Load) -> Iterator[Load]:

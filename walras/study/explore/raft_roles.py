@@ -10,13 +10,13 @@ from consensus.raft.sessions import InSession, OpenSession
 from walras.messages import AgentId, Message
 from walras.protocol import Protocol, on
 
-PATIENCE_S = 0.8
+PATIENCE_S = 0.3
 """After this time without an answer a client asks another replica."""
 NOISE = "noise"
 """A key that no client uses."""
 OPENING = 0
 """The number under which a session is asked for."""
-TRIES = 4
+TRIES = 6
 """After so many, nobody knows what became of it, and the client goes on under another name."""
 
 
@@ -150,8 +150,8 @@ class Administrator(Protocol):
     until_s: float
     number: int = 0
     noise: int = 0
-    wish: Reconfigure | None = None
-    tries: int = 0
+    voters: tuple[AgentId, ...] = ()
+    leader: AgentId = ""
 
     def on_start(self) -> None:
         for name in ("reconfigure", "transfer", "noise"):
@@ -173,25 +173,28 @@ class Administrator(Protocol):
             self.broadcast(self.replicas, Submit(-self.noise, Append(NOISE, f"{self.noise} ")))
         else:
             self.number += 1
-            self.tries = 0
-            self.wish = self.drawn()
-            self.send(somebody, self.wish)
+            self.broadcast(self.replicas, self.drawn())  # whoever leads, or believes so, acts on it
         self.plan(name)
 
     def drawn(self) -> Reconfigure:
-        """An odd number of voters, also one alone among three; each of the others is a learner or out of it."""
+        """An odd number of voters, also one alone among three; each of the others is a learner or out of it.
+
+        Often the leader stays, and with it come those who were not asked for the last time: nobody else is an old and
+        a new member then.
+        """
         least = 1 if len(self.replicas) == 3 else 3
         count = self.rng.randrange(least, len(self.replicas) + 1, 2)
-        voters = self.rng.sample(self.replicas, count)
-        learners = [name for name in self.replicas if name not in voters and self.rng.random() < 0.7]
-        return Reconfigure(self.number, tuple(voters), tuple(learners))
+        order = self.rng.sample(self.replicas, len(self.replicas))
+        if self.rng.random() < 0.5:
+            order.sort(key=lambda name: (name != self.leader, name in self.voters))
+        self.voters = tuple(order[:count])
+        learners = [name for name in order[count:] if self.rng.random() < 0.7]
+        return Reconfigure(self.number, self.voters, tuple(learners))
 
     @on(Redirect)
-    def ask_elsewhere(self, sender: AgentId, message: Redirect) -> None:
-        if self.wish is not None and message.number == self.number and message.leader and self.tries < 2:
-            self.tries += 1
-            self.send(message.leader, self.wish)
+    def hear(self, sender: AgentId, message: Redirect) -> None:
+        self.leader = message.leader or self.leader
 
     @on(Reply)
-    def hear(self, sender: AgentId, message: Reply) -> None:
-        self.wish = None
+    def hear_of_success(self, sender: AgentId, message: Reply) -> None:
+        self.leader = sender
