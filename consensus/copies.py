@@ -52,6 +52,11 @@ _LATE = -1
 """The index under which copies that have ended answer what comes late; k is the number of what they answer."""
 
 
+def _key(sender: AgentId, number: int | Place) -> str:
+    """Under which a message is an input: agents have any names, also those of other kinds of inputs."""
+    return f"message {sender} {number}"
+
+
 class Recording(Recorder):
     """The port of the role inside: it is the opener, at the time of the last input, and what it does is noted."""
 
@@ -153,7 +158,7 @@ class Copy(Protocol):
 
     @on(ToOpener)
     def hear(self, sender: AgentId, message: ToOpener) -> None:
-        key = f"{sender} {message.number}"
+        key = _key(sender, message.number)
         if key in self.seen:
             self.send(sender, Heard(message.number))
         elif key in self.waiting:
@@ -361,7 +366,7 @@ class Copy(Protocol):
         """Speak for the role; what it says to itself is an input."""
         others = tuple(agent for agent in to if agent != self.opener)
         if self.opener in to:
-            self.offer("message", f"{self.opener} {place}", self.opener, what=message)
+            self.offer("message", _key(self.opener, place), self.opener, what=message)
         if len(others) == 1:
             self.send(others[0], FromOpener(*place, message))
         elif others:
@@ -378,9 +383,10 @@ class Copy(Protocol):
         if not isinstance(message, ToOpener):
             self.ignore(message, "after the end")
             return
-        if self.result is not None and f"{sender} {message.number}" not in self.seen:
-            self.seen[f"{sender} {message.number}"] = True
-            self.waiting.pop(f"{sender} {message.number}", None)
+        key = _key(sender, message.number)
+        if self.result is not None and key not in self.seen:
+            self.seen[key] = True
+            self.waiting.pop(key, None)
             port = Recording(self)
             port.now = self.now
             port.seat(self.inner)

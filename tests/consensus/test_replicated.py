@@ -265,6 +265,21 @@ def test_a_leader_that_is_cut_off_from_the_others_is_replaced() -> None:
     assert simulation.world.ended_at["house/1"] < 10.0
 
 
+@pytest.mark.parametrize("name", ["timer", "decision", "message", "outcome"])
+def test_participants_may_be_called_as_they_like(name: str) -> None:
+    """Also by the words under which inputs are known in the log; the third bidder is silent, so the deadline counts."""
+    for mechanism, item in ((NET, Task("job")), (SEALED, Lot("lot"))):
+        simulation = Simulation(seed=3, faults=Faults((Crash("cyd", 0.0, float("inf")),)))
+        simulation.add(Agent("house", money=100.0, capacity=0))
+        bidders = (name, "ben", "cyd")
+        for k, bidder in enumerate(bidders):
+            simulation.add(Agent(bidder, costs={"job": 3.0 + k}, values={"lot": 5.0 - k}, money=20.0))
+        simulation.open(Replicated(mechanism, MACHINES), (item,), "house", bidders, finish_by=30.0)
+        simulation.run()
+        outcome = simulation.world.outcomes["house/1"]
+        assert [line.winner for line in outcome.awards] == [name], outcome
+
+
 def test_without_a_majority_it_waits_and_is_overdue() -> None:
     crashes = tuple(Crash(name, 0.3, float("inf")) for name in ("r1", "r2"))
     simulation = run(Replicated(NET, MACHINES), Task("job"), faults=Faults(crashes))
