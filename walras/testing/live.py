@@ -59,6 +59,12 @@ class Observer:
 class LiveRuntime:
     """One live market, and its successors where it crashes.
 
+    Three abilities are missing, since agents of one process have one disk, one loop and one clock. *Slow disk*: a turn of
+    the market is durable as a whole before anything of it leaves the process, which is what the kills examine; a disk that
+    is slow holds all of the market up. *Pause*: nobody stands still while others go on; after a standstill of the process
+    what came in time is heard as in time. *Skew*: processes whose clocks are too far apart are refused when they greet;
+    less is a matter of patience, since a message's age is told by the sender's clock.
+
     Args:
         conditions: the world of the scene.
         journaled: keep a journal even where nothing crashes.
