@@ -170,6 +170,19 @@ def test_who_does_nothing_is_not_cheapest() -> None:
         assert best(column, idle=idle, busy=metrics()) == ["busy"]
 
 
+def test_where_only_lots_are_sold_the_price_is_shown_and_nobody_is_best_at_it() -> None:
+    """A seller likes it high and a buyer low; there is no work whose cost, quality or load could be compared."""
+    sales = {
+        label: [metrics(tasks=2, quality_all=None, paid=paid)] for label, paid in (("a", 3.0), ("b", 4.0))
+    }
+    found = side_by_side(sales)
+    assert "paid" in found.titles and not {"cost", "quality", "Jain"} & {*found.titles}
+    place = found.titles.index("paid")
+    assert [(cells[place].text, cells[place].best) for _, cells in found.rows] == [("3", False), ("4", False)]
+    mixed = side_by_side({**sales, "c": [metrics(tasks=2, quality_all=0.5, paid=1.0)]})
+    assert "cost" in mixed.titles and "paid" not in mixed.titles
+
+
 def test_one_alone_is_not_best() -> None:
     """There is nothing to compare it with."""
     assert best("welfare", a=metrics()) == []

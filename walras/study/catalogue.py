@@ -101,6 +101,9 @@ def imported(place: str) -> Any:
             found = getattr(found, name)
     except WalrasError:
         raise
+    except ModuleNotFoundError as error:
+        where = "module:name, of a module that is installed, or in a folder of PYTHONPATH"
+        raise WalrasError(f"{place!r} cannot be imported: {error}; expected {where}") from error
     except Exception as error:  # whatever a package does when it is imported
         raise WalrasError(f"{place!r} cannot be imported: {error}; expected module:name") from error
     return found

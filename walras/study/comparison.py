@@ -9,17 +9,17 @@ import msgspec
 from walras.errors import LocalProtocolError
 from walras.results.metrics import Metrics
 
-NOTE = "* best; cost, quality, latency, messages and fairness: among those that completed most"
+NOTE = "* best; in columns after welfare: among those that completed most"
 _TOLERANCE = 1e-9
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A metric as a column: its title, its format, which way is better, and whether for any completion."""
+    """A metric as a column: its title, its format, which way is better (0: neither), and whether for any completion."""
 
     metric: str
     title: str
     form: str = "{:.3g}"
-    better: Literal[1, -1] = 1
+    better: Literal[1, 0, -1] = 1
     of_all: bool = False
 
     def text(self, value: float | None) -> str:
@@ -29,7 +29,7 @@ class Column(msgspec.Struct, frozen=True):
         return f"{value:,.0f}" if abs(value) >= 1e4 else self.form.format(value)
 
 
-COLUMNS = (
+TASKS = (
     Column("completion_rate", "completion", "{:.1%}", of_all=True),
     Column("efficiency", "efficiency", "{:.3f}", of_all=True),
     Column("welfare", "welfare", "{:.4g}", of_all=True),
@@ -40,6 +40,13 @@ COLUMNS = (
     Column("messages_per_task", "messages / task", better=-1),
     Column("jain", "Jain", "{:.3f}"),
 )
+_PAID = Column("paid", "paid", "{:.4g}", 0)
+LOTS = tuple(
+    _PAID if column.metric == "cost" else column
+    for column in TASKS
+    if column.metric not in ("quality", "jain")
+)
+"""The columns where only goods are traded: nobody works, so there is no cost, quality or load, but a price."""
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -65,21 +72,23 @@ def side_by_side(found: Mapping[str, Sequence[Metrics]]) -> Comparison:
     """
     for label, runs in found.items():
         _check_optimum(label, runs)
+    every = [metrics for runs in found.values() for metrics in runs]
+    only_lots = bool(every) and all(m.get("tasks") and m.get("quality_all") is None for m in every)
+    columns = LOTS if only_lots else TASKS
     means = {
-        label: {c.metric: _mean(m.get(c.metric) for m in runs) for c in COLUMNS}
+        label: {c.metric: _mean(m.get(c.metric) for m in runs) for c in columns}
         for label, runs in found.items()
     }
-    best = {column.metric: _best(column, means) for column in COLUMNS}
+    best = {column.metric: _best(column, means) for column in columns}
     rows = tuple(
-        (label, tuple(Cell(c.text(one[c.metric]), label in best[c.metric]) for c in COLUMNS))
+        (label, tuple(Cell(c.text(one[c.metric]), label in best[c.metric]) for c in columns))
         for label, one in means.items()
     )
-    every = [metrics for runs in found.values() for metrics in runs]
     a_bound = any(metrics["optimum_exact"] == 0 for metrics in every if metrics["optimum"] is not None)
     titles = tuple(
-        f"{c.title} of bound" if a_bound and c.metric == "efficiency" else c.title for c in COLUMNS
+        f"{c.title} of bound" if a_bound and c.metric == "efficiency" else c.title for c in columns
     )
-    return Comparison(titles, rows, _optimum(every, a_bound))
+    return Comparison(titles, rows, _optimum(every, a_bound, columns))
 
 
 def _check_optimum(label: str, runs: Iterable[Metrics]) -> None:
@@ -110,18 +119,20 @@ def _best(column: Column, means: Mapping[str, Mapping[str, float | None]]) -> li
         if (value := m[column.metric]) is not None
         and (column.of_all or (m["completion_rate"] or 0.0) >= most)
     }
-    if len(means) < 2 or not known:
+    if len(means) < 2 or not known or not column.better:
         return []
     best = max(known.values())
     return [label for label, value in known.items() if math.isclose(value, best, rel_tol=_TOLERANCE)]
 
 
-def _optimum(every: Sequence[Metrics], a_bound: bool) -> tuple[str, tuple[Cell, ...]] | None:
+def _optimum(
+    every: Sequence[Metrics], a_bound: bool, columns: Sequence[Column]
+) -> tuple[str, tuple[Cell, ...]] | None:
     welfare = _mean(metrics["optimum"] for metrics in every)
     if welfare is None:
         return None
     shown = {"efficiency": 1.0, "welfare": welfare}
     cells = tuple(
-        Cell(column.text(shown.get(column.metric)) if column.metric in shown else "") for column in COLUMNS
+        Cell(column.text(shown.get(column.metric)) if column.metric in shown else "") for column in columns
     )
     return ("optimum (bound)" if a_bound else "optimum", cells)
