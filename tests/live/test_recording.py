@@ -223,6 +223,18 @@ def test_a_missing_or_damaged_file_is_named(tmp_path: Path, content: bytes | Non
         Recording(tmp_path / FILE, "replay")
 
 
+def test_append_asks_again_and_keeps_what_there_is(tmp_path: Path) -> None:
+    """As a market needs that goes on from its journal: equal questions are new ones, and none is lost."""
+    record(tmp_path, (Scripted(Offer(3.0)), how_much()), (Scripted(Offer(4.0)), how_much()))
+    guard = replaying(tmp_path, "append")
+    assert ask(guard, Scripted(Offer(5.0)), how_much()).value == Offer(5.0)
+    guard.close()
+    kept = read_entries(tmp_path / FILE)
+    assert [(entry.number, entry.value["price"]) for entry in kept] == [(0, 3.0), (1, 4.0), (2, 5.0)]
+    again = replaying(tmp_path)
+    assert [ask(again, unasked, how_much()).value for _ in range(3)] == [Offer(3.0), Offer(4.0), Offer(5.0)]
+
+
 @pytest.mark.parametrize("bad", [{"mode": "rewind"}, {"pace": -1.0}, {"pace": float("nan")}])
 def test_settings_out_of_range_are_refused(tmp_path: Path, bad: dict[str, Any]) -> None:
     with pytest.raises(ScenarioError):

@@ -8,7 +8,7 @@ they were given, live or in a simulation. A question that nobody was asked has n
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, get_args
 
 import msgspec
 
@@ -22,8 +22,9 @@ from walras.questions import Question
 
 FORMAT = "walras-recording/1"
 
-Mode = Literal["record", "replay", "auto"]
-"""``record`` asks and writes, ``replay`` only reads, ``auto`` reads what there is, and asks and appends what there is not."""
+Mode = Literal["record", "append", "replay", "auto"]
+"""``record`` asks and writes a new file; ``append`` asks and writes after what there is, as a market does that goes on from its
+journal; ``replay`` only reads; ``auto`` reads what there is, and asks and appends what there is not."""
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -107,8 +108,8 @@ class Recording:
     """
 
     def __init__(self, path: str | Path, mode: Mode = "record", *, pace: float = 1.0) -> None:
-        if mode not in ("record", "replay", "auto"):
-            raise ScenarioError("mode", mode, "record, replay or auto")
+        if mode not in get_args(Mode):
+            raise ScenarioError("mode", mode, f"one of {', '.join(get_args(Mode))}")
         if not 0 <= pace < math.inf:
             raise ScenarioError("pace", pace, "a finite number of 0 or more")
         self.path, self.mode, self.pace = Path(path), mode, pace
@@ -125,7 +126,7 @@ class Recording:
         Raises:
             ReplayError: in mode ``replay``, if there is none.
         """
-        if self.mode == "record":
+        if self.mode in ("record", "append"):
             return None
         entry = self.playback.take(agent, question, conversation)
         if entry is not None:

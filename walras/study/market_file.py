@@ -18,7 +18,7 @@ Paths are those of the shell that runs it. The mechanism is written as in settin
 from collections.abc import Mapping
 from math import inf
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -29,7 +29,7 @@ from walras.live.approval_rules import Gate
 from walras.live.budget import Budgets, Limits
 from walras.live.guard import Guard
 from walras.live.live import Live
-from walras.live.recording import Recording
+from walras.live.recording import Mode, Recording
 from walras.live.settings import Onlooker, Rules
 from walras.mechanism import Mechanism
 from walras.messages import AgentId
@@ -48,8 +48,13 @@ class RecordingAt(msgspec.Struct, frozen=True):
     """Where answers are recorded or replayed, see `walras.live.Recording`."""
 
     path: str
-    mode: Literal["record", "replay", "auto"] = "record"
+    mode: Mode = "record"
     pace: float = 1.0
+
+    def opened(self, journal: str | None) -> Recording:
+        """The recording; that of a market which goes on from its journal is added to."""
+        goes_on = self.mode == "record" and journal is not None and Path(journal).exists()
+        return Recording(self.path, "append" if goes_on else self.mode, pace=self.pace)
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,7 +146,7 @@ class MarketFile(msgspec.Struct, frozen=True, kw_only=True):
         }
         return Guard(
             budgets=Budgets(Limits(usd=terms.budget_usd), agents=limits, unknown_usd=terms.unknown_usd),
-            recording=Recording(recording.path, recording.mode, pace=recording.pace) if recording else None,
+            recording=recording.opened(terms.journal) if recording is not None else None,
         )
 
 
