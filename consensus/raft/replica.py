@@ -143,12 +143,14 @@ class Replica(Protocol):
         self.work()
 
     # ------------------------------------------------------------------ time
-    def catch_up(self) -> None:
-        """Let the core know how late it is: in one step, however long nothing happened."""
-        ticks = int((self.now - self.born) / self.tick_s + 1e-6)
+    def catch_up(self) -> float:
+        """Let the core know how late it is, in one step, however long nothing happened; the time, seconds."""
+        now = self.now
+        ticks = int((now - self.born) / self.tick_s + 1e-6)
         if ticks > self.ticked:
             self.node.tick(ticks - self.ticked)
             self.ticked = ticks
+        return now
 
     def set_alarm(self) -> None:
         """Wake up when the core has something due; one that rings too early is set again, which is cheaper than moving it."""
@@ -181,8 +183,7 @@ class Replica(Protocol):
         if names[peer - 1] != sender and message.kind not in _PASSED_ON:
             self.ignore(message, f"in the name of {names[peer - 1]}")
             return
-        self.heard[peer] = self.now
-        self.catch_up()
+        self.heard[peer] = self.catch_up()
         try:
             self.node.step(message)
         except (LocalMessageError, PeerNotFoundError) as error:
