@@ -4,7 +4,6 @@ import io
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -73,8 +72,7 @@ def model_server() -> Iterator[str]:
             assert found is not None, said
             yield found[1]
         finally:
-            server.send_signal(signal.SIGINT)
-            assert server.wait(30) == 0
+            server.terminate()
 
 
 @pytest.fixture

@@ -1,8 +1,14 @@
 """The candid model: it names what the prompt says that an item is worth, or would cost; and the program that serves it."""
 
 import asyncio
+import json
+import signal
 import socket
+import subprocess
+import sys
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -86,6 +92,28 @@ def test_models_of_a_server_bid_in_a_live_market(mechanism: Mechanism, item: Ite
     with Loopback(candid) as server:
         award = asyncio.run(market(server.url)).allocation["i"]
     assert (award.winner, award.price) == ("bob", price)
+
+
+PROGRAM = """
+import signal, sys
+from walras.testing.loopback import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where the tests run in the background of a shell
+sys.exit(main(["--port", "0"]))
+"""
+
+
+def test_the_program_serves_until_ctrl_c_and_says_who_has_called() -> None:
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().removeprefix("listening at ").partition(",")[0]
+        body = json.dumps({"model": "bidder+503:1", "messages": []}).encode()
+        with pytest.raises(HTTPError, match="503"):
+            urlopen(Request(f"{url}/chat/completions", body), timeout=30)
+        urlopen(Request(f"{url}/chat/completions", body), timeout=30).close()
+        server.send_signal(signal.SIGINT)
+        said, _ = server.communicate(timeout=60)
+    assert server.returncode == 0
+    assert said.splitlines() == [f"{status} bidder+503:1 /v1/chat/completions" for status in (503, 200)]
 
 
 @pytest.mark.parametrize("taken", [True, False])
