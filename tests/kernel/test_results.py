@@ -408,5 +408,6 @@ def test_lots_have_no_quality_and_do_not_water_down_that_of_tasks() -> None:
     lot = record("vase", quality=None)
     only_lots = small_result(records=(lot,)).metrics
     assert (only_lots["quality"], only_lots["quality_all"]) == (None, None)
+    assert small_result(records=(lot,)).to_pandas()["quality"].dtype == float
     mixed = small_result(records=(lot, record("a", quality=0.5), record("b", status="failed"))).metrics
     assert (mixed["quality"], mixed["quality_all"]) == (0.5, 0.25)

@@ -105,7 +105,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         fields = TaskRecord.__struct_fields__
         rows = [run | {f: getattr(r, f) for f in fields} | {"latency_s": r.latency_s} for r in self.records]
         frame = pandas.DataFrame(rows, columns=[*run, *fields, "latency_s"])
-        return frame.astype({"finished_s": float, "latency_s": float})
+        return frame.astype({"quality": float, "finished_s": float, "latency_s": float})
 
     def save(self, folder: str | Path, *, parquet: bool = False) -> None:
         """Save to a folder: ``result.json``, ``tasks.json`` (or ``tasks.parquet``) and ``trace.jsonl``.
