@@ -217,7 +217,8 @@ def clear(
 
     Parameters:
         rule: see `ClearingRule`.
-        offers: in any order, prices of 0 or more; a bidder may have several.
+        offers: in any order, prices of 0 or more. Under the rules of `auctions.multi_unit` a bidder may have several, its
+            marginal values; the rules for single items take each for another bidder's.
         reserve: per unit: the least that is accepted on sale, the most in a procurement; None: any price.
         units: how many there are.
         reverse: whether this is a procurement, in which bidders are paid and the lowest price is the best.
