@@ -206,6 +206,42 @@ def test_a_kill_within_the_last_line_costs_nothing(tmp_path: Path) -> None:
     assert lines(path)[:12] == kept
 
 
+NOTHING_YET = b"%016d %b\n" % (0, b"0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("head", "size"),
+    [(b"", None), (NOTHING_YET, None), (NOTHING_YET, 0.0), (NOTHING_YET, 0.5), (NOTHING_YET, 1.0), (NOTHING_YET, 1.5),
+     (NOTHING_YET, 2.0), (NOTHING_YET, 2.5)],
+)  # fmt: skip
+def test_a_kill_as_it_begins_costs_nothing(tmp_path: Path, head: bytes, size: float | None) -> None:
+    """Nothing was noted yet, and so many lines were written."""
+    path, journal = tmp_path / "market.audit", tmp_path / "market.db"
+    lived(path, journal=journal)
+    whole = lines(path)
+    head_of(path).write_bytes(head)
+    if size is None:
+        path.unlink()
+    else:
+        full = int(size)
+        path.write_bytes(b"".join(whole[:full]) + (whole[full][:9] if size > full else b""))
+    trace = lived(path, journal=journal)
+    found = verify(path)
+    assert found.sound and found.closed
+    assert found.facts == len(trace)
+
+
+@pytest.mark.parametrize(("head", "kept"), [(NOTHING_YET, 3), (None, 0), (None, 1), (b"", 0), (b"", 1)])
+def test_who_takes_away_what_was_noted_does_not_go_unnoticed(
+    trail: Path, head: bytes | None, kept: int
+) -> None:
+    trail.write_bytes(b"".join(lines(trail)[:kept]))
+    if head is not None:
+        head_of(trail).write_bytes(head)
+    with pytest.raises(AuditError):
+        lived(trail)
+
+
 def test_a_trail_that_tells_another_life_than_the_journal_is_refused(tmp_path: Path) -> None:
     journal = tmp_path / "market.db"
     lived(tmp_path / "one", journal=journal)

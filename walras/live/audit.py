@@ -29,6 +29,9 @@ from walras.trace.rows import Raw, decode, encode_rows, read_row
 FORMAT = "walras-audit/1"
 FIRST_SEAL = "0" * 64
 
+_BEGINNING = 2
+"""Lines that a trail begins with, before its head is noted for the first time."""
+
 _LINE = re.compile(rb'(\{"line":(\d+),.*),"seal":"([0-9a-f]{64})"\}', re.DOTALL)
 _encode = msgspec.json.Encoder().encode
 
@@ -93,9 +96,13 @@ class AuditTrail:
             self._check(known)
             self.told = len(known)
         try:
-            self._file = self.path.open("ab")
             self._head = os.open(head_of(self.path), os.O_CREAT | os.O_WRONLY, 0o666)
+            if not self.number:
+                self._note_head()  # before there is a file: a kill in between leaves a trail of nothing
+            self._file = self.path.open("ab")
         except OSError as error:
+            if self._head is not None:
+                os.close(self._head)
             raise ScenarioError(
                 "audit", str(self.path), f"a file that can be written ({error.strerror})"
             ) from None
@@ -139,6 +146,9 @@ class AuditTrail:
         self._file.flush()
         if self.fsync:
             os.fsync(self._file.fileno())
+        self._note_head()
+
+    def _note_head(self) -> None:
         assert self._head is not None
         os.lseek(self._head, 0, os.SEEK_SET)  # it is always as long, so it is written in place
         os.write(self._head, b"%016d %b\n" % (self.number, self.seal.encode()))
@@ -152,6 +162,9 @@ class AuditTrail:
             return []
         whole = self.path.read_bytes()
         end = whole.rfind(b"\n") + 1
+        if not end and _noted(self.path) == (0, FIRST_SEAL):
+            self.path.write_bytes(b"")
+            return []
         if end < len(whole):
             with self.path.open("r+b") as file:
                 file.truncate(end)
@@ -313,13 +326,24 @@ def _end(path: Path, lines: list[_Line], head: str) -> Iterator[Finding]:
     if not beside.exists():
         yield Finding(last.place, f"{beside.name} is missing, so lines may have been cut off after it")
         return
-    match = re.fullmatch(r"(\d+) ([0-9a-f]{64})\n", beside.read_text(errors="replace"))
-    if match is None:
+    noted = _noted(path)
+    if noted is None:
         yield Finding(last.place, f"{beside.name} is damaged, so lines may have been cut off after it")
         return
-    number, seal = int(match[1]), match[2]
+    number = noted[0]
     if number > last.number:
         gone = _numbers(list(range(last.number + 1, number + 1)))
         yield Finding(last.place, f"after it, {gone} missing: the file was cut off")
-    elif all((line.number, line.seal) != (number, seal) for line in lines):
+    elif noted == (0, FIRST_SEAL) and last.number <= _BEGINNING:
+        return  # killed as it began
+    elif all((line.number, line.seal) != noted for line in lines):
         yield Finding(last.place, f"line {number} had another seal when it was written, says {beside.name}")
+
+
+def _noted(path: Path) -> tuple[int, str] | None:
+    """The number and the seal that stand beside a trail; None if they cannot be read."""
+    try:
+        match = re.fullmatch(r"(\d+) ([0-9a-f]{64})\n", head_of(path).read_text(errors="replace"))
+    except OSError:
+        return None
+    return (int(match[1]), match[2]) if match is not None else None
