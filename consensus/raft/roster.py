@@ -19,7 +19,8 @@ class Roster(Frozen, frozen=True):
     names: tuple[AgentId, ...]
 
     def __post_init__(self) -> None:
-        if not self.names or len(dict.fromkeys(self.names)) < len(self.names):
+        names: object = self.names
+        if isinstance(names, str) or not self.names or len(dict.fromkeys(self.names)) < len(self.names):
             raise ScenarioError("members", self.names, "at least one replica, and each of them once")
 
     def id_of(self, name: AgentId) -> NodeId:

@@ -100,7 +100,7 @@ def test_a_member_that_has_lost_its_disk_says_so() -> None:
         node.step(RaftMessage(Kind.HEARTBEAT, 3, 1, 4, commit=9))
 
 
-@pytest.mark.parametrize("members", [(), ("a", "b"), ("a", "b", "c", "d")])
+@pytest.mark.parametrize("members", [(), "abc", ("a", "b"), ("a", "b", "c", "d")])
 def test_empty_and_even_clusters_are_refused(members: tuple[str, ...]) -> None:
     with pytest.raises(ScenarioError, match=r"expected (at least one replica|an odd number of replicas)"):
         Cluster(members).seat(Simulation(seed=1))

@@ -179,6 +179,23 @@ def test_a_partial_acknowledgement_keeps_the_rest() -> None:
     assert log.unstable.to_write() == ()
 
 
+def test_what_lies_before_a_snapshot_that_is_not_stored_yet_is_gone() -> None:
+    """Though a storage still has it: it may be what the snapshot has overwritten."""
+    storage = MemoryStorage()
+    storage.append([Entry(1, index) for index in range(1, 6)])
+    log = open_log(storage)
+    log.restore(Snapshot(9, 3))
+    log.append((Entry(3, 10),))
+
+    for index, error in ((4, CompactedError), (8, CompactedError), (11, UnavailableError)):
+        with pytest.raises(error):
+            log.term(index)
+    for low, high in ((3, 6), (4, 11), (9, 11)):
+        with pytest.raises(CompactedError):
+            log.slice(low, high)
+    assert (log.term(9), log.term(10), log.slice(10, 11)) == (3, 3, (Entry(3, 10),))
+
+
 def test_a_snapshot_takes_the_place_of_the_log_and_nothing_is_applied_before_it() -> None:
     log = log_of(1, 1)
     log.restore(Snapshot(9, 3))
