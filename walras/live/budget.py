@@ -201,6 +201,15 @@ class Budgets:
         self.reservations += 1
         return Reservation(self.reservations, budgets, amounts)
 
+    def resume(self, agent: AgentId, conversation: ConversationId | None, usage: Usage) -> None:
+        """Charge what calls in the life before a restart took; None: to no conversation, since that one is over."""
+        budgets = [self.run, self.of_agent(agent)]
+        if conversation is not None:
+            budgets.append(self.of_conversation(conversation))
+        spent = _amounts(usage, Amounts((self.unknown_usd or 0.0) * usage.calls))
+        for budget in budgets:
+            budget.charge(spent)
+
     def forget(self, conversation: ConversationId) -> None:
         """A conversation is over: its account goes; what it spent stays in those of the run and of the agents."""
         self.conversations.pop(conversation, None)

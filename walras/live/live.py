@@ -11,9 +11,12 @@ from math import inf
 from pathlib import Path
 from types import TracebackType
 
+import msgspec
+
 from walras.agents import Agent
 from walras.errors import ScenarioError
 from walras.items import Item
+from walras.live.answers import Usage
 from walras.live.audit import AuditTrail
 from walras.live.budget import Budgets, Limits
 from walras.live.conversation import Opening
@@ -136,6 +139,7 @@ class Live:
         self._directory = Directory(runtime)
         if journal is not None:
             self.recovered = bring_back(runtime, journal)
+            self._resume_spending(runtime)
             runtime.agenda.compact = partial(compact, runtime)
             runtime.agenda.compact_at = self._rules.compact_every
         if self._rules.audit is not None:
@@ -143,6 +147,16 @@ class Live:
             self._audit.begin({"seed": runtime.seed, "name": runtime.name, "epoch": epoch}, self.recovered)
             runtime.agenda.committed = self._audit.keep_up
         runtime.agenda.start(asyncio.get_running_loop(), wall - epoch)
+
+    def _resume_spending(self, runtime: Runtime) -> None:
+        """What minds took before the program was killed counts against the budgets of its next life, too."""
+        budgets = getattr(self.guard, "budgets", None)
+        if not isinstance(budgets, Budgets) or budgets.reservations:  # a guard that was there has counted it
+            return
+        for _, kind, conversation, agent, *details in runtime.trace.since(0):
+            if kind == "thought":
+                usage = msgspec.convert(details[1], Usage, from_attributes=True)
+                budgets.resume(agent, conversation if conversation in runtime.book else None, usage)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
