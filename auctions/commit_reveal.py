@@ -318,6 +318,11 @@ class CommitReveal(Auction, frozen=True):
         ScenarioError: for a setting outside its range; it names the field. Nothing can be hidden here: neither the
             reserve, without which nobody could check the result, nor the awards.
 
+    Notes:
+        Nobody can be made to reveal. Who keeps a bid back cannot win with it, but changes what rules such as the second
+        price charge others, and the order among equals: bidders who collude with an auctioneer that shows them the
+        openings can choose between two results.
+
     References:
         M. Naor, Bit commitment using pseudorandomness, J. Cryptology 4(2), 1991 (commitments). H. Galal and A. Youssef,
         Verifiable sealed-bid auction on the Ethereum blockchain, Financial Cryptography Workshops 2018.
