@@ -26,8 +26,23 @@ from consensus.raft.ready import Ready
 from consensus.raft.records import NONE, ConfChange, Configuration, Entry, NodeId, Snapshot
 from consensus.raft.roster import Roster, change_to, why_not
 from consensus.raft.service import (
-    Committed, Compact, Deposed, Dropped, Elected, Installed, Leading, Listen, Propose, Query, Read, ReadAt, Reconfigure,
-    Redirect, Reply, Submit, TransferLeader,
+    Committed,
+    Compact,
+    Deposed,
+    Dropped,
+    Elected,
+    Leading,
+    Listen,
+    Propose,
+    Query,
+    Read,
+    ReadAt,
+    Reconfigure,
+    Redirect,
+    Reply,
+    Submit,
+    TransferLeader,
+    retold,
 )  # fmt: skip
 from consensus.raft.settings import Settings
 from consensus.raft.state import Role
@@ -373,21 +388,8 @@ class Replica(Protocol):
             self.tell(conversation, Leading(True, self.led))
 
     def tell_all(self, listener: ConversationId, after: int) -> None:
-        """All that was applied behind an index, from the log or else from the machine's state."""
-        machine, storage = self.machine, self.storage
-        if isinstance(machine, Journal):
-            if machine.index > after:
-                self.tell(listener, Installed(machine.index, machine.data))
-            kept = machine.commands
-        elif after < storage.latest.index:
-            self.tell(listener, Installed(self.applied, machine.snapshot()))
-            return
-        else:
-            entries = storage.entries(after + 1, self.applied + 1)
-            kept = [(e.index, e.data) for e in entries if e.data and not isinstance(e.data, ConfChange)]
-        for index, command in kept:
-            if index > after:
-                self.tell(listener, Committed(index, command))
+        for news in retold(self.machine, self.storage, self.applied, after):
+            self.tell(listener, news)
 
     @told(Compact)
     def shorten(self, conversation: ConversationId, message: Compact) -> None:

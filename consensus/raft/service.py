@@ -17,7 +17,11 @@ From both: `Reconfigure`, `TransferLeader`. Every request may be lost, with its 
 submitted twice may happen twice, unless it goes through a session (`consensus.raft.sessions`).
 """
 
-from consensus.raft.machine import Data, Result
+from collections.abc import Iterator
+
+from consensus.raft.machine import Data, Journal, Result, StateMachine
+from consensus.raft.records import ConfChange
+from consensus.raft.storage import MemoryStorage
 from walras.messages import AgentId, Fact, Message
 
 # ------------------------------------------------------------------ from and to roles of the same agent
@@ -81,6 +85,23 @@ class Compact(Message, frozen=True):
 
     index: int
     data: Data
+
+
+def retold(machine: StateMachine, storage: MemoryStorage, applied: int, after: int) -> Iterator[Message]:
+    """What a listener is told of all that was applied behind an index, from the log or else from the machine's state."""
+    if isinstance(machine, Journal):
+        if machine.index > after:
+            yield Installed(machine.index, machine.data)
+        kept = machine.commands
+    elif after < storage.latest.index:
+        yield Installed(applied, machine.snapshot())
+        return
+    else:
+        entries = storage.entries(after + 1, applied + 1)
+        kept = [(e.index, e.data) for e in entries if e.data and not isinstance(e.data, ConfChange)]
+    for index, command in kept:
+        if index > after:
+            yield Committed(index, command)
 
 
 # ------------------------------------------------------------------ from and to clients
