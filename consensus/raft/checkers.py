@@ -37,11 +37,11 @@ Place = tuple[int, int]
 
 
 class InvariantError(AssertionError):
-    """An invariant does not hold; `invariant` is its name."""
+    """An invariant does not hold; `invariant` is its name, `what` is wrong."""
 
     def __init__(self, invariant: str, what: str) -> None:
         super().__init__(f"{invariant}: {what}")
-        self.invariant = invariant
+        self.invariant, self.what = invariant, what
 
 
 class Member(msgspec.Struct):
@@ -114,7 +114,7 @@ class Invariants:
         self.applied: dict[int, Any] = {}
         self.sightings: Counter[str] = Counter()
         """How often something rare was seen: an exploration in which it never happens proves nothing about it."""
-        self._seen: dict[NodeId, tuple[Any, ...]] = {}
+        self._seen: dict[NodeId, tuple[Raft, tuple[Any, ...]]] = {}
 
     # ------------------------------------------------------------------ looking
     def look(self, rafts: Iterable[Raft]) -> None:
@@ -125,12 +125,12 @@ class Invariants:
             log = raft.log
             unstable = log.unstable
             mark = (
-                raft, raft.term, raft.role, log.committed, unstable.offset, len(unstable.entries), unstable.snapshot,
+                raft.term, raft.role, log.committed, unstable.offset, len(unstable.entries), unstable.snapshot,
                 log.applied, raft.configuration, unstable.entries and unstable.entries[-1].term,
             )  # fmt: skip
             before = seen.get(raft.id)
-            if before is None or before[0] is not raft or before[1:] != mark[1:]:
-                seen[raft.id] = mark
+            if before is None or before[0] is not raft or before[1] != mark:
+                seen[raft.id] = raft, mark
                 changed.append((raft, before is not None and before[0] is not raft))
         for member, news in [self._take(raft, restarted) for raft, restarted in changed]:
             if news.log or news.commit:

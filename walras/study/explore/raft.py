@@ -177,7 +177,7 @@ class RaftTarget:
             world.play()
             trial.broken, trial.why = world.verdict()
         except InvariantError as error:
-            trial.broken, trial.why = error.invariant, str(error)
+            trial.broken, trial.why = error.invariant, error.what
         except (AssertionError, WalrasError) as error:
             trial.broken, trial.why = type(error).__name__, f"{error} ({_where(error)})"
         trial.ended_s = world.simulation.now

@@ -1,0 +1,59 @@
+"""Bugs of one line are found: a seed for each. `python -m walras.testing.hunting --hunts 1` finds new ones if the draws change."""
+
+import pytest
+
+from walras.study.explore.raft import RaftTarget
+from walras.testing.hunting import Hunt, hunt, main, table
+from walras.testing.raft_mutants import MUTANTS, mutated
+
+SEEDS = {
+    "vote_not_recorded": 3,
+    "no_freshness_check": 0,
+    "freshness_by_length": 3,
+    "votes_of_half": 0,
+    "stale_term_accepted": 65,
+    "pre_vote_raises_term": 0,
+    "old_entry_committed_by_counting": 60,
+    "commit_of_half": 0,
+    "learner_counted": 40,
+    "heartbeat_commit_uncapped": 1,
+    "truncation_without_conflict": 3,
+    "anchor_not_checked": 1,
+    "reply_before_persist": 9,
+    "own_write_counted_early": 0,
+}
+
+
+@pytest.mark.parametrize("name", SEEDS)
+def test_each_is_found(name: str) -> None:
+    assert hunt(name, first=SEEDS[name], limit=1).broken
+
+
+def test_what_is_broken_in_a_mutant_is_whole_again_afterwards() -> None:
+    target = RaftTarget()
+    plan = target.draw(SEEDS["no_freshness_check"], 10.0)
+    with mutated("no_freshness_check"):
+        assert target.run(plan).broken
+    assert not target.run(plan).broken
+
+
+def test_the_table_has_a_row_for_each_with_all_hunts() -> None:
+    hunts = {"sessions_off": [Hunt("sessions_off", 2, "linearizability"), Hunt("sessions_off", 9, "")]}
+    row = table(hunts).splitlines()[-1]
+
+    assert row.startswith("| `sessions_off` | A command that comes twice")
+    assert row.endswith("| 2 (2, >9) | linearizability, nothing |")
+
+
+def test_hunting_says_which_mutants_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit:
+        main(["nobody"])
+    assert exit.value.code == 2
+    error = capsys.readouterr().err
+    assert all(name in error.replace("\n", " ") for name in list(MUTANTS)[:3])
+
+
+def test_a_survivor_is_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["no_freshness_check", "--hunts", "1", "--limit", "3", "--json"]) == 0
+    assert '"broken": "' in capsys.readouterr().out
+    assert main(["timer_not_redrawn", "--hunts", "1", "--limit", "1", "--json"]) == 1
