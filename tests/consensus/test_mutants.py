@@ -1,4 +1,4 @@
-"""Bugs of one line are found: a seed for each. `python -m walras.testing.hunting --hunts 1` finds new ones if the draws change."""
+"""Bugs of one line are found, by a seed each; `python -m walras.testing.hunting --hunts 1` has new ones if the draws change."""
 
 import pytest
 
