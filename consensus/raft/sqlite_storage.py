@@ -63,21 +63,28 @@ class SqliteStorage:
     def _open(self, fsync: bool) -> sqlite3.Connection:
         try:
             db = sqlite3.connect(self.path, isolation_level=None, timeout=0.2)
-            db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            db.execute("PRAGMA journal_mode = TRUNCATE")
-            db.execute(f"PRAGMA synchronous = {'FULL' if fsync else 'NORMAL'}")
-            db.execute("BEGIN EXCLUSIVE")  # from now on it is ours alone
-            if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                for statement in _SCHEMA:
-                    db.execute(statement)
-                db.execute("INSERT INTO about VALUES (?, ?)", (_FORMAT, self.node))
-            db.execute("COMMIT")
+            try:
+                self._begin(db, fsync)
+            except BaseException:
+                db.close()  # else it would keep the file locked
+                raise
         except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if getattr(error, "sqlite_errorcode", None) in _NOT_OURS:
                 expected = f"a file that can be written, and that nobody else has open ({error})"
                 raise ScenarioError("path", str(self.path), expected) from None
             raise CorruptStorageError(f"{self.path}: {error}") from None
         return db
+
+    def _begin(self, db: sqlite3.Connection, fsync: bool) -> None:
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("PRAGMA journal_mode = TRUNCATE")
+        db.execute(f"PRAGMA synchronous = {'FULL' if fsync else 'NORMAL'}")
+        db.execute("BEGIN EXCLUSIVE")  # from now on it is ours alone
+        if not db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            for statement in _SCHEMA:
+                db.execute(statement)
+            db.execute("INSERT INTO about VALUES (?, ?)", (_FORMAT, self.node))
+        db.execute("COMMIT")
 
     # ------------------------------------------------------------------ reading it all, once
     def _read(self) -> None:
