@@ -11,13 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auctions import FirstPrice
-from tests.edges.houses import SECRET, call, expired, house
+from tests.edges.houses import SECRET, call, expired, house, until
+from tests.edges.raw import HANDSHAKE, frame, line, request, upgraded
 from walras.adapters.a2a_server import auctioneer_app
 from walras.adapters.edge import Listening
 from walras.adapters.gate import Gate
 from walras.adapters.http import http_app
 from walras.adapters.mcp import mcp_app
 from walras.items import Lot
+from walras.live.desk import Desk
 from walras.live.feed import DeskRules
 from walras.live.passes import Passes
 
@@ -31,13 +33,17 @@ plain = st.recursive(
     lambda part: st.lists(part, max_size=3) | st.dictionaries(st.text(max_size=10), part, max_size=3),
     max_leaves=8,
 )
+bid = st.just({"type": "Bid", "item": "vase", "price": 99})
 answers = st.fixed_dictionaries(
-    {"question": st.sampled_from(["QUESTION", "x", ""]), "answer": plain | st.just({"type": "Bid", "item": "vase", "price": 99})},
+    {"question": st.sampled_from(["QUESTION", "x", ""]), "answer": plain | bid},
     optional={"key": st.text(max_size=10), "agent": st.just("ada"), "bidder": st.just("ada")},
-)  # fmt: skip
-bodies = (
-    st.binary(max_size=60) | plain.map(json.dumps).map(str.encode) | answers.map(json.dumps).map(str.encode)
 )
+bids = st.fixed_dictionaries(
+    {"question": st.just("QUESTION"), "answer": bid | plain}, optional={"key": st.text(max_size=3)}
+)
+"""What would count if it came from somebody else."""
+bodies = st.binary(max_size=60) | (plain | answers | bids).map(json.dumps).map(str.encode)
+who = st.sampled_from(["eve", "look", "look", "revoked", "expired", "elsewhere", "none"])
 requests = st.tuples(
     st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "TRACE"]),
     st.sampled_from(PATHS) | st.text(max_size=12).map(lambda text: "/" + quote(text)),
@@ -45,19 +51,23 @@ requests = st.tuples(
         st.sampled_from(["cursor", "wait_s", "id", "x"]), st.text(max_size=12).map(quote), max_size=3
     ),
     bodies,
-    st.sampled_from(["eve", "look", "expired", "elsewhere", "none"]) | st.text(max_size=20),
+    who | st.text(max_size=20),
+)
+nearly = st.tuples(
+    st.just("POST"), st.just("/v1/answers"), st.just({}), bids.map(json.dumps).map(str.encode), who
 )
 TOKENS = {
     "eve": Passes(SECRET, "spot").issue("eve", may=("look", "answer", "join")),
     "look": Passes(SECRET, "spot").issue("ada", may=("look",)),
     "expired": expired("ada"),
     "elsewhere": Passes(SECRET, "elsewhere").issue("ada"),
+    "revoked": Passes(SECRET, "spot").issue("ada"),
     "none": "",
 }
 """Passes of all kinds, none of which lets its holder answer for ada."""
 
 
-async def request(
+async def asked(
     app: Gate, method: str, path: str, query: dict[str, str], body: bytes, token: str
 ) -> tuple[int, bytes]:
     """One request straight to the application: what it raises would be a crash of the edge."""
@@ -83,11 +93,11 @@ async def request(
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(requests, min_size=1, max_size=25))
+@given(st.lists(requests | nearly, min_size=1, max_size=25))
 def test_fuzzed_requests_are_answered_and_change_no_award(sent: list[Any]) -> None:
     async def market() -> Any:
         async with house("ada") as desk:
-            app = http_app(desk)
+            app = _gated(desk)
             going = asyncio.ensure_future(desk.market.run(FirstPrice(reply_within_s=30), [Lot("vase")], 60))
             while not desk.feed("ada").waiting:
                 await asyncio.sleep(0)
@@ -95,14 +105,66 @@ def test_fuzzed_requests_are_answered_and_change_no_award(sent: list[Any]) -> No
             for method, path, query, body, who in sent:
                 body = body.replace(b"QUESTION", question.encode())
                 query = {k: v for k, v in query.items() if k != "wait_s" or not _is_long(v)}
-                status, said = await request(app, method, path, query, body, TOKENS.get(who, who))
+                status, said = await asked(app, method, path, query, body, TOKENS.get(who, who))
                 assert 200 <= status < 500, said
                 if status >= 400 and method != "HEAD":
                     assert json.loads(said).keys() == {"error", "why"}
             token = desk.token("ada")
             bid = {"question": question, "answer": {"type": "Bid", "item": "vase", "price": 3}}
-            status, said = await request(app, "POST", "/v1/answers", {}, json.dumps(bid).encode(), token)
+            status, said = await asked(app, "POST", "/v1/answers", {}, json.dumps(bid).encode(), token)
             assert status == 200 and json.loads(said)["legal"]
+            return (await going).allocation["vase"]
+
+    award = asyncio.run(market())
+    assert (award.winner, award.price) == ("ada", 3)
+
+
+frames = st.fixed_dictionaries(
+    {
+        "opcode": st.sampled_from([1, 1, 1, 2, 0, 8, 9, 10, 3, 15]),
+        "payload": bodies,
+        "bits": st.sampled_from([0x80, 0x80, 0x80, 0x00, 0xC0, 0xF0]),
+        "masked": st.sampled_from([True, True, True, False]),
+        "claims": st.none() | st.none() | st.integers(0, 2**63 - 1),
+    }
+)
+texts = st.fixed_dictionaries(
+    {"opcode": st.sampled_from([1, 2]), "payload": bids.map(json.dumps).map(str.encode) | bodies}
+)
+callers = st.tuples(
+    who, st.lists(texts, min_size=1, max_size=8), st.lists(frames | st.binary(max_size=30), max_size=3)
+)
+"""Who, frames that can be read, and then some that perhaps cannot."""
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(callers, min_size=1, max_size=4))
+def test_fuzzed_websockets_are_answered_or_cut_off_and_change_no_award(
+    sent: list[tuple[str, list[Any], list[Any]]],
+) -> None:
+    """Frames of all kinds, right and wrong, on real lines; the one that counts comes over a WebSocket, too."""
+
+    async def market() -> Any:
+        async with house("ada") as desk, Listening(_gated(desk)) as at, line(at.url) as good:
+            going = asyncio.ensure_future(desk.market.run(FirstPrice(reply_within_s=30), [Lot("vase")], 60))
+            await until(lambda: desk.feed("ada").waiting)
+            (question,) = desk.feed("ada").waiting
+            for caller, readable, others in sent:
+                async with line(at.url) as (reader, writer):
+                    writer.write(request("GET", "/v1/live", TOKENS[caller], b"", *HANDSHAKE))
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    with contextlib.suppress(OSError, EOFError):  # the edge may hang up at any time
+                        if b" 101 " in head:
+                            writer.write(b"".join(_framed(part, question) for part in readable))
+                            writer.write(frame(1, b'{"question": "x", "answer": null, "key": "LAST"}'))
+                            await asyncio.wait_for(reader.readuntil(b"LAST"), 20)
+                        for part in others:
+                            writer.write(part if isinstance(part, bytes) else _framed(part, question))
+                        with contextlib.suppress(TimeoutError):
+                            await asyncio.wait_for(reader.read(), 0.05)
+            await upgraded(good, desk.token("ada"))
+            bid = {"question": question, "answer": {"type": "Bid", "item": "vase", "price": 3}}
+            good[1].write(frame(1, json.dumps(bid).encode()))
             return (await going).allocation["vase"]
 
     award = asyncio.run(market())
@@ -166,6 +228,16 @@ def test_fuzzed_calls_of_other_protocols_change_no_award(protocol: str, sent: li
 
     award = asyncio.run(market())
     assert (award.winner, award.price) == ("ada", 3)
+
+
+def _gated(desk: Desk) -> Gate:
+    """The edge of a desk that has revoked one of the passes."""
+    desk.passes.revoke(desk.passes.read(TOKENS["revoked"]).id)
+    return http_app(desk)
+
+
+def _framed(part: dict[str, Any], question: str) -> bytes:
+    return frame(**{**part, "payload": part["payload"].replace(b"QUESTION", question.encode())})
 
 
 async def _status(url: str, token: str, body: bytes, form: dict[str, str]) -> int:
