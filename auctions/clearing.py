@@ -6,7 +6,7 @@ own takes a line or two::
 
     def half_price(bids, reserve, units):
         best = bids[0]
-        return [Cleared(best.bidder, 1, best.price / 2)]
+        return [Cleared(best.bidder, 1, max(best.price / 2, reserve))]
 
 Rules are written for a seller, to whom more is better. For a procurement the auctioneer turns the signs of all prices
 around, before and after: the best bid is then the lowest price, and the same rule serves both sides exactly.
