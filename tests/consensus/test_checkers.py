@@ -10,7 +10,7 @@ from consensus.raft.checkers import InvariantError, Invariants
 from consensus.raft.errors import ProposalDroppedError
 from consensus.raft.records import Configuration, Entry
 from consensus.raft.state import Role
-from tests.consensus.cluster import FIRST, Cluster, changes, without
+from tests.consensus.cluster import FIRST, Cluster, changes, make_node, without
 
 
 class Watched:
@@ -217,3 +217,12 @@ def test_they_hold_in_random_worlds(seed: int) -> None:
         invariants.look(one.raft for one in cluster.nodes.values())
 
     assert len(invariants.committed) > 3
+
+
+def test_an_old_commit_may_be_told_late_to_one_while_another_has_what_was_overwritten() -> None:
+    """Of five: 4 has an entry of term 2 that a majority never had, 5 learns entry by entry what was committed in term 3."""
+    logs = {1: (1, 3), 2: (1, 3), 3: (1, 3), 4: (2,), 5: (1,)}
+    nodes = {node: make_node(node, (1, 2, 3, 4, 5), terms) for node, terms in logs.items()}
+    for node, one in nodes.items():
+        one.raft.log.commit_to({4: 1, 5: 2}.get(node, 3))
+    Invariants().look(one.raft for one in nodes.values())
