@@ -109,6 +109,9 @@ class Replicated(Mechanism, frozen=True):
             raise ScenarioError(
                 "replicas", names, "an odd number of names, each once: one more does not help"
             )
+        log: object = self.log
+        if not isinstance(log, RaftLog):
+            raise ScenarioError("log", log, "a RaftLog, such as RaftLog(election_s=2.0)")
         if not 0 < self.again_s < inf:
             raise ScenarioError("again_s", self.again_s, "a finite number of seconds above 0")
 

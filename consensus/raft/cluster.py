@@ -6,11 +6,12 @@ from typing import Any, Protocol
 import msgspec
 
 from consensus.raft.kv import KeyValueStore
-from consensus.raft.machine import Data, StateMachine
+from consensus.raft.machine import Data, StateMachine, check_machine
 from consensus.raft.replica import DEFAULTS, Replica
 from consensus.raft.sessions import Client, Sessions
 from consensus.raft.settings import Settings
 from walras.agents import Agent
+from walras.errors import ScenarioError
 from walras.messages import AgentId, ConversationId
 
 
@@ -50,9 +51,14 @@ class Cluster(msgspec.Struct, frozen=True):
 
     def replica(self) -> Replica:
         """The role of any member, as it is before its first life."""
+        if not callable(self.machine):
+            expected = "what makes a state machine for each replica, such as the class KeyValueStore"
+            raise ScenarioError("machine", self.machine, expected)
+        machine = self.machine()
+        check_machine(machine)
         return Replica(
             members=self.members,
-            machine=self.machine(),
+            machine=machine,
             voters=self.voters,
             learners=self.learners,
             settings=self.settings,

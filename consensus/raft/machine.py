@@ -6,6 +6,7 @@ import msgspec
 
 from consensus.raft.errors import CommandRefusedError
 from consensus.raft.records import Command
+from walras.errors import ScenarioError
 
 Data = str | Command
 """A command, or the state of a machine: anything that a log and a snapshot can carry."""
@@ -52,6 +53,13 @@ class StateMachine(Protocol):
 
     def restore(self, data: Data) -> None:
         """Become what `snapshot` described."""
+
+
+def check_machine(machine: object) -> None:
+    """Raise a `ScenarioError` for what is no `StateMachine`."""
+    for name in ("apply", "query", "snapshot", "restore"):
+        if isinstance(machine, type) or not callable(getattr(machine, name, None)):
+            raise ScenarioError("machine", machine, f"a state machine: it needs a method {name}")
 
 
 def carried_out(machine: StateMachine, index: int, command: Data) -> Result:

@@ -174,14 +174,18 @@ class Client(Protocol):
     """How often, since the last pause: replicas that each take the other for the leader must not keep us busy."""
 
     def __post_init__(self) -> None:
-        if not self.replicas:
-            raise ScenarioError("replicas", self.replicas, "at least one")
+        names: object = self.replicas
+        if isinstance(names, str) or not names:
+            raise ScenarioError("replicas", names, "a tuple of at least one name")
         for name in ("pause_s", "retry_s"):
             if not getattr(self, name) > 0:
                 raise ScenarioError(name, getattr(self, name), "seconds above 0")
 
     def on_start(self) -> None:
-        self.set_timer("next", self.now + self.pause_s)
+        if self.operations:
+            self.set_timer("next", self.now + self.pause_s)
+        else:
+            self.finish(Outcome("done"))
 
     def on_timer(self, name: Any) -> None:
         if name == "next":

@@ -125,3 +125,28 @@ def test_a_membership_that_would_lose_its_quorum_is_refused_and_the_old_one_work
     assert [type(answer) for answer in (*refused, put)] == [Redirect, Redirect, Redirect, Reply]
     assert "would lose its quorum" in refused[0].why and "odd number" in refused[1].why
     assert "'nobody'; expected one of" in refused[2].why
+
+
+@pytest.mark.parametrize(
+    ("machine", "why"),
+    [
+        (KeyValueStore(), "what makes a state machine for each replica"),
+        (dict, "it needs a method apply"),
+        (lambda: KeyValueStore, "it needs a method apply"),
+    ],
+    ids=["a machine", "no machine", "a class"],
+)
+def test_what_is_no_machine_is_refused_before_anybody_is_seated(machine: Any, why: str) -> None:
+    simulation = Simulation(seed=1)
+    with pytest.raises(ScenarioError, match=why):
+        Cluster(THREE, machine).seat(simulation)
+    assert not simulation.world.hosts
+
+
+def test_a_client_with_nothing_to_do_is_done() -> None:
+    simulation = calm(EXACTLY_ONCE)
+    EXACTLY_ONCE.seat_client(simulation, "ada")
+    simulation.run(until=2.0)
+
+    client: Any = simulation.role("raft", "ada")
+    assert client.calls == []

@@ -347,6 +347,7 @@ def bad(**settings: Any) -> Callable[[], object]:
         (bad(mechanism="contract net"), "mechanism"),
         (bad(mechanism=Replicated(NET, MACHINES)), "mechanism"),
         (bad(again_s=0.0), "again_s"),
+        (bad(log="raft"), "log"),
         (lambda: RaftLog(election_s=0.0), "election_s"),
         (lambda: RaftLog(heartbeat_s=2.0), "election_s"),
         (lambda: RaftLog(batch_s=-1.0), "batch_s"),

@@ -126,7 +126,9 @@ def test_two_replicas_that_point_at_each_other_do_not_keep_a_client_busy() -> No
     assert followed == [True, True, False, False]
 
 
-@pytest.mark.parametrize("settings", [{"replicas": ()}, {"pause_s": 0.0}, {"retry_s": -1.0}])
+@pytest.mark.parametrize(
+    "settings", [{"replicas": ()}, {"replicas": "r1"}, {"pause_s": 0.0}, {"retry_s": -1.0}]
+)
 def test_bad_clients_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(ScenarioError):
         Client(**{"replicas": ("r1",), **settings})  # type: ignore[arg-type]
