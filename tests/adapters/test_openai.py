@@ -196,7 +196,7 @@ def test_an_address_that_is_none_is_refused_at_once(monkeypatch: pytest.MonkeyPa
             OpenAIParticipant("m", api_key="any")
 
 
-@pytest.mark.parametrize("key", ["sk-secret\n", "sk secret", "sk-sécret", "\x00sk"])
+@pytest.mark.parametrize("key", ["sk-secret\n", " sk-secret", "sk-\nsecret", "sk-sécret", "\x00sk"])
 def test_a_key_that_cannot_be_sent_is_refused_and_not_shown(
     monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:

@@ -178,7 +178,7 @@ def test_private_facts_are_those_of_the_items_in_question_and_no_others() -> Non
         decide_by=1.0,
         items=(Lot("a"), Bundle("both", lots=("a", "b")), Task("t2")),
     )
-    ada = Agent("ada", values={"a": 3.0, "b": 4.0, "secret": 99.0}, costs={"t9": 5.0})
+    ada = Agent("ada", values={"a": 3.0, "b": 4.0, "secret": 98765.0}, costs={"t9": 5.0})
     assert list(private_facts(ada, question)) == [
         "You have 1 of 1 slots free.",
         "Item 1 of the data: you lack a capability that it requires.",
@@ -186,7 +186,7 @@ def test_private_facts_are_those_of_the_items_in_question_and_no_others() -> Non
         "Item 3 of the data is worth 7 to you.",
         "Item 4 of the data: you cannot do it.",
     ]
-    assert "99" not in prompt(question, ada).system
+    assert "98765" not in prompt(question, ada, rng=Random(1)).system, "the mark of a fence has digits, too"
 
 
 def test_an_agent_that_was_told_no_values_is_told_none() -> None:

@@ -7,20 +7,23 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from walras.adapters.frameworks import (
+    NO_ANSWER,
+    FrameworkParticipant,
+    Said,
+    chat,
+    framework,
+    headers,
+    json_format,
+)
 from walras.errors import ScenarioError
-from walras.live.answers import NOTHING, Usage
-from walras.live.extras import needed
-from walras.live.participant import Ask, Participant, Reply, Retryable
+from walras.live.participant import Ask
 from walras.live.prices import Price
-
-_MAY_PASS = (408, 409, 429)
-_NEVER_LEFT = ("ConnectError", "ConnectTimeout", "PoolTimeout")
-"""How the package's HTTP client calls what happened before anything was sent."""
 
 KEY, BASE_URL = "OPENAI_API_KEY", "OPENAI_BASE_URL"
 
 
-class OpenAIParticipant(Participant):
+class OpenAIParticipant(FrameworkParticipant):
     """One request per question, no tools, no loop: ``Agent("ada", OpenAIParticipant("gpt-4o-mini"))``.
 
     Args:
@@ -34,7 +37,7 @@ class OpenAIParticipant(Participant):
         options: more arguments of the request, as ``{"temperature": 0, "seed": 7}``.
 
     Raises:
-        MissingExtraError: if openai is not installed.
+        MissingExtraError, OldExtraError: see `framework`.
         ScenarioError: for an address that is none, a key that is missing, or one that cannot be sent; it is never shown.
     """
 
@@ -49,56 +52,27 @@ class OpenAIParticipant(Participant):
         most_output_tokens: int = 1000,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        self.sdk = needed("openai", "openai")
-        self.model, self.price, self.structured = model, price, structured
-        self.most_output_tokens = most_output_tokens
-        self.options = dict(options or {})
+        self.sdk = framework("openai", "openai")
         address = _address(base_url)
-        self.provider = address or "openai"
+        super().__init__(price=price, most_output_tokens=most_output_tokens, provider=address or "openai")
+        self.model, self.structured, self.options = model, structured, dict(options or {})
         self._settings = {"base_url": address, "api_key": _key(api_key, address)}
         self._client: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def estimate(self, ask: Ask) -> Usage:
-        usage = super().estimate(ask)
-        return self.price.of(usage) if self.price is not None else usage
-
-    async def answer(self, ask: Ask) -> Any:
-        messages = [
-            {"role": "system", "content": ask.prompt.system},
-            {"role": "user", "content": ask.prompt.user},
-        ]
-        form = {
-            "type": "json_schema",
-            "json_schema": {"name": "answer", "schema": ask.schema, "strict": True},
-        }
-        wanted = {"response_format": form} if self.structured else {}
-        try:
-            reply = await self._connected().chat.completions.create(
-                model=self.model,
-                messages=messages,
-                max_completion_tokens=self.most_output_tokens,
-                extra_headers={"Idempotency-Key": ask.key},
-                timeout=ask.seconds,
-                **{**wanted, **self.options},
-            )
-        except self.sdk.APIConnectionError as error:
-            took = NOTHING if type(error.__cause__).__name__ in _NEVER_LEFT else None
-            raise Retryable(
-                f"no connection to {self.provider} ({type(error).__name__})", usage=took
-            ) from None
-        except self.sdk.APIStatusError as error:
-            why = f"{error.status_code} from {self.provider}: {error.message}"
-            if error.status_code in _MAY_PASS or error.status_code >= 500:
-                raise Retryable(why, _after_s(error.response.headers.get("retry-after"))) from None
-            raise RuntimeError(why) from None
-        return Reply(reply.choices[0].message.content, self._used(reply.usage))  # a refusal has no content
-
-    def _used(self, usage: Any) -> Usage:
-        if usage is None:
-            return Usage()
-        used = Usage(1, usage.prompt_tokens, usage.completion_tokens)
-        return self.price.of(used) if self.price is not None else used
+    async def said(self, ask: Ask) -> Said:
+        wanted = {"response_format": json_format(ask.schema)} if self.structured else {}
+        reply = await self._connected().chat.completions.create(
+            model=self.model,
+            messages=chat(ask),
+            max_completion_tokens=self.most_output_tokens,
+            extra_headers=headers(ask),
+            timeout=ask.seconds,
+            **{**wanted, **self.options},
+        )
+        message, used = reply.choices[0].message, reply.usage
+        value = NO_ANSWER if message.tool_calls else message.content  # a refusal has no content
+        return Said(value, used and used.prompt_tokens, used and used.completion_tokens)
 
     def _connected(self) -> Any:
         """The client of this event loop: its connections cannot be used on another one."""
@@ -140,8 +114,10 @@ def _key(given: Any, address: str | None) -> str:
                 f'a key, here or in the environment variable {KEY} ("" if there is no need of one)',
             )
         return "none"  # the package does not go without
-    if not isinstance(found, str) or not found.isascii() or not found.isprintable() or " " in found:
-        raise ScenarioError(field, "(not shown)", "a key of printable ASCII, without spaces and line breaks")
+    if not isinstance(found, str) or not found.isascii() or not found.isprintable() or found != found.strip():
+        raise ScenarioError(
+            field, "(not shown)", "a key of printable ASCII, without spaces or a line break at its ends"
+        )
     return found
 
 
@@ -151,10 +127,3 @@ def _is_loopback(address: str | None) -> bool:
         return host == "localhost" or ip_address(host or "").is_loopback
     except ValueError:
         return False
-
-
-def _after_s(header: str | None) -> float:
-    try:
-        return max(0.0, float(header or 0.0))
-    except ValueError:  # a date, as the standard also allows: then the guard's own pause has to do
-        return 0.0
