@@ -24,9 +24,11 @@ from walras.errors import ScenarioError
 from walras.items import Lot, Task
 from walras.live.answers import Answered
 from walras.live.extras import MissingExtraError
+from walras.live.feed import DeskRules
 from walras.live.guard import Guard, GuardRules
 from walras.live.live import Live
 from walras.live.passes import Passes
+from walras.live.vocabulary import plain
 
 PASSES = Passes(SECRET, "spot")
 
@@ -74,6 +76,22 @@ class TestWithTheSdk:
 
         award = asyncio.run(market())
         assert (award.winner, award.price) == ("ada", 9)
+
+    @pytest.mark.parametrize("streaming", [True, False])
+    def test_an_agent_that_speaks_rest_only_is_asked_and_works(self, streaming: bool) -> None:
+        async def work(task: Task, key: str) -> Report:
+            return Report("done", cost=2.5)
+
+        async def market() -> Any:
+            ada = agent_app(
+                Agent("ada", truthful, costs={"job": 3.0}), PASSES, questions=[ProposalWanted], work=work
+            )
+            async with remote(_rest_only(ada), streaming=streaming, poll_s=0.02) as mind, Live() as live:
+                live.add(Agent("ada", mind))
+                return await live.run(ContractNet(reply_within_s=8), [Task("job-1", kind="job")], 20)
+
+        result = asyncio.run(market())
+        assert result.allocation["job-1"].price == 3 and result.agents[1].cost == 2.5
 
     @pytest.mark.parametrize("streaming", [True, False])
     def test_what_it_wins_is_a_task_of_its_own_and_done_once(self, streaming: bool) -> None:
@@ -253,7 +271,8 @@ class TestWithTheSdk:
         assert status != "ok" or found.value == Offer(4)
 
     # --------------------------------------------------------------------------------------------------- the auctioneer
-    def test_an_auctioneer_allocates_for_who_may_open(self) -> None:
+    @pytest.mark.parametrize("binding", ["JSONRPC", "HTTP+JSON"])
+    def test_an_auctioneer_allocates_for_who_may_open(self, binding: str) -> None:
         async def market() -> Any:
             async with (
                 house() as desk,
@@ -264,12 +283,12 @@ class TestWithTheSdk:
                 seller = desk.token("carol", may=("open",))
                 items = [{"type": "Lot", "id": "vase"}]
                 body = {"allocate": {"items": items, "within_s": 10, "key": "k1"}}
-                events = [e async for e in _say(url, seller, body)]
-                again = [e async for e in _say(url, seller, body)]
-                refused = [e async for e in _say(url, desk.token("carol"), body)]
-                return events, again, refused, list(desk.market.runtime.runs), desk.market.trace
+                events = [e async for e in _say(url, seller, body, binding)]
+                again = [e async for e in _say(url, seller, body, binding)]
+                refused = [e async for e in _say(url, desk.token("carol"), body, binding)]
+                return events, again, refused, list(desk.market.runtime.runs)
 
-        events, again, refused, runs, _ = asyncio.run(market())
+        events, again, refused, runs = asyncio.run(market())
         assert [e["state"] for e in events if e["state"]] == ["SUBMITTED", "WORKING", "COMPLETED"]
         (result,) = [e["data"] for e in events if e["data"]]
         (award,) = result["awards"]
@@ -278,6 +297,72 @@ class TestWithTheSdk:
             "the same key, once"
         )
         assert "not open" in refused[-1]["error"]
+
+    def test_a_key_stands_for_one_request_of_one_caller(self) -> None:
+        async def market() -> Any:
+            rules = DeskRules(per_s=1000, burst=1000, most_keys=2)
+            async with house(rules=rules) as desk, served(desk, _auctioneer) as url:
+                carol, eve = desk.token("carol", may=("open",)), desk.token("eve", may=("open",))
+
+                async def allocate(token: str, item: str, key: str) -> dict[str, Any]:
+                    wanted = {"items": [{"type": "Lot", "id": item}], "within_s": 10, "key": key}
+                    return [e async for e in _say(url, token, {"allocate": wanted})][-1]
+
+                for token, item, key in (
+                    (carol, "vase", "k"),
+                    (eve, "vase", "k"),
+                    (eve, "a", "a"),
+                    (eve, "b", "b"),
+                ):
+                    assert (await allocate(token, item, key))["state"] == "COMPLETED"
+                assert "another request" in (await allocate(carol, "urn", "k"))["error"]
+                assert (await allocate(carol, "vase", "k"))["state"] == "COMPLETED"
+                return list(desk.market.runtime.runs)
+
+        assert asyncio.run(market()) == ["carol/1", "eve/1", "eve/2", "eve/3"], (
+            "nobody's keys push out another's"
+        )
+
+    def test_a_question_under_the_key_of_another_gets_no_answer_of_that_one(self) -> None:
+        async def market() -> None:
+            pondered: list[str] = []
+
+            def mind(question: Any, agent: Agent) -> Offer:
+                pondered.append(question.task.id)
+                return Offer(float(len(pondered)))
+
+            async with Listening(agent_app(Agent("ada", mind), PASSES, questions=[HowMuch])) as at:
+                token = PASSES.issue("house", may=("ask",))
+
+                async def ask(task: str) -> dict[str, Any]:
+                    question = plain(how_much())
+                    question["task"]["id"] = task
+                    asked = {"ask": {"question": question, "seconds": 9, "key": "k"}}
+                    return [e async for e in _say(at.url, token, asked, "HTTP+JSON", context="m/1")][-1]
+
+                first, again, other = await ask("a"), await ask("a"), await ask("b")
+                assert first["data"]["answer"]["price"] == again["data"]["answer"]["price"] == 1, first
+                assert "another request" in other["error"] and pondered == ["a"]
+
+        asyncio.run(market())
+
+    def test_only_so_many_tasks_of_a_caller_are_kept(self) -> None:
+        async def market() -> Any:
+            rules = DeskRules(per_s=1000, burst=1000, most_keys=2)
+            async with house(rules=rules) as desk, served(desk, _auctioneer) as url:
+                tokens = [desk.token(who, may=("open",)) for who in ("carol", "eve", "eve", "eve")]
+                for k, token in enumerate(tokens):
+                    wanted = {"items": [{"type": "Lot", "id": f"{k}"}], "within_s": 10}
+                    assert [e async for e in _say(url, token, {"allocate": wanted})][-1][
+                        "state"
+                    ] == "COMPLETED"
+                listing = {"jsonrpc": "2.0", "id": 1, "method": "ListTasks", "params": {}}
+                return [
+                    (await call(url, token, listing, {"A2A-Version": "1.0"}))["result"]["totalSize"]
+                    for token in tokens[:2]
+                ]
+
+        assert asyncio.run(market()) == [1, 2]
 
     def test_who_cancels_its_task_calls_the_auction_off(self) -> None:
         async def market() -> Any:
@@ -343,6 +428,40 @@ class TestWithTheSdk:
 
         asyncio.run(market())
 
+    @pytest.mark.parametrize("binding", ["JSONRPC", "HTTP+JSON"])
+    def test_numbers_that_json_has_not_are_a_fault_of_the_caller(self, binding: str) -> None:
+        async def market() -> Any:
+            async with house("ada") as desk, served(desk, _auctioneer) as url:
+                message = {"messageId": "m", "role": "ROLE_USER", "parts": [{"data": {"allocate": 0}}]}
+                body: Any = {"message": message}
+                if binding == "JSONRPC":
+                    body = {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": body}
+                raw = json.dumps(body).replace('"allocate": 0', '"allocate": 1e999').encode()
+                path = "" if binding == "JSONRPC" else "/message:send"
+                form = {"Content-Type": "application/json", "A2A-Version": "1.0"}
+                return await call(url + path, desk.token("carol", may=("open",)), raw, form)
+
+        said = asyncio.run(market())
+        assert said.status < 500 and "Infinity" in said["error"]["message"]
+        assert said["error"]["code"] in (-32602, 400), "its parameters, not our fault"
+
+    @pytest.mark.parametrize("path", ["/message:send", "/elsewhere/message:send", "/tasks/x:cancel"])
+    def test_rest_has_the_same_gate(self, path: str) -> None:
+        async def market() -> None:
+            async with house("ada") as desk, served(desk, _auctioneer) as url:
+                for token, status in (
+                    ("", 401),
+                    ("no", 401),
+                    (expired("carol"), 401),
+                    (desk.token("carol"), 0),
+                ):
+                    said = await call(url + path, token, b"{", {"A2A-Version": "1.0"})
+                    assert said.status == status or (status == 0 and 400 <= said.status < 500)
+                said = await call(url + path, desk.token("carol", may=("open",)), b"x" * 70_000)
+                assert said.status == 413
+
+        asyncio.run(market())
+
     def test_settings_that_make_no_sense_are_refused(self) -> None:
         for url, token in (("ada", ""), ("ftp://x", ""), ("http://[::1", ""), ("http://192.0.2.1", "secret")):
             with pytest.raises(ScenarioError):
@@ -351,19 +470,47 @@ class TestWithTheSdk:
             agent_app(Agent("ada"), PASSES, questions=[])
 
 
+def _auctioneer(desk: Any) -> Any:
+    return auctioneer_app(desk, FirstPrice(reply_within_s=0.2, margin_s=0.1))
+
+
+def _rest_only(app: Any) -> Any:
+    """An agent whose card names the REST binding as the only one that is known."""
+
+    async def altered(scope: Any, receive: Any, send: Any) -> None:
+        async def say(message: Any) -> None:
+            if scope["type"] == "http" and scope["path"] == CARD and "body" in message:
+                message = {**message, "body": message["body"].replace(b'"JSONRPC"', b'"UNKNOWN"')}
+            elif scope["type"] == "http":
+                assert scope["path"] != "/", "that would be JSON-RPC"
+            await send(message)
+
+        await app(scope, receive, say)
+
+    return altered
+
+
 def _offer(question: Any, agent: Agent) -> Any:
     return Offer(7.5)
 
 
-async def _say(url: str, token: str, body: Any) -> AsyncIterator[dict[str, Any]]:
+async def _say(
+    url: str, token: str, body: Any, binding: str = "JSONRPC", context: str | None = None
+) -> AsyncIterator[dict[str, Any]]:
     """What the SDK's own client hears: states, data and errors."""
     from walras.adapters.a2a import Heard
 
     sdk, types = pytest.importorskip("a2a.client"), pytest.importorskip("a2a.types")
     helpers, httpx = pytest.importorskip("a2a.helpers"), pytest.importorskip("httpx")
     async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=20) as lines:
-        client = await sdk.create_client(url, sdk.ClientConfig(httpx_client=lines, streaming=True))
-        message = helpers.new_data_message(body, role=types.Role.ROLE_USER)
+        config = sdk.ClientConfig(
+            httpx_client=lines,
+            streaming=True,
+            supported_protocol_bindings=[binding],
+            use_client_preference=True,
+        )
+        client = await sdk.create_client(url, config)
+        message = helpers.new_data_message(body, role=types.Role.ROLE_USER, context_id=context)
         try:
             async for event in client.send_message(types.SendMessageRequest(message=message)):
                 heard = Heard(types)

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import json
+import logging
 import sys
 import traceback
 from collections.abc import AsyncIterator
@@ -148,6 +150,48 @@ class TestWithTheSdk:
                 assert "not allowed" in await fails(ada, "place_bid", question="x", answer=None)
 
         asyncio.run(market())
+
+    def test_a_revoked_pass_ends_a_session_that_goes_on(self) -> None:
+        async def market() -> None:
+            async with house("ada") as desk, served(desk, mcp_app) as url:
+                token = desk.token("ada")
+                async with client(url, token) as ada:
+                    assert (await use(ada, "open_questions")) == {"questions": []}
+                    desk.passes.revoke(desk.passes.read(token).id)
+                    assert await fails(ada, "open_questions")
+                listing = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+                assert (await call(f"{url}/mcp", token, listing))["error"] == "revoked"
+
+        asyncio.run(market())
+
+    def test_a_house_is_called_by_its_own_names_only(self) -> None:
+        """A page in a browser that has tricked the name service of its victim says another name."""
+
+        async def market() -> None:
+            async with (
+                house("ada") as desk,
+                served(desk, lambda d: mcp_app(d, hosts=("market.example:443",))) as url,
+            ):
+                form = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream",
+                        "MCP-Protocol-Version": "2025-06-18"}  # fmt: skip
+                listing = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+                for host, right in (("market.example:443", True), ("evil.example", False)):
+                    try:
+                        said = await call(f"{url}/mcp", desk.token("ada"), listing, {**form, "Host": host})
+                        assert right and said.status == 200 and said["result"]["tools"]
+                    except json.JSONDecodeError:  # a refusal in words
+                        assert not right
+
+        asyncio.run(market())
+
+    def test_it_leaves_the_programs_logging_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def market() -> list[Any]:
+            async with house() as desk:
+                monkeypatch.setattr(logging.root, "handlers", [])
+                auction_house(desk)
+                return logging.root.handlers
+
+        assert asyncio.run(market()) == []
 
     def test_in_process_the_house_knows_its_one_client_by_its_token(self) -> None:
         Client = pytest.importorskip("mcp").Client

@@ -67,6 +67,32 @@ class TestSpans:
         assert span.attributes["error.type"] == "error"
         assert not {"gen_ai.usage.input_tokens", "market.cost_usd"} & set(span.attributes)
 
+    def test_tokens_and_seconds_are_metrics_with_the_names_of_the_conventions(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sdk = pytest.importorskip("opentelemetry.sdk.metrics", reason="opentelemetry-sdk is not installed")
+        reader = pytest.importorskip("opentelemetry.sdk.metrics.export").InMemoryMetricReader()
+        meters = sdk.MeterProvider([reader])
+        monkeypatch.setattr("opentelemetry.metrics.get_meter", meters.get_meter)
+        traced = Traced(Guard())
+        run(asked(traced, Scripted(Offer(3), provider="acme", usage=Usage(1, 900, 40, 0.002))))
+        run(asked(traced, Scripted(ValueError("oh"))))
+        (resource,) = reader.get_metrics_data().resource_metrics
+        points = {
+            metric.name: [
+                (dict(point.attributes), point.sum, point.count) for point in metric.data.data_points
+            ]
+            for metric in resource.scope_metrics[0].metrics
+        }
+        meters.shutdown()
+        who = {"gen_ai.operation.name": "invoke_agent", "gen_ai.provider.name": "acme"}
+        assert points["gen_ai.client.token.usage"] == [
+            ({**who, "gen_ai.token.type": "input"}, 900, 1),
+            ({**who, "gen_ai.token.type": "output"}, 40, 1),
+        ]
+        right, wrong = points["gen_ai.client.operation.duration"]
+        assert (right[0], right[2]) == (who, 1) and wrong[0]["error.type"] == "error"
+
     def test_what_a_mind_calls_is_within_its_span(self, exported: Any) -> None:
         from opentelemetry import trace
 

@@ -282,7 +282,7 @@ def from_part(part: Any) -> Any:
     json_format = needed("google.protobuf.json_format", "a2a")
     try:
         return _whole(json_format.MessageToDict(part.data))
-    except json_format.Error as error:
+    except (json_format.Error, ValueError) as error:
         raise RemoteProtocolError(f"{error}") from None
 
 

@@ -7,7 +7,9 @@ reaches its model only inside a fence.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -69,15 +71,25 @@ def auction_house(desk: Desk, token: str = "") -> Any:
     if token:
         desk.passes.read(token)
     house = _House(desk, token)
-    server = sdk.MCPServer(
-        f"market {desk.name}", instructions=_INSTRUCTIONS, middleware=[house.identify], log_level="WARNING"
-    )
+    with _logging_left_alone():
+        server = sdk.MCPServer(f"market {desk.name}", instructions=_INSTRUCTIONS, middleware=[house.identify])
     for tool in (
         house.list_auctions, house.inspect_auction, house.join_auction, house.open_questions, house.place_bid,
         house.wait_for_events,
     ):  # fmt: skip
         server.add_tool(tool)
     return server
+
+
+@contextlib.contextmanager
+def _logging_left_alone() -> Iterator[None]:
+    """The SDK would set up the program's logging, unless that has been done."""
+    done = logging.NullHandler()
+    logging.root.addHandler(done)
+    try:
+        yield
+    finally:
+        logging.root.removeHandler(done)
 
 
 class _House:
