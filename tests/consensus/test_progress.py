@@ -89,6 +89,14 @@ def test_a_rejection_while_probing_follows_the_hint_unless_it_is_an_echo() -> No
     assert (one.next, one.paused) == (4, False)
 
 
+def test_who_refuses_has_not_taken_the_commit_that_came_with_it_either() -> None:
+    one = progress(match=3, next=10)
+    one.sent_commit = 8
+
+    assert one.reject(9, 4)
+    assert (one.next, one.sent_commit) == (5, 4)
+
+
 def test_a_hint_never_leads_below_the_match_nor_above_the_rejection() -> None:
     low, high = progress(match=5, next=10), progress(next=10)
 

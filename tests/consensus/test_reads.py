@@ -99,6 +99,19 @@ def test_a_later_round_answers_all_earlier_ones_in_their_order() -> None:
     assert [read.context for read in cluster.reads[1]] == ["1/1", "1/2"]
 
 
+def test_a_request_that_comes_twice_keeps_its_place_and_its_acknowledgements() -> None:
+    """Of five, one has acknowledged when it comes again, and one more is enough."""
+    cluster = Cluster((1, 2, 3, 4, 5))
+    leader = cluster.elect(1)
+    leader.read_index("1/1")
+    cluster.settle(without(3, 4, 5))
+    leader.propose("later")
+    leader.read_index("1/1")
+    cluster.settle(without(2, 4, 5))
+
+    assert cluster.reads[1] == [ReadState(2, "1/1")]
+
+
 def test_the_periodic_heartbeat_repeats_the_newest_round() -> None:
     cluster = Cluster()
     leader = cluster.elect(1)
