@@ -70,9 +70,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._thread_is_done)
         return future
 
-    async def shutdown_default_executor(self) -> None:
+    async def shutdown_default_executor(self, *timeout: Any) -> None:  # which Python 3.12 has added
         self._threads += 1  # who waits for the threads is one
-        await super().shutdown_default_executor()
+        await super().shutdown_default_executor(*timeout)
         self._threads -= 1
 
     def _thread_is_done(self, future: Any) -> None:
