@@ -53,7 +53,7 @@ requests = st.tuples(
     bodies,
     who | st.text(max_size=20),
 )
-nearly = st.tuples(
+nearly: st.SearchStrategy[Any] = st.tuples(
     st.just("POST"), st.just("/v1/answers"), st.just({}), bids.map(json.dumps).map(str.encode), who
 )
 TOKENS = {
