@@ -20,7 +20,8 @@ from walras.simulation.swarm import random_faults
 from walras.study.explore.counting import FAULTS, fired
 from walras.study.explore.explorer import Exploration, explore
 from walras.study.explore.plan import Plan, Target, Trial
-from walras.study.explore.raft import BRANCHES, RaftTarget
+from walras.study.explore.raft import BRANCHES, Load, RaftTarget
+from walras.study.explore.raft_ambush import Ambushes
 from walras.study.explore.shrinking import smallest
 from walras.study.explore.targets import find_target
 from walras.testing.raft_mutants import mutated
@@ -171,9 +172,33 @@ def test_features_are_on_in_some_seeds_and_off_in_others() -> None:
     loads = [RaftTarget().draw(seed, SECONDS).load for seed in range(60)]
 
     for feature in ("pre_vote", "check_quorum", "compact_every", "reconfigure_s", "transfer_s", "noise_s",
-                    "batch_s", "max_inflight", "founders"):  # fmt: skip
+                    "batch_s", "max_inflight", "max_size", "founders", "replicas", "clients",
+                    "ambush_elected", "ambush_changing"):  # fmt: skip
         assert len({getattr(load, feature) for load in loads}) > 1, feature
     assert not any(load.lease for load in loads)
+
+
+def test_an_ambush_cuts_one_side_off_from_the_other_until_everything_heals() -> None:
+    ambushes = Ambushes(1, ("r1", "r2", "r3"), 1.0, 1.0, heal_s=2.1)
+    ambushes.spring(("r1",), 2.0)
+
+    assert ambushes.between("r1", "r2", 2.0)
+    assert ambushes.between("r3", "r1", 2.0)
+    assert not ambushes.between("r2", "r3", 2.0)
+    assert not ambushes.between("r1", "r2", 1.9)
+    assert not ambushes.between("r1", "r2", 2.1)
+
+
+def test_whoever_wins_an_election_may_be_ambushed() -> None:
+    """Nobody hears whoever wins, so others are elected meanwhile, until everything heals."""
+    target = RaftTarget(3)
+    calm = target.draw(0, SECONDS)
+    plan = replace(calm, network=Network(heal_s=SECONDS), faults=Faults(), load=Load(replicas=3, founders=3))
+    ambushed = target.run(replace(plan, load=replace(plan.load, ambush_elected=1.0)))
+
+    assert not ambushed.broken, ambushed.why
+    assert target.run(plan).counts["election won"] == 1
+    assert ambushed.counts["election won"] >= ambushed.counts["ambush"] > 1
 
 
 def test_progress_is_demanded() -> None:
