@@ -9,8 +9,8 @@ import matplotlib.pyplot as plt
 import msgspec
 import pytest
 
-from auctions import CallMarket
-from scenarios import trading_floor
+from auctions import CallMarket, FirstPrice, Vickrey
+from scenarios import auction_house, trading_floor
 from tests.study.worlds import BobFirst, Errands
 from walras.baselines import Greedy, RandomAssignment
 from walras.errors import LocalProtocolError, WalrasError
@@ -127,6 +127,15 @@ def test_a_study_has_intervals_differences_and_failures(tmp_path: Path) -> None:
     assert "the third errand is too much" in page.said
     assert page.tags.count("img") == 9
     assert re.search(r"\(.* to .*\)", page.said)
+
+
+def test_a_study_of_sales_is_about_what_was_paid_and_not_about_work(tmp_path: Path) -> None:
+    rules: dict[str, Mechanism] = {"first price": FirstPrice(), "vickrey": Vickrey()}
+    study = compare(auction_house(lots=2, bidders=2), rules, seeds=range(2))
+    assert "paid" in study.headline and not {"cost", "quality", "jain"} & {*study.headline}
+    assert {*study.summary()["metric"]} == {*study.headline}
+    write_report(study, tmp_path)
+    assert (tmp_path / "paid.png").is_file() and not (tmp_path / "quality.png").exists()
 
 
 def test_nothing_and_nowhere_are_errors(results: list[Result], tmp_path: Path) -> None:

@@ -73,8 +73,7 @@ def side_by_side(found: Mapping[str, Sequence[Metrics]]) -> Comparison:
     for label, runs in found.items():
         _check_optimum(label, runs)
     every = [metrics for runs in found.values() for metrics in runs]
-    only_lots = bool(every) and all(m.get("tasks") and m.get("quality_all") is None for m in every)
-    columns = LOTS if only_lots else TASKS
+    columns = columns_for(every)
     means = {
         label: {c.metric: _mean(m.get(c.metric) for m in runs) for c in columns}
         for label, runs in found.items()
@@ -89,6 +88,12 @@ def side_by_side(found: Mapping[str, Sequence[Metrics]]) -> Comparison:
         f"{c.title} of bound" if a_bound and c.metric == "efficiency" else c.title for c in columns
     )
     return Comparison(titles, rows, _optimum(every, a_bound, columns))
+
+
+def columns_for(every: Sequence[Metrics]) -> tuple[Column, ...]:
+    """What is worth a column for these runs: `LOTS` if none of them had a task, else `TASKS`."""
+    only_lots = bool(every) and all(m.get("tasks") and m.get("quality_all") is None for m in every)
+    return LOTS if only_lots else TASKS
 
 
 def _check_optimum(label: str, runs: Iterable[Metrics]) -> None:

@@ -12,7 +12,7 @@ from walras.results.metrics import Metrics
 from walras.study import plots
 from walras.study.comparison import side_by_side
 from walras.study.page import Section, picture, render
-from walras.study.study import HEADLINE, Study
+from walras.study.study import Study
 from walras.trace.file import as_text
 
 PAGE = "report.html"
@@ -174,15 +174,13 @@ def _runs(results: Sequence[Result]) -> Section:
 
 
 def _of_study(study: Study) -> list[Section]:
-    known = {name for row in study.rows for name in row.metrics}
+    shown = study.headline
     pictures = [
-        picture(metric, plots.UNITS.get(metric, metric), partial(study.plot, metric))
-        for metric in HEADLINE
-        if metric in known
+        picture(metric, plots.UNITS.get(metric, metric), partial(study.plot, metric)) for metric in shown
     ]
     intervals = Section(title="Means and intervals", pictures=pictures[:2], folded=pictures[2:])
     means = [_means(study, scenario) for scenario in study.scenarios]
-    return [*filter(None, means), intervals, *([_differences(study)] if known else []), *_failures(study)]
+    return [*filter(None, means), intervals, *([_differences(study)] if shown else []), *_failures(study)]
 
 
 def _means(study: Study, scenario: str) -> Section | None:

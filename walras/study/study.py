@@ -9,6 +9,7 @@ import msgspec
 
 from walras.errors import WalrasError
 from walras.study import catalogue
+from walras.study.comparison import columns_for
 from walras.study.summary import Line, counts_a_type, draw, summarise
 from walras.trace.file import from_json, to_json
 
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
 
 HEAD, TABLE = "study.json", "table.csv"
 VERSION = 1
-
-HEADLINE = (
-    "completion_rate", "efficiency", "welfare", "cost", "quality", "latency_p50_s", "latency_p95_s", "messages_per_task",
-    "jain",
-)  # fmt: skip
-"""The metrics that a summary shows if it is not asked for others."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +69,13 @@ class Study:
     def errors(self) -> list[Row]:
         """The runs that failed."""
         return [row for row in self.rows if row.error]
+
+    @property
+    def headline(self) -> list[str]:
+        """The metrics that a summary shows if it is not asked for others: those of the table, if any run has them."""
+        runs = [row.metrics for row in self.rows if not row.error]
+        columns = (column.metric for column in columns_for(runs))
+        return [name for name in columns if any(metrics.get(name) is not None for metrics in runs)]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Study) and (self.rows, self.settings) == (other.rows, other.settings)
@@ -144,7 +146,7 @@ class Study:
             why = f": {self.rows[0].error}" if self.rows else ""
             raise WalrasError(f"no run of this study has ended well{why}; expected one at least")
         if metric is None:
-            return [name for name in HEADLINE if name in known]
+            return self.headline
         wanted = [metric] if isinstance(metric, str) else list(metric)
         for name in wanted:
             if name not in known:
