@@ -50,6 +50,8 @@ def record(path: Path) -> None:
             exec(cell.removeprefix("%matplotlib inline\n"), names)
         market = names["repairs"](names["minds"](server.url))
         asyncio.run(market.lived(guard=Guard(recording=Recording(path))))
+        del market
+        names.clear()  # the clients of frameworks are nobody's to close: they go here, where nobody minds
         gc.collect()
 
 
