@@ -10,14 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from auctions import FirstPrice
+from auctions import FirstPrice, truthful
+from auctions.messages import BidWanted
 from tests.edges.houses import SECRET, call, expired, house, until
 from tests.edges.raw import HANDSHAKE, frame, line, request, upgraded
-from walras.adapters.a2a_server import auctioneer_app
+from walras.adapters.a2a_server import agent_app, auctioneer_app
 from walras.adapters.edge import Listening
 from walras.adapters.gate import Gate
 from walras.adapters.http import http_app
 from walras.adapters.mcp import mcp_app
+from walras.agents import Agent
 from walras.items import Lot
 from walras.live.desk import Desk
 from walras.live.feed import DeskRules
@@ -192,38 +194,60 @@ envelopes = st.fixed_dictionaries(
     {"jsonrpc": st.sampled_from(["2.0", "1.0"]), "method": st.sampled_from(METHODS)},
     optional={"id": plain, "params": plain | messages | calls},
 )
+bidding = st.fixed_dictionaries(
+    {"jsonrpc": st.just("2.0"), "id": st.just(1), "method": st.just("tools/call"),
+     "params": st.fixed_dictionaries({"name": st.just("place_bid"), "arguments": bids})}
+)  # fmt: skip
+PLACES = {
+    "a2a": ("", "/"),
+    "rest": ("/message:send", "/message:stream", "/x/message:send", "/tasks/x:cancel", "/tasks/x:subscribe", "/tasks", "/x"),
+    "agent": ("", "/message:send"),
+    "mcp": ("/mcp",),
+}  # fmt: skip
+
+
+def _app(protocol: str, desk: Desk) -> Gate:
+    """The edge of a protocol; the agent is one of ours that others ask."""
+    pytest.importorskip("mcp.server.mcpserver" if protocol == "mcp" else "a2a.server.routes")
+    if protocol == "mcp":
+        return mcp_app(desk)
+    if protocol == "agent":
+        return agent_app(Agent("bob", truthful), desk.passes, questions=[BidWanted], rules=desk.rules)
+    return auctioneer_app(desk, FirstPrice(reply_within_s=0.4))
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(bodies | envelopes.map(json.dumps).map(str.encode), min_size=1, max_size=20))
-@pytest.mark.parametrize("protocol", ["a2a", "mcp"])
-def test_fuzzed_calls_of_other_protocols_change_no_award(protocol: str, sent: list[bytes]) -> None:
-    pytest.importorskip("a2a.server.routes" if protocol == "a2a" else "mcp.server.mcpserver")
+@given(
+    st.data(),
+    st.lists(
+        (messages | envelopes | bidding).map(json.dumps).map(str.encode) | bodies, min_size=1, max_size=20
+    ),
+)
+@pytest.mark.parametrize("protocol", list(PLACES))
+def test_fuzzed_calls_of_other_protocols_change_no_award(
+    protocol: str, data: st.DataObject, sent: list[bytes]
+) -> None:
+    places = [data.draw(st.sampled_from(PLACES[protocol])) for _ in sent]
 
     async def market() -> Any:
         async with house("ada", "eve", rules=DeskRules(per_s=1e6, burst=10**6, most_wait_s=0.01)) as desk:
-            app = auctioneer_app(desk, FirstPrice(reply_within_s=0.4)) if protocol == "a2a" else mcp_app(desk)
+            app = _app(protocol, desk)
             going = asyncio.ensure_future(
                 desk.market.run(FirstPrice(reply_within_s=30), [Lot("vase")], 60, participants=["ada"])
             )
-            while not desk.feed("ada").waiting:
-                await asyncio.sleep(0)
+            await until(lambda: desk.feed("ada").waiting)
             (question,) = desk.feed("ada").waiting
+            eve = desk.token("eve", may=("look", "answer", "join", "open", "ask"))
+            form = {
+                "Content-Type": "application/json", "Accept": "application/json, text/event-stream",
+                "A2A-Version": "1.0", "MCP-Protocol-Version": "2025-06-18",
+            }  # fmt: skip
             async with Listening(app) as at:
-                url = at.url if protocol == "a2a" else f"{at.url}/mcp"
-                eve = desk.token("eve", may=("look", "answer", "join", "open"))
-                form = {
-                    "Content-Type": "application/json",
-                    "Accept": "application/json, text/event-stream",
-                    "A2A-Version": "1.0",
-                }
-                for body in sent:
-                    assert await _status(url, eve, body.replace(b"QUESTION", question.encode()), form) < 500
-            assert (
-                desk.enter(desk.token("ada"))
-                .answer(question, {"type": "Bid", "item": "vase", "price": 3})
-                .legal
-            )
+                for place, body in zip(places, sent, strict=True):
+                    body = body.replace(b"QUESTION", question.encode())
+                    assert await _status(at.url + place, eve, body, form) < 500
+            ada = desk.enter(desk.token("ada"))
+            assert ada.answer(question, {"type": "Bid", "item": "vase", "price": 3}).legal
             return (await going).allocation["vase"]
 
     award = asyncio.run(market())

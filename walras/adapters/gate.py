@@ -96,7 +96,7 @@ def _token(scope: MutableMapping[str, Any]) -> str:
 
 
 async def _read(receive: Receive, most_bytes: int) -> Receive:
-    """Read a request's whole body, within bounds, and hand it on."""
+    """Read a request's whole body, text within bounds, and hand it on."""
     body, more = b"", True
     try:
         async with asyncio.timeout(READ_WITHIN_S):
@@ -108,6 +108,9 @@ async def _read(receive: Receive, most_bytes: int) -> Receive:
                 if len(body) > most_bytes:
                     raise RefusedError("too large", f"more than {most_bytes:,} bytes")
                 more = message.get("more_body", False)
+        body.decode()
+    except UnicodeDecodeError:
+        raise RefusedError("malformed", "the body is not UTF-8") from None
     except TimeoutError:
         raise RefusedError("malformed", f"the request took more than {READ_WITHIN_S:g} s to come") from None
     whole = [{"type": "http.request", "body": body, "more_body": False}]
