@@ -8,14 +8,17 @@ import pytest
 
 from auctions import SealedBid, second_price
 from consensus.copies import Copy
+from consensus.inputs import Input, Told, ToOpener
 from consensus.replicated import RaftLog, Replicated
 from contractnet import ContractNet
 from walras.agents import Agent
-from walras.allocation import Award
+from walras.allocation import Award, Outcome
+from walras.effects import Ignore, Recorder, Send
 from walras.errors import LocalProtocolError, ScenarioError
 from walras.items import Item, Lot, Task
 from walras.mechanism import Mechanism
-from walras.protocol import Protocol
+from walras.messages import Envelope, Message
+from walras.protocol import Protocol, on
 from walras.randomness import stream
 from walras.simulation.faults import Crash, Faults, KillAt, Pause, Skew
 from walras.simulation.latency import Constant
@@ -143,6 +146,94 @@ def test_copies_are_the_same_and_only_one_acts() -> None:
         if row.kind == "broadcast" and row.conversation == "house/1"
     }
     assert spoke == {"r1"}
+
+
+class Ping(Message, frozen=True):
+    number: int
+
+
+class Pong(Message, frozen=True):
+    number: int
+
+
+class Echo(Protocol):
+    """An opener that answers whatever it hears, and notes the time."""
+
+    callers: tuple[str, ...]
+    times: list[float] = []
+
+    def on_start(self) -> None:
+        self.broadcast(self.callers, Ping(0))
+        self.set_timer("end", self.now + 6.0)
+
+    @on(Ping)
+    def hear(self, sender: str, message: Ping) -> None:
+        self.times.append(self.now)
+        self.send(sender, Pong(message.number))
+
+    def on_timer(self, name: Any) -> None:
+        self.finish(Outcome("done"))
+
+
+class Caller(Protocol):
+    """Calls three times at once, and again and again."""
+
+    opener: str
+    called: int = 0
+    heard: list[int] = []
+
+    @on(Ping)
+    def begin(self, sender: str, message: Ping) -> None:
+        self.on_timer("call")
+        self.on_timer("call")
+        self.on_timer("call")
+
+    def on_timer(self, name: Any) -> None:
+        self.called += 1
+        self.send(self.opener, Ping(self.called))
+        if self.called < 12:
+            self.set_timer("call", self.now + 0.4)
+
+    @on(Pong)
+    def hear(self, sender: str, message: Pong) -> None:
+        self.heard.append(message.number)
+        if len(self.heard) == 12:
+            self.finish(Outcome("done"))
+
+
+class Echoes(Mechanism, frozen=True):
+    protocol: ClassVar[str] = "x-echoes"
+
+    def opener(self, me: str, items: tuple[Item, ...], participants: tuple[str, ...]) -> Protocol:
+        return Echo(participants)
+
+    def join(self, me: str, invitation: Envelope | None) -> Protocol | None:
+        return Caller(invitation.sender) if invitation is not None else None
+
+
+def test_where_nothing_fails_nothing_is_said_twice() -> None:
+    """Though inputs come faster than it is known that the effects of earlier ones are out."""
+    simulation = market(Replicated(Echoes(), MACHINES), (Task("job"),))
+    rows = [
+        (row.details["message"]["index"], row.details["message"]["k"])
+        for row in simulation.run().trace
+        if row.kind in ("message", "broadcast") and row.details["message"]["type"] == "FromOpener"
+    ]
+    assert len(rows) == 1 + 12 * len(BIDDERS) == len(dict.fromkeys(rows))
+
+
+def test_time_never_goes_back_for_the_role_inside() -> None:
+    """The first leader's clock is two seconds ahead, the next one's three behind."""
+    faults = Faults((Skew("r1", 2.0), Skew("r2", -3.0), Skew("r3", -3.0), Crash("r1", 1.2, float("inf"))))
+    simulation = market(Replicated(Echoes(), MACHINES), (Task("job"),), faults=faults, check=True)
+    simulation.run(until=9.0)
+    for name in ("r2", "r3"):
+        copy: Any = simulation.role("house/1", name)
+        assert copy.leader in ("r2", "r3") and len(copy.inner.times) == 12 * len(BIDDERS)
+        assert copy.inner.times == sorted(copy.inner.times)
+    for name in BIDDERS:
+        caller: Any = simulation.role("house/1", name)
+        assert sorted(caller.inner.heard) == list(range(1, 13)), "each is answered once"
 
 
 # --------------------------------------------------------------------------------- killed between any two effects
@@ -297,6 +388,52 @@ def test_it_is_a_mechanism_as_any_other(name: str) -> None:
     report = check_mechanism(Replicated(mechanism, MACHINES), agents, items, seeds=range(2), kills=10)
     assert report.endings["calm"] == {"done": 2}
     assert report.endings["lossy"].keys() <= {"done", "partial", "failed", "unassigned"}
+
+
+# ------------------------------------------------------------------------------------------------ a copy alone
+
+
+def copy_of(mechanism: Mechanism) -> tuple[Copy, Recorder]:
+    """One that does not lead, on r2; r1 has stamped the start."""
+    rules = Replicated(mechanism, MACHINES)
+    copy = Copy(rules, "house", mechanism.opener("house", (Task("job"),), BIDDERS))
+    port = Recorder("r2", "house/1")
+    port.seat(copy)
+    start = Input("house/1", "start", "start", at=1.0, by="r1", finish_by=30.0)
+    copy.on_told(rules.clerk, Told(2, start))
+    port.take()
+    return copy, port
+
+
+def test_what_reaches_a_copy_that_does_not_lead_goes_to_the_one_that_does() -> None:
+    copy, port = copy_of(Echoes())
+    copy.on_message("ann", ToOpener(1, Ping(7)))
+    passed = [(e.to, e.message.given.what) for e in port.take() if isinstance(e, Send)]  # type: ignore[attr-defined]
+    assert passed == [("r1", Ping(7))]
+
+
+def test_what_a_copy_was_told_it_does_once() -> None:
+    copy, port = copy_of(Echoes())
+    again = Input(
+        "house/1", "message", "message ann 1", at=1.5, by="r1", sender="ann", number=1, what=Ping(1)
+    )
+    for told in (Told(3, again), Told(3, again), Told(4, again)):
+        copy.on_told("clerk", told)
+    assert [effect.why for effect in port.take() if isinstance(effect, Ignore)] == [
+        "told again",
+        "proposed twice, or taken back meanwhile",
+    ]
+    assert copy.inner.times == [1.5]  # type: ignore[attr-defined]
+
+
+def test_a_timer_that_was_set_anew_before_it_came_into_the_log_does_not_ring() -> None:
+    copy, port = copy_of(Echoes())
+    ((number, _),) = copy.timers.values()
+    for late in ("timer", "decision"):
+        old = Input("house/1", late, f"{late} 99", at=2.0, by="r1", number=number + 98)
+        copy.on_told("clerk", Told(3 + (late == "decision"), old))
+    assert len([effect for effect in port.take() if isinstance(effect, Ignore)]) == 2
+    assert copy.result is None and len(copy.timers) == 1
 
 
 # ------------------------------------------------------------------------------------------------ its limits
