@@ -5,18 +5,16 @@ has to come of it, and how many requests the server may have seen. No key, no ne
 """
 
 import asyncio
-import gc
 import json
 import re
-import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from tests.adapters.minds_of_frameworks import Framework, close_clients
+from tests.adapters.minds_of_frameworks import Framework, close_clients, tidied
 from tests.live.minds import HowMuch, Offer, how_much
 from walras.adapters.frameworks import WITH_TOOLS
 from walras.agents import Agent
-from walras.live.answers import Answered, Usage
+from walras.live.answers import NOTHING, Answered, Usage
 from walras.live.budget import Budgets, Limits
 from walras.live.guard import Guard, GuardRules
 from walras.live.participant import Participant
@@ -48,24 +46,24 @@ class Bench:
         self.guard = Guard(GuardRules(backoff_s=0.001, failures=99))
 
     async def asked(
-        self, model: str, *, seconds: float = 30.0, key: str = "any-key", url: str = "", tasks: int = 1
-    ) -> list[Answered]:
-        """Ask one participant about so many tasks at once."""
+        self, model: str, *, tasks: int, at_once: int = 1, key: str = "any-key", url: str = "", seconds: float = 120.0
+    ) -> list[Answered]:  # fmt: skip
+        """Ask one participant about tasks; so long as no case is about time, there is enough of it on a busy machine too."""
         mind = self.make(model, url or self.server.url, key, price=PRICE, most_output_tokens=CAP)
-        agent = Agent("ada", mind)
+        agent, turn = Agent("ada", mind), asyncio.Semaphore(at_once)
+
+        async def answer(question: HowMuch) -> Answered:
+            async with turn:
+                return await self.guard.answer(agent, question, conversation="m/1", seconds=seconds)
+
         try:
-            return await asyncio.gather(
-                *(
-                    self.guard.answer(agent, question, conversation="m/1", seconds=seconds)
-                    for question in map(question_about, range(1, tasks + 1))
-                )
-            )
+            return await asyncio.gather(*(answer(question_about(number)) for number in range(1, tasks + 1)))
         finally:
             await mind.close()
 
     async def one(self, model: str, **settings: Any) -> Answered:
         """Ask about one task."""
-        (answered,) = await self.asked(model, **settings)
+        (answered,) = await self.asked(model, tasks=1, **settings)
         return answered
 
     def calls(self, model: str) -> list[Call]:
@@ -224,7 +222,7 @@ async def broken_always(bench: Bench) -> None:
 
 @case("oversized")
 async def oversized(bench: Bench) -> None:
-    expect(await bench.one("m+oversized", seconds=60.0), "invalid", 2, bench.calls("m+oversized"))
+    expect(await bench.one("m+oversized"), "invalid", 2, bench.calls("m+oversized"))
 
 
 @case("a tool call instead")
@@ -246,6 +244,13 @@ async def unreachable(bench: Bench) -> None:
     answered = await bench.one("m", url="http://127.0.0.1:9/v1")
     assert (answered.status, answered.attempts) == ("error", 3), answered
     assert "no connection" in answered.detail
+
+
+@case("a call that never left is free")
+async def free(bench: Bench) -> None:
+    """Where nobody answers at the address, nothing was sent, and nothing is charged."""
+    answered = await bench.one("m", url="http://127.0.0.1:9/v1")
+    assert answered.usage == NOTHING
 
 
 @case("tokens and cost")
@@ -275,29 +280,34 @@ async def over_budget(bench: Bench) -> None:
 @case("twenty at once")
 async def concurrent(bench: Bench) -> None:
     """Questions to one participant do not get into each other."""
-    answered = await bench.asked("good", tasks=20)
+    answered = await bench.asked("good", tasks=20, at_once=20)
     assert [one.status for one in answered] == ["ok"] * 20, answered
     assert [one.value.price for one in answered] == [float(k) for k in range(1, 21)]
     assert len(bench.calls("good")) == 20
+
+
+@case("connections are kept")
+async def kept(bench: Bench) -> None:
+    """Questions one after another share a connection: a market that runs for days does not pile them up."""
+    answered = await bench.asked("good", tasks=5)
+    assert [one.status for one in answered] == ["ok"] * 5, answered
+    assert len({call.connection for call in bench.calls("good")}) == 1
 
 
 def keeps(one: Framework, line: Case) -> tuple[bool, BaseException | None]:
     """Whether a framework passes a case, and what came in between if not."""
 
     async def run() -> None:
+        bench = Bench(one.make, key=line.key)
         with bench.server:
             try:
                 await line.check(bench)
             finally:
                 await close_clients()
 
-    bench = Bench(one.make, key=line.key)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # many make a client of their own, and close none
+    with tidied():
         try:
             asyncio.run(run())
         except Exception as error:
             return False, error
-        finally:
-            gc.collect()
     return True, None

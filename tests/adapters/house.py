@@ -10,7 +10,7 @@ from walras.live import Guard, Live
 from walras.results import Result
 from walras.simulation import Simulation
 
-RULES = SealedBid(second_price, reply_within_s=20.0)
+RULES = SealedBid(second_price, reply_within_s=120.0)
 LOT = Lot("job-1")
 
 
@@ -19,7 +19,7 @@ def simulated(minds: Mapping[str, Any]) -> Result:
     simulation.add(Agent("house", capacity=0))
     for name, mind in minds.items():
         simulation.add(Agent(name, mind))
-    simulation.open(RULES, [LOT], "house", finish_by=30.0)
+    simulation.open(RULES, [LOT], "house", finish_by=180.0)
     return simulation.run()
 
 
@@ -27,4 +27,4 @@ async def live(minds: Mapping[str, Any], guard: Guard | None = None) -> Result:
     async with Live(guard=guard, seed=1) as market:
         for name, mind in minds.items():
             market.add(Agent(name, mind))
-        return await market.run(RULES, [LOT], within_s=30.0)
+        return await market.run(RULES, [LOT], within_s=180.0)

@@ -1,21 +1,33 @@
 """Optional packages that are missing or too old: the error says what to type."""
 
 import importlib.metadata
+import os
+import subprocess
+import sys
 import tomllib
-from pathlib import Path
+from importlib import import_module
 from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
 
 from tests.adapters.minds_of_frameworks import FRAMEWORKS
+from tests.adapters.page import ROOT
 from walras.adapters import frameworks
-from walras.adapters.frameworks import OldExtraError, fault_of, floors, framework
+from walras.adapters.frameworks import FrameworkParticipant, OldExtraError, fault_of, floors, framework
+from walras.live.answers import NOTHING, Usage
 from walras.live.extras import MissingExtraError
 from walras.live.participant import Retryable
 
-ROOT = Path(__file__).resolve().parents[2]
 DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+def participant(extra: str) -> Any:
+    """The class of a framework's participants: the only one in its file."""
+    module = import_module(f"walras.adapters.{extra.replace('-', '_')}")
+    kinds = [kind for kind in vars(module).values() if isinstance(kind, type)]
+    (found,) = (kind for kind in kinds if FrameworkParticipant in kind.__bases__)
+    return found
 
 
 @pytest.mark.parametrize("extra", FRAMEWORKS)
@@ -27,7 +39,7 @@ def test_a_missing_framework_is_named_with_the_command_that_installs_it(
 
     monkeypatch.setattr(frameworks, "version", nothing)
     with pytest.raises(MissingExtraError, match=rf'pip install "walras\[{extra}\]"'):
-        framework(extra, "walras")
+        participant(extra)("a mind")
 
 
 @pytest.mark.parametrize("extra", FRAMEWORKS)
@@ -35,8 +47,21 @@ def test_an_old_framework_is_told_its_floor(extra: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(frameworks, "version", lambda name: "0.0.1")
     first = next(floors(extra))
     with pytest.raises(OldExtraError, match=f"0.0.1 is installed; expected {first.specifier}") as old:
-        framework(extra, "walras")
+        participant(extra)("a mind")
     assert f'pip install --upgrade "walras[{extra}]"' in str(old.value)
+
+
+def test_adapters_import_no_framework_before_it_is_used() -> None:
+    """Nor do they change what others in the process see, such as OpenTelemetry's own switch."""
+    names = ", ".join(f"walras.adapters.{extra.replace('-', '_')}" for extra in FRAMEWORKS)
+    code = f"import os, sys, {names}, walras.adapters.market_tool; print(*sys.modules, *os.environ)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    loaded = {name.partition(".")[0] for name in found.split()}
+    assert not loaded & {
+        "ag2", "agent_framework", "agents", "autogen_core", "crewai", "google", "langchain", "langchain_core", "langgraph",
+        "litellm", "llama_index", "openai", "pydantic_ai", "semantic_kernel", "smolagents", "workflows", "pydantic",
+    }  # fmt: skip
+    assert ("OTEL_SDK_DISABLED" in loaded) == ("OTEL_SDK_DISABLED" in os.environ)
 
 
 def test_a_newer_framework_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,8 +89,9 @@ def test_there_is_no_extra_for_everything_and_conflicts_are_declared() -> None:
     for pair in DECLARED["tool"]["uv"]["conflicts"]:
         one, other = (part["extra"] for part in pair)
         assert {one, other} <= set(extras)
-        families = [FRAMEWORKS[name].family for name in (one, other) if name in FRAMEWORKS]
-        assert len(set(families)) == len(families), "frameworks of one family go together"
+        if {one, other} <= set(FRAMEWORKS):
+            common = set(FRAMEWORKS[one].families) & set(FRAMEWORKS[other].families)
+            assert not common, "frameworks of one family go together"
 
 
 # ------------------------------------------------------------------------------------------------ faults
@@ -109,11 +135,26 @@ def test_a_busy_provider_is_left_alone_as_long_as_it_wants() -> None:
     assert [wait.after_s for wait in waits if isinstance(wait, Retryable)] == [2.5, 0.0, 0.0, 0.0]
 
 
-@pytest.mark.parametrize("error", [ConnectionResetError("gone"), APIConnectionError("gone")])
-def test_no_connection_may_pass(error: Exception) -> None:
-    found = fault_of(raised(ValueError("wrapped"), error))
+class ConnectError(Exception):
+    """As HTTP clients call it."""
+
+
+@pytest.mark.parametrize(
+    ("error", "took"),
+    [
+        (ConnectionResetError("gone"), None),
+        (APIConnectionError("gone"), None),
+        (ConnectError("nobody there"), NOTHING),
+        (raised(APIConnectionError("nobody there"), ConnectError("nobody there")), NOTHING),
+    ],
+)
+def test_no_connection_may_pass_and_a_call_that_never_left_costs_nothing(
+    error: Exception, took: Usage | None
+) -> None:
+    found = fault_of(raised(ValueError("wrapped"), error), "models.example")
     assert isinstance(found, Retryable)
-    assert "no connection" in str(found)
+    assert "no connection to models.example" in str(found)
+    assert found.usage == took
 
 
 def test_everything_else_is_what_it_was() -> None:

@@ -5,6 +5,7 @@ What is seen is compared with the table in docs/plug-your-agent-in.md; WALRAS_RE
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -12,10 +13,10 @@ import pytest
 
 from tests.adapters import table
 from tests.adapters.contract import CASES, Case, keeps
-from tests.adapters.minds_of_frameworks import FRAMEWORKS, Framework
+from tests.adapters.minds_of_frameworks import FRAMEWORKS, Framework, need
+from tests.adapters.page import ROOT
 from tests.adapters.watched import watch
-from walras.adapters.frameworks import framework
-from walras.live.extras import MissingExtraError
+from walras.adapters.frameworks import floors
 
 # Their deprecations are between them and their libraries.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -27,12 +28,8 @@ SEEN: dict[str, dict[str, bool]] = {}
 
 @pytest.fixture(params=FRAMEWORKS)
 def one(request: pytest.FixtureRequest) -> Framework:
-    found = FRAMEWORKS[request.param]
-    try:
-        framework(found.extra, "walras")
-    except MissingExtraError as missing:
-        pytest.skip(str(missing))
-    return found
+    need(request.param)
+    return FRAMEWORKS[request.param]
 
 
 @pytest.mark.parametrize("line", CASES.values(), ids=CASES)
@@ -50,7 +47,7 @@ def test_nothing_leaves_the_machine(one: Framework) -> None:
     """Neither when a framework is imported, nor when it is asked, nor at its exit: no traces, no telemetry, no tables."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.adapters.watched", one.extra],
-        cwd=table.ROOT, capture_output=True, text=True, check=False, timeout=240,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     lines = done.stdout.splitlines()
     assert "answered: True" in [line.strip() for line in lines], done.stdout[-2000:] + done.stderr[-2000:]
@@ -79,7 +76,7 @@ def test_the_table_in_the_docs_says_what_was_seen(one: Framework) -> None:
     if len(seen) < len(CASES) + 1:
         pytest.skip("only a part of the contract has been run")
     if os.environ.get("WALRAS_REGENERATE"):
-        table.write({one.extra: seen})
+        table.write(one.extra, seen)
     shown = table.read()
     assert {case: shown.get((case, one.extra)) for case in seen} == {
         case: table.cell(one.extra, case, passed) for case, passed in seen.items()
@@ -91,3 +88,20 @@ def test_the_table_in_the_docs_has_every_framework_and_every_case() -> None:
     assert {case for case, _ in shown} == {*CASES, QUIET}
     assert {name for _, name in shown} == set(FRAMEWORKS)
     assert set(shown.values()) == {table.YES, table.NO, table.NOT_ASKED}
+
+
+@pytest.mark.parametrize("extra", FRAMEWORKS)
+def test_the_versions_in_the_docs_are_no_older_than_the_floors(extra: str) -> None:
+    families, versions = table.read_versions()[extra]
+    tested = dict(one.split(" ") for one in versions.split(", "))
+    assert families.replace(" ", "") == FRAMEWORKS[extra].families
+    assert set(tested) == {one.name for one in floors(extra)}
+    assert all(one.specifier.contains(tested[one.name]) for one in floors(extra))
+
+
+def test_the_script_installs_each_framework_in_its_families() -> None:
+    script = (ROOT / "tests" / "adapters" / "families").read_text("utf-8")
+    declared = dict(re.findall(r'^    \[([A-Z])\]="([\w,-]+)"$', script, re.MULTILINE))
+    for family, extras in declared.items():
+        belong = {name for name, one in FRAMEWORKS.items() if family in one.families}
+        assert set(extras.split(",")) == belong

@@ -1,31 +1,24 @@
 """What a graph may do is the graph's affair, and how often it may ask is ours."""
 
 import asyncio
-import gc
-import warnings
 from typing import Any
 
 import pytest
 
 from tests.adapters.contract import PRICE, offering, question_about
-from tests.adapters.minds_of_frameworks import bell, chat_openai, close_clients
-from walras.adapters.frameworks import framework
+from tests.adapters.minds_of_frameworks import bell, chat_openai, close_clients, need, tidied
 from walras.agents import Agent
 from walras.live.answers import Answered
-from walras.live.extras import MissingExtraError
+from walras.live.budget import Budgets, Limits
 from walras.live.guard import Guard, GuardRules
 from walras.testing.loopback import Call, Loopback
 
 pytestmark = pytest.mark.filterwarnings("default")
 
-try:
-    framework("langgraph", "langgraph.graph")
-except MissingExtraError as missing:
-    pytest.skip(str(missing), allow_module_level=True)
 
-
-def asked(model: str, **settings: Any) -> tuple[Answered, list[Call]]:
+def asked(model: str, budget: float = 1.0, **settings: Any) -> tuple[Answered, list[Call]]:
     """One question to an agent of LangChain that has a tool."""
+    need("langgraph")
     from langchain.agents import create_agent
 
     from walras.adapters.langgraph import LangGraphParticipant
@@ -35,20 +28,16 @@ def asked(model: str, **settings: Any) -> tuple[Answered, list[Call]]:
             graph = create_agent(chat_openai(model, server.url, "any", max_retries=0), tools=[bell])
             mind = LangGraphParticipant(graph, price=PRICE, **settings)
             try:
-                guard = Guard(GuardRules(repairs=0))
+                guard = Guard(GuardRules(repairs=0), budgets=Budgets(Limits(usd=budget)))
                 found = await guard.answer(
-                    Agent("ada", mind), question_about(1), conversation="m/1", seconds=30.0
+                    Agent("ada", mind), question_about(1), conversation="m/1", seconds=120.0
                 )
             finally:
                 await close_clients()
         return found, server.of(model)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the frameworks' making
-        try:
-            return asyncio.run(market())
-        finally:
-            gc.collect()
+    with tidied():
+        return asyncio.run(market())
 
 
 def test_an_agent_with_tools_has_one_request_for_a_bid() -> None:
@@ -71,3 +60,11 @@ def test_an_agent_that_runs_away_is_stopped_at_its_last_step() -> None:
     found, calls = asked("m+ringing", requests=100, steps=5)
     assert found.status == "invalid", found
     assert len(calls) <= 5
+
+
+def test_what_is_reserved_covers_all_the_requests_that_it_may_make() -> None:
+    found, calls = asked("m", requests=4, budget=0.006)
+    assert (found.status, calls) == ("over_budget", []), (
+        "one request would have been within the budget, four are not"
+    )
+    assert asked("m", requests=1, budget=0.006)[0].status == "invalid"

@@ -1,8 +1,6 @@
 """The other direction: a framework's agent holds an auction among ours, by calling the market as its tool."""
 
 import asyncio
-import gc
-import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -10,14 +8,13 @@ import pytest
 
 from auctions import SealedBid, second_price
 from contractnet import ContractNet
-from tests.adapters.minds_of_frameworks import chat_openai, client, close_clients
+from tests.adapters.minds_of_frameworks import need, tidied
+from tests.adapters.page import BOSSES, run_lines
 from walras.adapters import market_tool
-from walras.adapters.frameworks import framework
 from walras.agents import Agent
 from walras.allocation import Report
 from walras.errors import ScenarioError
 from walras.live import Live
-from walras.live.extras import MissingExtraError
 from walras.mechanism import Mechanism
 from walras.testing.loopback import Loopback
 
@@ -103,85 +100,27 @@ def test_a_tool_that_makes_no_sense_is_not_made(field: str, wrong: Any) -> None:
 # ------------------------------------------------------------------------------------------------ in agents' hands
 
 
-async def pydantic_ai(tool: market_tool.Tool, url: str) -> str:
-    from pydantic_ai import Agent as Mind
-    from pydantic_ai.models.openai import OpenAIChatModel
-    from pydantic_ai.providers.openai import OpenAIProvider
-
-    model = OpenAIChatModel("boss", provider=OpenAIProvider(openai_client=client(url, "any")))
-    result = await Mind(model, tools=[market_tool.for_pydantic_ai(tool)]).run("My brake is broken.")
-    return str(result.output)
-
-
-async def langgraph(tool: market_tool.Tool, url: str) -> str:
-    from langchain.agents import create_agent
-
-    agent = create_agent(chat_openai("boss", url, "any"), tools=[market_tool.for_langchain(tool)])
-    state = await agent.ainvoke({"messages": [{"role": "user", "content": "My brake is broken."}]})
-    return str(state["messages"][-1].text)
-
-
-async def openai_agents(tool: market_tool.Tool, url: str) -> str:
-    from agents import Agent as Mind
-    from agents import OpenAIChatCompletionsModel, RunConfig, Runner
-
-    model = OpenAIChatCompletionsModel(model="boss", openai_client=client(url, "any"))
-    mind = Mind(name="boss", model=model, tools=[market_tool.for_openai_agents(tool)])
-    result = await Runner.run(mind, "My brake is broken.", run_config=RunConfig(tracing_disabled=True))
-    return str(result.final_output)
-
-
-async def agent_framework(tool: market_tool.Tool, url: str) -> str:
-    from agent_framework import Agent as Mind
-    from agent_framework.openai import OpenAIChatCompletionClient
-
-    chat = OpenAIChatCompletionClient(model="boss", async_client=client(url, "any"))
-    result = await Mind(chat, tools=[market_tool.for_agent_framework(tool)]).run("My brake is broken.")
-    return str(result.text)
-
-
-async def ag2(tool: market_tool.Tool, url: str) -> str:
-    from ag2 import Agent as Mind
-    from ag2.config import OpenAIConfig
-
-    config = OpenAIConfig(model="boss", base_url=url, api_key="any")
-    mind = Mind("boss", config=config, tools=[market_tool.for_ag2(tool)])
-    return str((await mind.ask("My brake is broken.")).body)
-
-
-BOSSES = {
-    "pydantic-ai": pydantic_ai,
-    "langgraph": langgraph,
-    "openai-agents": openai_agents,
-    "agent-framework": agent_framework,
-    "ag2": ag2,
-}
+def test_the_how_to_shows_each_framework_whose_agents_have_tools() -> None:
+    assert set(BOSSES) == {"pydantic-ai", "langgraph", "openai-agents", "agent-framework", "ag2"}
 
 
 @pytest.mark.parametrize("name", BOSSES)
 def test_an_agent_of_a_framework_holds_an_auction(name: str) -> None:
-    """Its model calls the tool that it finds, and repeats what it hears: the true result of a true auction."""
-    try:
-        framework(name, "walras")
-    except MissingExtraError as missing:
-        pytest.skip(str(missing))
+    """As the how-to shows it. Its model calls the tool that it finds, and repeats what it hears: a true result."""
+    need(name)
 
     def boss(prompt: str, schema: Any) -> Any:
         return TASK if schema is not None else f"I heard: {prompt}"
 
     async def use(tool: market_tool.Tool) -> str:
         with Loopback(mind=boss) as server:
-            try:
-                said = await BOSSES[name](tool, server.url)
-            finally:
-                await close_clients()
+            names = {"URL": server.url, "KEY": "any", "hold_auction": tool, **vars(market_tool)}
+            said = str((await run_lines(BOSSES[name], names))["answer"])
         offered, after = server.calls
         assert offered.tools == ("hold_auction",)
         assert "bob" in after.prompt
         return said
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the framework's, not of the market's making
-        said = used(use)
-        gc.collect()
+    with tidied():
+        said = used(use, within_s=120.0)
     assert "mended" in said

@@ -1,9 +1,7 @@
 """Minds of three frameworks in one auction: the same file of user code runs it in simulation and live."""
 
 import asyncio
-import gc
 import re
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +9,7 @@ import pytest
 
 from auctions.messages import Bid
 from tests.adapters.house import LOT, live, simulated
-from tests.adapters.minds_of_frameworks import FRAMEWORKS, close_clients
-from walras.adapters.frameworks import framework
-from walras.adapters.openai import OpenAIParticipant
-from walras.live.extras import MissingExtraError
+from tests.adapters.minds_of_frameworks import FRAMEWORKS, close_clients, need, tidied
 from walras.live.guard import Guard, GuardRules
 from walras.live.recording import Recording, Replayed, read_entries
 from walras.results import Result
@@ -39,19 +34,13 @@ def bidding(prompt: str, schema: Any) -> Any:
 
 
 def made(kind: str, model: str, url: str, key: str = "any") -> Any:
-    if kind == "openai":
-        return OpenAIParticipant(model, base_url=url, api_key=key)
     return FRAMEWORKS[kind].make(model, url, key, most_output_tokens=500)
 
 
 @pytest.fixture(params=TRIOS, ids="-".join)
 def trio(request: pytest.FixtureRequest) -> tuple[str, ...]:
     kinds: tuple[str, ...] = request.param
-    for kind in kinds:
-        try:
-            framework(kind, "walras")
-        except MissingExtraError as missing:
-            pytest.skip(str(missing))
+    need(*kinds)
     return kinds
 
 
@@ -70,11 +59,8 @@ def played(trio: tuple[str, ...], path: Path, **more: Any) -> Result:
                 for mind in minds.values():
                     await mind.close()
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the frameworks' making
-        result = asyncio.run(market())
-        gc.collect()
-    return result
+    with tidied():
+        return asyncio.run(market())
 
 
 def test_the_same_auction_live_and_in_simulation(trio: tuple[str, ...], tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from walras.adapters.frameworks import (
     allowed,
     framework,
     headers,
-    most_requests,
 )
 from walras.live.extras import needed
 from walras.live.participant import Ask
@@ -32,6 +31,8 @@ class ADKParticipant(FrameworkParticipant):
     Raises:
         MissingExtraError, OldExtraError: see `framework`.
     """
+
+    takes_tools = True
 
     def __init__(self, agent: Any, **more: Any) -> None:
         super().__init__(**more)
@@ -52,7 +53,7 @@ class ADKParticipant(FrameworkParticipant):
                 user_id=ask.agent,
                 session_id=session.id,
                 new_message=types.Content(role="user", parts=[types.Part(text=ask.prompt.user)]),
-                run_config=self.agents.RunConfig(max_llm_calls=most_requests(ask)),
+                run_config=self.agents.RunConfig(max_llm_calls=self.most_requests(ask)),
             ):
                 heard.append(event)
         except self.errors.LlmCallsLimitExceededError:

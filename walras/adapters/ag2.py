@@ -8,6 +8,7 @@ from walras.adapters.ag2 import AG2Participant
 market.add(Agent("ada", AG2Participant(Mind("ada", "You are thrifty.", config=OpenAIConfig(model="gpt-4o-mini")))))
 """
 
+import asyncio
 from typing import Any
 
 from walras.adapters.frameworks import (
@@ -17,7 +18,6 @@ from walras.adapters.frameworks import (
     allowed,
     framework,
     headers,
-    most_requests,
 )
 from walras.errors import ScenarioError
 from walras.live.extras import needed
@@ -28,13 +28,15 @@ class AG2Participant(FrameworkParticipant):
     """Asks an agent like the one given: its model, its instructions; its tools only where the guard allows them.
 
     Args:
-        agent: an ``ag2.Agent`` with a config.
+        agent: an ``ag2.Agent`` with a config. Unless that brings a client of its own, `close` ends its connections.
         more: see `FrameworkParticipant`.
 
     Raises:
         MissingExtraError, OldExtraError: see `framework`.
         ScenarioError: if the agent has no config.
     """
+
+    takes_tools = True
 
     def __init__(self, agent: Any, **more: Any) -> None:
         super().__init__(**more)
@@ -43,12 +45,14 @@ class AG2Participant(FrameworkParticipant):
         if agent.config is None:
             raise ScenarioError("agent", agent, "an agent with a config")
         self.agent = agent
+        self._http: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def said(self, ask: Ask) -> Said:
         agent = self.sdk.Agent(
             self.agent.name,
             [*self.agent.system_prompt, ask.prompt.system],
-            config=_Capped(self._config(ask), most_requests(ask)),
+            config=_Capped(self._config(ask), self.most_requests(ask)),
             tools=allowed(self.agent.tools, ask),
             response_schema=_unread(self.proto, ask),
         )
@@ -64,13 +68,28 @@ class AG2Participant(FrameworkParticipant):
     def _config(self, ask: Ask) -> Any:
         """The agent's config with our cap and key, and without retries, as far as its provider knows of them."""
         config = self.agent.config
+        caps = ("max_completion_tokens", "max_output_tokens", "max_tokens")
         wanted = {
             "max_retries": 0,
-            "max_completion_tokens": self.most_output_tokens,
+            next((name for name in caps if hasattr(config, name)), caps[0]): self.most_output_tokens,
             "default_headers": {**(getattr(config, "default_headers", None) or {}), **headers(ask)},
         }
+        if getattr(config, "http_client", "none") is None and config.provider == "openai":
+            wanted["http_client"] = self._connections()
         known = {name: value for name, value in wanted.items() if hasattr(config, name)}
         return config.copy(**known) if known else config
+
+    def _connections(self) -> Any:
+        """Those of this event loop: a client for every question would open, and keep, new ones for each."""
+        loop = asyncio.get_running_loop()
+        if self._http is None or self._loop is not loop:
+            self._http, self._loop = needed("openai", "ag2").DefaultAsyncHttpxClient(), loop
+        return self._http
+
+    async def close(self) -> None:
+        http, self._http = self._http, None
+        if http is not None and self._loop is asyncio.get_running_loop():
+            await http.aclose()
 
 
 class _EnoughError(Exception):

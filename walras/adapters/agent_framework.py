@@ -36,6 +36,8 @@ class AgentFrameworkParticipant(FrameworkParticipant):
         MissingExtraError, OldExtraError: see `framework`.
     """
 
+    takes_tools = True
+
     def __init__(self, agent: Any, **more: Any) -> None:
         super().__init__(**more)
         self.sdk = framework("agent-framework", "agent_framework")

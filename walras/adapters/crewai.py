@@ -27,7 +27,8 @@ from walras.live.extras import needed
 from walras.live.participant import Ask
 
 # CrewAI reports to its makers, unless this is set before it does so for the first time; who wants that sets it before us.
-for _switch in ("CREWAI_DISABLE_TELEMETRY", "CREWAI_DISABLE_TRACKING", "OTEL_SDK_DISABLED"):
+# OTEL_SDK_DISABLED would do as well, and would end the traces of everybody else in this process.
+for _switch in ("CREWAI_DISABLE_TELEMETRY", "CREWAI_DISABLE_TRACKING"):
     os.environ.setdefault(_switch, "true")
 os.environ.setdefault("CREWAI_TRACING_ENABLED", "false")
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from packaging.requirements import Requirement
 
 from walras.errors import WalrasError
-from walras.live.answers import Usage
+from walras.live.answers import NOTHING, Usage
 from walras.live.extras import MissingExtraError, needed
 from walras.live.participant import Ask, Participant, Reply, Retryable
 from walras.live.prices import Price
@@ -25,6 +25,8 @@ WITH_TOOLS = 6
 
 _MAY_PASS = (408, 409, 429)
 _NO_CONNECTION = ("ConnectionError", "ConnectError", "TransportError", "NetworkError", "ConnectTimeout")
+_NEVER_LEFT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "ClientConnectorError", "NewConnectionError")
+"""How HTTP clients call what happened before anything was sent."""
 
 
 class OldExtraError(WalrasError, ImportError):
@@ -49,13 +51,20 @@ class FrameworkParticipant(Participant):
         provider: who is behind it; participants of one provider share a circuit breaker. Empty: it stands alone.
     """
 
+    takes_tools = False
+    """Whether it is asked with the tools that the guard allows; a model alone, or a bid, is one request."""
+
     def __init__(
         self, *, price: Price | None = None, most_output_tokens: int = 1000, provider: str = ""
     ) -> None:
         self.price, self.most_output_tokens, self.provider = price, most_output_tokens, provider
 
+    def most_requests(self, ask: Ask) -> int:
+        """How many requests a question may take."""
+        return WITH_TOOLS if self.takes_tools and ask.tools else 1
+
     def estimate(self, ask: Ask) -> Usage:
-        one, most = super().estimate(ask), most_requests(ask)
+        one, most = super().estimate(ask), self.most_requests(ask)
         usage = Usage(most, (one.input_tokens or 0) * most, (one.output_tokens or 0) * most)
         return self.price.of(usage) if self.price is not None else usage
 
@@ -63,7 +72,7 @@ class FrameworkParticipant(Participant):
         try:
             said = await self.said(ask)
         except Exception as error:
-            raise fault_of(error) from None
+            raise fault_of(error, self.provider or "the provider") from None
         used = Usage(said.calls, said.input_tokens, said.output_tokens)
         return Reply(said.value, self.price.of(used) if self.price is not None else used)
 
@@ -137,30 +146,31 @@ def allowed(tools: Iterable[Any], ask: Ask) -> list[Any]:
     return [tool for tool in tools if getattr(tool, "name", getattr(tool, "__name__", "")) in ask.tools]
 
 
-def most_requests(ask: Ask) -> int:
-    """How many requests a question may take."""
-    return WITH_TOOLS if ask.tools else 1
-
-
-def fault_of(error: Exception) -> Exception:
+def fault_of(error: Exception, provider: str = "the provider") -> Exception:
     """An error of a framework, or the one that it wraps, as the guard understands it.
 
-    Without a connection it is worth another try; a status says whether it is; everything else is what it was.
+    Without a connection it is worth another try, which costs nothing if the call never left; a status says whether it is;
+    everything else is what it was.
     """
     for cause in _causes(error):
         if isinstance(cause, Retryable):
             return cause
-        if any(kind.__name__.endswith(_NO_CONNECTION) for kind in type(cause).__mro__):
-            return Retryable(f"no connection to the provider ({type(cause).__name__})")
+        if _is(cause, _NO_CONNECTION):
+            took = NOTHING if any(_is(deeper, _NEVER_LEFT) for deeper in _causes(cause)) else None
+            return Retryable(f"no connection to {provider} ({type(cause).__name__})", usage=took)
     for cause in _causes(error):
         response = getattr(cause, "response", None)
         status = getattr(cause, "status_code", None) or getattr(response, "status_code", None)
         if isinstance(status, int):
-            why = f"{status} from the provider: {_message(cause)}"
+            why = f"{status} from {provider}: {_message(cause)}"
             if status in _MAY_PASS or status >= 500:
                 return Retryable(why, _after_s(getattr(response, "headers", None)))
             return RuntimeError(why)
     return error
+
+
+def _is(cause: BaseException, names: tuple[str, ...]) -> bool:
+    return any(kind.__name__.endswith(names) for kind in type(cause).__mro__)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -9,7 +9,7 @@ market.add(Agent("ada", LangGraphParticipant(create_agent("openai:gpt-4o-mini", 
 
 from typing import Any
 
-from walras.adapters.frameworks import NO_ANSWER, FrameworkParticipant, Said, chat, framework, most_requests
+from walras.adapters.frameworks import NO_ANSWER, FrameworkParticipant, Said, chat, framework
 from walras.live.extras import needed
 from walras.live.participant import Ask
 
@@ -31,14 +31,19 @@ class LangGraphParticipant(FrameworkParticipant):
         MissingExtraError, OldExtraError: see `framework`.
     """
 
+    takes_tools = True
+
     def __init__(self, graph: Any, *, steps: int = 12, requests: int | None = None, **more: Any) -> None:
         super().__init__(**more)
         self.sdk = framework("langgraph", "langgraph.errors")
         self.callbacks = needed("langchain_core.callbacks", "langgraph")
         self.graph, self.steps, self.requests = graph, steps, requests
 
+    def most_requests(self, ask: Ask) -> int:
+        return self.requests or super().most_requests(ask)
+
     async def said(self, ask: Ask) -> Said:
-        meter = _meter(self.callbacks.AsyncCallbackHandler, self.requests or most_requests(ask))
+        meter = _meter(self.callbacks.AsyncCallbackHandler, self.most_requests(ask))
         config = {
             "configurable": {"thread_id": ask.key, "ask": ask},
             "recursion_limit": self.steps,

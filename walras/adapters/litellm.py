@@ -49,7 +49,6 @@ class LiteLLMParticipant(FrameworkParticipant):
             response_format=json_format(ask.schema),
             max_tokens=self.most_output_tokens,
             extra_headers=headers(ask),
-            timeout=ask.seconds,
             **{**self.options, "max_retries": 0, "num_retries": 0},
         )
         message, used = response.choices[0].message, response.usage

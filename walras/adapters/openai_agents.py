@@ -17,7 +17,6 @@ from walras.adapters.frameworks import (
     chat,
     framework,
     headers,
-    most_requests,
     one_try,
 )
 from walras.live.participant import Ask
@@ -35,6 +34,8 @@ class OpenAIAgentsParticipant(FrameworkParticipant):
     Raises:
         MissingExtraError, OldExtraError: see `framework`.
     """
+
+    takes_tools = True
 
     def __init__(self, agent: Any, **more: Any) -> None:
         super().__init__(**more)
@@ -55,7 +56,7 @@ class OpenAIAgentsParticipant(FrameworkParticipant):
         )
         try:
             result = await sdk.Runner.run(
-                agent, chat(ask), max_turns=most_requests(ask), run_config=self.quiet
+                agent, chat(ask), max_turns=self.most_requests(ask), run_config=self.quiet
             )
         except sdk.ModelRefusalError:
             return Said(None)

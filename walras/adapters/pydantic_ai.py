@@ -15,7 +15,6 @@ from walras.adapters.frameworks import (
     Said,
     framework,
     headers,
-    most_requests,
     one_try,
 )
 from walras.errors import ScenarioError
@@ -33,6 +32,8 @@ class PydanticAIParticipant(FrameworkParticipant):
         MissingExtraError, OldExtraError: see `framework`.
         ScenarioError: if the agent has no model.
     """
+
+    takes_tools = True
 
     def __init__(self, agent: Any, **more: Any) -> None:
         super().__init__(**more)
@@ -56,7 +57,7 @@ class PydanticAIParticipant(FrameworkParticipant):
                     model=self.model,
                     instructions=ask.prompt.system,
                     output_type=output,
-                    usage_limits=sdk.UsageLimits(request_limit=most_requests(ask)),
+                    usage_limits=sdk.UsageLimits(request_limit=self.most_requests(ask)),
                     model_settings={"max_tokens": self.most_output_tokens, "extra_headers": headers(ask)},
                 )
         except sdk.exceptions.ContentFilterError:

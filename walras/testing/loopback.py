@@ -64,13 +64,15 @@ class Call(NamedTuple):
     """Of the answer, as far as the request says so."""
     status: int
     """As it was answered; `HUNG_UP` if nobody waited for that."""
+    connection: int
+    """The client's port: calls of one connection have the same."""
 
 
 class Loopback:
     """The server, as a context manager; `url` is what clients take as their base URL.
 
     Args:
-        mind: answers in place of the filler.
+        mind: answers in place of the filler, such as `walras.testing.candid`.
         key: what clients have to send as their API key; None: anything will do.
         port: where it listens on this machine; 0: anywhere that is free.
 
@@ -244,7 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
             Call(
                 self.path, asked.model, asked.schema_type, asked.strict, tuple(asked.tools), asked.tool_choice, asked.stream,
                 asked.prompt, self.headers.get("User-Agent", ""), self.headers.get("Idempotency-Key", ""),
-                asked.most_tokens, status,
+                asked.most_tokens, status, self.client_address[1],
             )
         )  # fmt: skip
 
