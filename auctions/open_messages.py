@@ -62,9 +62,7 @@ class Later(Message, frozen=True):
 
 
 # ---------------------------------------------------------------------------------------------------------- questions
-# Two questions have more than 15 fields. Of such a struct MessagePack has no single form if defaults are left out, so a saved
-# trace would come back with another digest: they leave out none.
-class NextBid(PriceOffered, frozen=True, kw_only=True, omit_defaults=False):
+class NextBid(PriceOffered, frozen=True, kw_only=True):
     """Do you bid? At least `price`; a higher bid (in a procurement: a lower one) is a jump, if `jumps` are allowed.
 
     What you bid binds until you are outbid. To pass is to go home. To wait, answer with the time to be asked again.
@@ -96,7 +94,7 @@ class NextBid(PriceOffered, frozen=True, kw_only=True, omit_defaults=False):
         return answer.price <= self.price if self.item.procured else answer.price >= self.price
 
 
-class MaximumWanted(BidWanted, frozen=True, kw_only=True, omit_defaults=False):
+class MaximumWanted(BidWanted, frozen=True, kw_only=True):
     """How far do you go? Name the most that you would pay (in a procurement: the least that you would take) for one unit.
 
     Nobody is told. The auctioneer bids for you, no further than needed to lead. `mine` is what you have named before; only

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -522,3 +523,18 @@ def test_a_trace_survives_pickling_and_goes_on() -> None:
     counting.rows.append((0.0, "note", "", "ada", "it begins"))
     with pytest.raises(WalrasError, match="only counted"):
         pickle.dumps(counting)
+
+
+Wide = msgspec.defstruct(
+    "Wide", [(f"field_{k}", int, 0) for k in range(20)], bases=(Message,), frozen=True, tag="Wide"
+)
+
+
+@pytest.mark.parametrize("fields", [0, 3, 14, 15, 20])
+def test_a_struct_of_many_fields_comes_back_from_a_file_with_its_digest(fields: int, tmp_path: Path) -> None:
+    """Defaults are left out, and MessagePack has a header of another length for fewer fields."""
+    trace = Trace()
+    trace.rows.append((0.5, 1, 3, "c/1", "ada", "shop", Wide(*range(1, fields + 1)), 0.2))
+    trace.to_jsonl(tmp_path / "trace.jsonl")
+    again = Trace.from_jsonl(tmp_path / "trace.jsonl")
+    assert (again.digest, again.bytes) == (trace.digest, trace.bytes)
