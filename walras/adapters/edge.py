@@ -127,10 +127,10 @@ class Listening:
                 raise
             if not said:
                 await refuse(scope, receive, send, RefusedError("closing", "this edge stops serving"))
-            elif scope["type"] == "http":
-                await send({"type": "http.response.body", "body": b""})  # the end of a stream
-            else:
+            elif scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": GOING_AWAY})
+            elif said[0]["type"] == "http.response.start" or said[0].get("more_body"):
+                await send({"type": "http.response.body", "body": b""})  # the end of a stream
         finally:
             del self._under_way[task]
 
