@@ -446,7 +446,7 @@ class TestWithTheSdk:
         assert said["error"]["code"] in (-32602, 400), "its parameters, not our fault"
 
     @pytest.mark.parametrize("path", ["/message:send", "/elsewhere/message:send", "/tasks/x:cancel"])
-    def test_rest_has_the_same_gate(self, path: str) -> None:
+    def test_rest_has_the_same_entrance(self, path: str) -> None:
         async def market() -> None:
             async with house("ada") as desk, served(desk, _auctioneer) as url:
                 for token, status in (

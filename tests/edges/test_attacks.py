@@ -54,7 +54,7 @@ def test_lines_that_never_come_to_the_point_keep_nobody_out() -> None:
 
 def test_who_does_not_finish_a_request_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("walras.adapters.lines.READ_WITHIN_S", 0.2)
-    monkeypatch.setattr("walras.adapters.gate.READ_WITHIN_S", 0.2)
+    monkeypatch.setattr("walras.adapters.entrance.READ_WITHIN_S", 0.2)
 
     async def market() -> None:
         async with house("ada") as desk, served(desk, http_app) as url:
@@ -128,7 +128,7 @@ SPELLINGS = [
 ]  # fmt: skip
 
 
-def test_no_spelling_of_a_path_gets_round_the_gate() -> None:
+def test_no_spelling_of_a_path_gets_round_the_entrance() -> None:
     async def market() -> None:
         async with house("ada") as desk, served(desk, http_app) as url:
             for path in SPELLINGS:

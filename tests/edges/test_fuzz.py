@@ -16,7 +16,7 @@ from tests.edges.houses import SECRET, call, expired, house, until
 from tests.edges.raw import HANDSHAKE, frame, line, request, upgraded
 from walras.adapters.a2a_server import agent_app, auctioneer_app
 from walras.adapters.edge import Listening
-from walras.adapters.gate import Gate
+from walras.adapters.entrance import Entrance
 from walras.adapters.http import http_app
 from walras.adapters.mcp import mcp_app
 from walras.agents import Agent
@@ -70,7 +70,7 @@ TOKENS = {
 
 
 async def asked(
-    app: Gate, method: str, path: str, query: dict[str, str], body: bytes, token: str
+    app: Entrance, method: str, path: str, query: dict[str, str], body: bytes, token: str
 ) -> tuple[int, bytes]:
     """One request straight to the application: what it raises would be a crash of the edge."""
     said: list[Any] = []
@@ -206,7 +206,7 @@ PLACES = {
 }  # fmt: skip
 
 
-def _app(protocol: str, desk: Desk) -> Gate:
+def _app(protocol: str, desk: Desk) -> Entrance:
     """The edge of a protocol; the agent is one of ours that others ask."""
     pytest.importorskip("mcp.server.mcpserver" if protocol == "mcp" else "a2a.server.routes")
     if protocol == "mcp":
@@ -254,7 +254,7 @@ def test_fuzzed_calls_of_other_protocols_change_no_award(
     assert (award.winner, award.price) == ("ada", 3)
 
 
-def _gated(desk: Desk) -> Gate:
+def _gated(desk: Desk) -> Entrance:
     """The edge of a desk that has revoked one of the passes."""
     desk.passes.revoke(desk.passes.read(TOKENS["revoked"]).id)
     return http_app(desk)

@@ -106,7 +106,7 @@ class TestWithTheSdk:
             (Passes(SECRET, "elsewhere").issue("ada"), 403),
         ],
     )
-    def test_a_wrong_credential_gets_no_further_than_the_gate(self, token: str, status: int) -> None:
+    def test_a_wrong_credential_gets_no_further_than_the_entrance(self, token: str, status: int) -> None:
         async def market() -> None:
             async with house("ada") as desk, served(desk, mcp_app) as url:
                 said = await call(f"{url}/mcp", token, {"jsonrpc": "2.0", "id": 1, "method": "tools/list"})

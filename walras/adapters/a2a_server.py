@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from walras.adapters.a2a import EXTENSION, from_part
-from walras.adapters.gate import VISITOR, App, Gate, Known, Receive, Send
+from walras.adapters.entrance import VISITOR, App, Entrance, Known, Receive, Send
 from walras.agents import Agent
 from walras.allocation import Report
 from walras.errors import RemoteProtocolError, ScenarioError
@@ -50,7 +50,7 @@ def agent_app(
     work: Work | None = None,
     costs: dict[str, Any] | None = None,
     rules: DeskRules = DeskRules(),  # noqa: B008  # it is frozen
-) -> Gate:
+) -> Entrance:
     """An agent of ours as an A2A agent: it answers asks by its strategy, and does what it wins by its worker.
 
     Args:
@@ -79,7 +79,7 @@ def agent_app(
     return _app(executor, card, Reception(passes, rules.per_s, rules.burst).enter, rules)
 
 
-def auctioneer_app(desk: Desk, mechanism: Mechanism) -> Gate:
+def auctioneer_app(desk: Desk, mechanism: Mechanism) -> Entrance:
     """A market's auctioneer as an A2A agent: who may ``open`` has items allocated among the market's agents, by this mechanism.
 
     Args:
@@ -315,8 +315,8 @@ def _card(name: str, does: str, skills: list[tuple[str, str, str]], costs: dict[
     )  # fmt: skip
 
 
-def _app(executor: Any, card: Any, enter: Callable[[str], Known], rules: DeskRules) -> Gate:
-    """The SDK's routes for an executor, behind a gate."""
+def _app(executor: Any, card: Any, enter: Callable[[str], Known], rules: DeskRules) -> Entrance:
+    """The SDK's routes for an executor, behind an entrance."""
     routes, handlers = needed("a2a.server.routes", "a2a"), needed("a2a.server.request_handlers", "a2a")
     starlette, routing = needed("starlette.applications", "http"), needed("starlette.routing", "http")
     responses, types = needed("starlette.responses", "http"), needed("a2a.types", "a2a")
@@ -348,7 +348,7 @@ def _app(executor: Any, card: Any, enter: Callable[[str], Known], rules: DeskRul
         ],
         lifespan=lasting,
     )
-    return Gate(_named(app), enter, rules, (CARD,))
+    return Entrance(_named(app), enter, rules, (CARD,))
 
 
 class Tasks:

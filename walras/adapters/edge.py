@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-from walras.adapters.gate import App, Message, Receive, Send, refuse
+from walras.adapters.entrance import App, Message, Receive, Send, refuse
 from walras.adapters.lines import READ_WITHIN_S, lines
 from walras.errors import ScenarioError
 from walras.live.door import is_loopback

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from walras.adapters.gate import SUBPROTOCOL, VISITOR, Gate, fault, headers_of
+from walras.adapters.entrance import SUBPROTOCOL, VISITOR, Entrance, fault, headers_of
 from walras.adapters.openapi import AnswerBody, Fault, JoinBody, News, document
 from walras.live.desk import Desk
 from walras.live.extras import needed
@@ -29,7 +29,7 @@ _join = msgspec.json.Decoder(JoinBody).decode
 _number = msgspec.json.Decoder(float).decode
 
 
-def http_app(desk: Desk) -> Gate:
+def http_app(desk: Desk) -> Entrance:
     """An ASGI application that opens a desk to HTTP and WebSocket.
 
     Raises:
@@ -58,7 +58,7 @@ def http_app(desk: Desk) -> Gate:
     ]
     app = starlette.Starlette(routes=routes, exception_handlers={errors.HTTPException: _wrong_place})
     app.router.redirect_slashes = False  # the caller's own word for our address is in a redirect
-    return Gate(app, desk.enter, desk.rules, PUBLIC)
+    return Entrance(app, desk.enter, desk.rules, PUBLIC)
 
 
 def _json(content: Any, status: int = 200) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from walras.adapters.gate import VISITOR, Gate
+from walras.adapters.entrance import VISITOR, Entrance
 from walras.live.desk import Desk
 from walras.live.extras import needed
 from walras.live.feed import Notice, Posted
@@ -34,7 +34,7 @@ _INVALID_REQUEST = -32600
 _visitor: ContextVar[Visitor] = ContextVar("visitor")
 
 
-def mcp_app(desk: Desk, *, hosts: tuple[str, ...] = ()) -> Gate:
+def mcp_app(desk: Desk, *, hosts: tuple[str, ...] = ()) -> Entrance:
     """An ASGI application: MCP over streamable HTTP at ``/mcp``, for who shows a pass.
 
     Args:
@@ -53,7 +53,7 @@ def mcp_app(desk: Desk, *, hosts: tuple[str, ...] = ()) -> Gate:
         json_response=True, stateless_http=True, transport_security=settings,
         max_request_body_size=desk.rules.most_bytes,
     )  # fmt: skip
-    return Gate(app, desk.enter, desk.rules)
+    return Entrance(app, desk.enter, desk.rules)
 
 
 def auction_house(desk: Desk, token: str = "") -> Any:
@@ -101,7 +101,7 @@ class _House:
         self._fault = needed("mcp.shared.exceptions", "mcp").MCPError
 
     async def identify(self, context: Any, call_next: Callable[[Any], Awaitable[Any]]) -> Any:
-        """Who asks: whoever the gate has let in with this request, or the holder of our own token."""
+        """Who asks: whoever the entrance has let in with this request, or the holder of our own token."""
         request = context.request
         try:
             visitor = request.scope.get(VISITOR) if request is not None else None

@@ -1,4 +1,4 @@
-"""What all edges of a market over HTTP share: a gate that asks for a pass.
+"""What all edges of a market over HTTP share: an entrance that asks for a pass.
 
 Nothing that arrives is executed: a body is JSON of bounded size, read into structs, or refused.
 """
@@ -25,7 +25,7 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 """An ASGI application."""
 
 VISITOR = "walras.visitor"
-"""Where in a request's scope the gate leaves who has come."""
+"""Where in a request's scope the entrance leaves who has come."""
 
 SUBPROTOCOL = "walras"
 """What a WebSocket of a browser asks for, with its token as the second: ``new WebSocket(url, ["walras", token])``."""
@@ -38,7 +38,7 @@ class Known(Protocol):
     def agent(self) -> AgentId: ...
 
 
-class Gate:
+class Entrance:
     """Lets requests through to an app whose caller shows a pass, and is neither too large nor too often.
 
     Args:
