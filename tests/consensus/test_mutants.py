@@ -21,6 +21,13 @@ SEEDS = {
     "anchor_not_checked": 1,
     "reply_before_persist": 9,
     "own_write_counted_early": 0,
+    "snapshot_without_membership": 0,
+    "joint_with_one_majority": 7,
+    "premature_configuration": 0,
+    "read_without_quorum": 115,
+    "read_before_own_commit": 30,
+    "sessions_off": 3,
+    "sessions_not_in_snapshots": 3,
 }
 
 
