@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from walras.errors import ScenarioError
-from walras.items import Capability, Item, Task
+from walras.items import Capability, Item, Task, are_names
 from walras.messages import AgentId, Frozen
 from walras.questions import Question
 from walras.valuations import Additive, Valuation
@@ -113,7 +113,7 @@ class Agent(msgspec.Struct):
     Money and slots are enforced by its account, not by its strategy.
 
     Raises:
-        ScenarioError: for an empty id, a negative capacity or money that is not a number.
+        ScenarioError: for an empty id, capabilities that are no names, a negative capacity or money that is not a number.
     """
 
     id: AgentId
@@ -147,6 +147,10 @@ class Agent(msgspec.Struct):
     def __post_init__(self) -> None:
         if not _is_id(self.id):
             raise ScenarioError("agent id", self.id, "a non-empty string without '/'")
+        if not are_names(self.capabilities):
+            raise ScenarioError(
+                f"capabilities of {self.id}", self.capabilities, "a tuple of non-empty strings"
+            )
         if not _is_whole(self.capacity, 0):
             raise ScenarioError(f"capacity of {self.id}", self.capacity, "a whole number of 0 or more")
         if not _is_amount(self.money):

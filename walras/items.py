@@ -41,7 +41,7 @@ class Task(Item, frozen=True):
     announcer, published so that proposals can be scored.
 
     Raises:
-        ScenarioError: for a number out of range, naming its field.
+        ScenarioError: for an id or capabilities that are no names, or a number out of range, naming the field.
     """
 
     kind: str = ""
@@ -54,6 +54,9 @@ class Task(Item, frozen=True):
     description: str = ""
 
     def __post_init__(self) -> None:
+        _check_id(self)
+        if not are_names(self.requires):
+            raise _bad(self, "requires", "a tuple of capabilities, each a non-empty string")
         if type(self.copies) is not int or not 1 <= self.copies <= MOST_COPIES:
             raise _bad(self, "copies", f"a whole number from 1 to {MOST_COPIES:,}")
         if self.reserve is not None and not _is_number(self.reserve):
@@ -74,7 +77,7 @@ class Lot(Item, frozen=True):
     With `wanted=True` it is procured instead: the announcer buys, `reserve` is the most that it pays.
 
     Raises:
-        ScenarioError: for a number out of range, naming its field.
+        ScenarioError: for an id that is no name, or a number out of range, naming the field.
     """
 
     quantity: int = 1
@@ -82,6 +85,7 @@ class Lot(Item, frozen=True):
     wanted: bool = False
 
     def __post_init__(self) -> None:
+        _check_id(self)
         if type(self.quantity) is not int or self.quantity < 1:
             raise _bad(self, "quantity", "a whole number of 1 or more")
         if self.reserve is not None and not _is_number(self.reserve):
@@ -100,6 +104,16 @@ class Bundle(Item, frozen=True):
     """A set of lots that is bid for as one; `lots` are their ids in ascending order."""
 
     lots: tuple[str, ...] = ()
+
+
+def are_names(value: Any) -> bool:
+    """Whether this is a list or tuple of non-empty strings: a string alone is a sequence, too, of letters."""
+    return isinstance(value, tuple | list) and all(isinstance(name, str) and name for name in value)
+
+
+def _check_id(item: Item) -> None:
+    if not are_names([item.id]):
+        raise ScenarioError(f"id of a {type(item).__name__}", item.id, "a non-empty string")
 
 
 def _is_number(value: Any) -> bool:

@@ -29,6 +29,8 @@ from walras.valuations import Additive, UnitDemand
         ({"id": "ada", "values": 5}, "values is 5; expected a mapping from item id to value"),
         ({"id": "ada", "costs": {"draft": "3"}}, "cost of draft is '3'; expected a number, or an Estimate"),
         ({"id": "ada", "costs": {"draft": math.nan}}, "cost of draft is nan; expected a finite number"),
+        ({"id": "ada", "capabilities": "text"}, "capabilities of ada is 'text'; expected a tuple"),
+        ({"id": "ada", "capabilities": 3}, "capabilities of ada is 3; expected a tuple"),
         ({"id": "ada", "costs": 3.0}, "costs of ada is 3.0; expected a mapping from task id or kind to cost"),
     ],
 )

@@ -58,9 +58,12 @@ def test_an_item_shows_only_what_is_not_usual() -> None:
         (lambda: Task("t", size=nan), "size of t is nan"),
         (lambda: Lot("l", quantity=0), "quantity of l is 0"),
         (lambda: Lot("l", reserve=nan), "reserve of l is nan"),
+        (lambda: Lot(""), "id of a Lot is ''"),
+        (lambda: Task(3), "id of a Task is 3"),  # type: ignore[arg-type]
+        (lambda: Task("t", requires="gpu"), "requires of t is 'gpu'"),  # type: ignore[arg-type]
     ],
 )
-def test_an_item_with_a_number_out_of_range_is_refused(make: Callable[[], Item], field: str) -> None:
+def test_an_item_that_makes_no_sense_is_refused(make: Callable[[], Item], field: str) -> None:
     with pytest.raises(ScenarioError, match=field):
         make()
 
