@@ -10,6 +10,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from walras.adapters.a2a import Heard
 from walras.adapters.desk import AtDesk
 from walras.adapters.edge import Listening
 from walras.agents import Agent
@@ -86,3 +87,29 @@ async def until(seen: Callable[[], Any], within_s: float = 10.0) -> Any:
         while not (found := seen()):
             await asyncio.sleep(0.005)
     return found
+
+
+async def say(
+    url: str, token: str, body: Any, binding: str = "JSONRPC", context: str | None = None
+) -> AsyncIterator[dict[str, Any]]:
+    """What the SDK's own client hears: states, data and errors."""
+    sdk, types = pytest.importorskip("a2a.client"), pytest.importorskip("a2a.types")
+    helpers, httpx = pytest.importorskip("a2a.helpers"), pytest.importorskip("httpx")
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=20) as lines:
+        config = sdk.ClientConfig(
+            httpx_client=lines,
+            streaming=True,
+            supported_protocol_bindings=[binding],
+            use_client_preference=True,
+        )
+        client = await sdk.create_client(url, config)
+        message = helpers.new_data_message(body, role=types.Role.ROLE_USER, context_id=context)
+        try:
+            async for event in client.send_message(types.SendMessageRequest(message=message)):
+                heard = Heard(types)
+                heard.take(event)
+                yield {"state": heard.state, "data": heard.data, "task": heard.task, "error": ""}
+        except sdk.A2AClientError as error:
+            yield {"state": "", "data": None, "task": "", "error": f"{error}"}
+        except pytest.importorskip("a2a.utils.errors").A2AError as error:
+            yield {"state": "", "data": None, "task": "", "error": f"{error}"}

@@ -99,7 +99,7 @@ async def asked(
 def test_fuzzed_requests_are_answered_and_change_no_award(sent: list[Any]) -> None:
     async def market() -> Any:
         async with house("ada") as desk:
-            app = _gated(desk)
+            app = _revoking(desk)
             going = asyncio.ensure_future(desk.market.run(FirstPrice(reply_within_s=30), [Lot("vase")], 60))
             while not desk.feed("ada").waiting:
                 await asyncio.sleep(0)
@@ -147,7 +147,7 @@ def test_fuzzed_websockets_are_answered_or_cut_off_and_change_no_award(
     """Frames of all kinds, right and wrong, on real lines; the one that counts comes over a WebSocket, too."""
 
     async def market() -> Any:
-        async with house("ada") as desk, Listening(_gated(desk)) as at, line(at.url) as good:
+        async with house("ada") as desk, Listening(_revoking(desk)) as at, line(at.url) as good:
             going = asyncio.ensure_future(desk.market.run(FirstPrice(reply_within_s=30), [Lot("vase")], 60))
             await until(lambda: desk.feed("ada").waiting)
             (question,) = desk.feed("ada").waiting
@@ -254,7 +254,7 @@ def test_fuzzed_calls_of_other_protocols_change_no_award(
     assert (award.winner, award.price) == ("ada", 3)
 
 
-def _gated(desk: Desk) -> Entrance:
+def _revoking(desk: Desk) -> Entrance:
     """The edge of a desk that has revoked one of the passes."""
     desk.passes.revoke(desk.passes.read(TOKENS["revoked"]).id)
     return http_app(desk)
