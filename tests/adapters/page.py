@@ -14,7 +14,7 @@ _SECTION = re.compile(
     r'### (?P<title>[^\n]+)\n\n`pip install "walras\[(?P<extra>[\w-]+)\]"`\n\n```py\n(?P<code>.*?)```\n',
     re.DOTALL,
 )
-_TOOL = re.compile(r"#### (?P<title>[^\n]+)\n\n```py\n(?P<code>.*?)```\n", re.DOTALL)
+_TOOL = re.compile(r"### The tool in (?P<title>[^\n]+)\n\n```py\n(?P<code>.*?)```\n", re.DOTALL)
 _EXTRAS = {found["title"]: found["extra"] for found in _SECTION.finditer(_TEXT)}
 
 PARTICIPANTS = {found["extra"]: found["code"] for found in _SECTION.finditer(_TEXT)}
