@@ -15,7 +15,8 @@ from walras.agents import Agent, CostTable, Estimate
 from walras.allocation import Report
 from walras.errors import ScenarioError
 from walras.items import Task
-from walras.live import Live
+from walras.live import Guard, Live
+from walras.live.answers import Answered
 from walras.live.cascade import Cascade
 from walras.live.directory import MOST_TEXT, Claim, Listing
 from walras.live.participant import Ask, Participant
@@ -90,6 +91,60 @@ def test_who_leaves_at_once_leaves_its_work_which_waits_for_its_return() -> None
     result = in_market(main)
     assert result.records[0].status == "done"
     assert len(calls) == 2 and len(set(calls)) == 1, "the same work, under the same key"
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_who_comes_back_at_once_takes_its_work_up_when_the_old_one_has_let_go(stubborn: bool) -> None:
+    calls: list[str] = []
+
+    async def work(job: Task, key: str) -> Report:
+        calls.append(key)
+        try:
+            await asyncio.sleep(10.0)
+        except asyncio.CancelledError:
+            await asyncio.sleep(1.0)  # as one that puts its tools away
+            if not stubborn:
+                raise
+        return Report("done", quality=1.0)
+
+    async def main(market: Live) -> Any:
+        market.add(worker("ada"), work)
+        won = asyncio.create_task(market.run(NET, [task("t0")], 100.0))
+        await asyncio.sleep(5.0)
+        market.leave("ada")
+        market.add(worker("ada"), work)
+        return await won
+
+    result = in_market(main)
+    assert result.records[0].status == "done"
+    assert len(calls) == 2 and len(set(calls)) == 1
+
+
+def test_who_comes_back_at_once_with_another_mind_is_asked_by_it() -> None:
+    class Slow(Guard):
+        """One that takes its time to give up."""
+
+        async def answer(self, agent: Agent, *rest: Any, **more: Any) -> Answered:
+            asked.append(agent.capabilities[0])
+            try:
+                await asyncio.sleep(1.0)
+                return Answered("declined")
+            except asyncio.CancelledError:
+                await asyncio.sleep(1.0)
+                raise
+
+    asked: list[str] = []
+
+    async def main(market: Live) -> Any:
+        market.add(Agent("ada", capabilities=("old",), attention=1))
+        market.open(NET, [task("t0"), task("t1")], 100.0)
+        await asyncio.sleep(0.5)
+        market.leave("ada")
+        market.add(Agent("ada", capabilities=("new",), attention=1))
+        await asyncio.sleep(5.0)
+
+    in_market(main, guard=Slow())
+    assert asked == ["old", "new"]
 
 
 def test_the_trace_tells_who_came_and_who_drained() -> None:

@@ -162,14 +162,15 @@ def test_a_plain_function_works_in_a_thread() -> None:
     assert (result.records[0].status, result.records[0].cost, result.records[0].quality) == ("done", 0.5, 0.8)
 
 
-def test_a_worker_that_raises_has_failed() -> None:
+@pytest.mark.parametrize("fault", [ValueError, TimeoutError, SystemExit])
+def test_a_worker_that_raises_has_failed(fault: type[BaseException]) -> None:
     async def worker(task: Task, key: str) -> str:
-        raise ValueError("out of paper")
+        raise fault("out of paper")
 
-    result = work(worker)
+    result = work(worker, rules=Rules(lease_s=50.0))
     assert result.records[0].status != "done"
     reports = [row.details["report"] for row in result.trace if row.kind == "performed"]
-    assert reports[0]["status"] == "failed" and reports[0]["result"] == "ValueError: out of paper"
+    assert (reports[0]["status"], reports[0]["result"]) == ("failed", f"{fault.__name__}: out of paper")
 
 
 def test_work_that_outlives_its_lease_is_reported_as_unknown() -> None:

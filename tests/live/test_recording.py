@@ -235,6 +235,16 @@ def test_append_asks_again_and_keeps_what_there_is(tmp_path: Path) -> None:
     assert [ask(again, unasked, how_much()).value for _ in range(3)] == [Offer(3.0), Offer(4.0), Offer(5.0)]
 
 
+def test_a_guard_that_serves_one_market_after_another_records_both(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"an older recording\n")
+    guard = Guard(recording=Recording(tmp_path / FILE))
+    for price in (1.0, 2.0):
+        ask(guard, Scripted(Offer(price)), how_much())
+        guard.close()
+    found = read_entries(tmp_path / FILE)
+    assert [(entry.number, entry.value["price"]) for entry in found] == [(0, 1.0), (1, 2.0)]
+
+
 @pytest.mark.parametrize("bad", [{"mode": "rewind"}, {"pace": -1.0}, {"pace": float("nan")}])
 def test_settings_out_of_range_are_refused(tmp_path: Path, bad: dict[str, Any]) -> None:
     with pytest.raises(ScenarioError):

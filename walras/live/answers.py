@@ -59,5 +59,13 @@ def total(usages: Iterable[Usage]) -> Usage:
     return sum(usages, NOTHING)
 
 
+def in_words(error: BaseException) -> str:
+    """What an exception says, in one line; some cannot even say that."""
+    try:
+        return f"{type(error).__name__}: {error}"[:300]
+    except Exception:
+        return type(error).__name__
+
+
 def _plus(one: Any, other: Any) -> Any:
     return None if one is None or other is None else one + other

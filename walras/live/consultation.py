@@ -8,7 +8,7 @@ import msgspec
 
 from walras.agents import Agent
 from walras.errors import ReplayError
-from walras.live.answers import NOTHING, Answered, Status, Usage
+from walras.live.answers import NOTHING, Answered, Status, Usage, in_words
 from walras.live.breaker import Pass
 from walras.live.budget import OverBudgetError, Reservation
 from walras.live.meanings import key_of
@@ -212,11 +212,3 @@ async def _contained(mind: Participant, ask: Ask) -> Any:
         raise
     except BaseException as error:  # as SystemExit, and groups of cancellations
         raise Broken(in_words(error)) from None
-
-
-def in_words(error: BaseException) -> str:
-    """What an exception says, in one line; some cannot even say that."""
-    try:
-        return f"{type(error).__name__}: {error}"[:300]
-    except Exception:
-        return type(error).__name__

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from walras.errors import ScenarioError
 from walras.items import Capability
+from walras.live.answers import in_words
 from walras.live.cascade import Cascade
 from walras.live.participant import Participant
 from walras.messages import AgentId, Frozen
@@ -149,4 +150,4 @@ class Directory:
         except TimeoutError:
             return f"it did not say within {HEALTH_WITHIN_S:g} s"
         except Exception as error:  # a participant is not ours
-            return f"{type(error).__name__}: {error}"[:300]
+            return in_words(error)

@@ -15,12 +15,12 @@ import msgspec
 
 from walras.agents import Agent, Strategy
 from walras.errors import ReplayError, ScenarioError
-from walras.live.answers import NOTHING, Answered, Usage
+from walras.live.answers import NOTHING, Answered, Usage, in_words
 from walras.live.breaker import Breaker
 from walras.live.budget import Budgets
 from walras.live.cache import AnswerCache
 from walras.live.cascade import Cascade
-from walras.live.consultation import Consultation, in_words
+from walras.live.consultation import Consultation
 from walras.live.memory import Memory
 from walras.live.participant import Ask, Participant, Reply
 from walras.live.prompts import Prompts

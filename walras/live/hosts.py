@@ -20,7 +20,7 @@ from walras.allocation import Report
 from walras.errors import ReplayError
 from walras.items import Task
 from walras.live.agenda import DELIVERY
-from walras.live.answers import Answered
+from walras.live.answers import Answered, in_words
 from walras.live.sameness import check_same
 from walras.messages import ConversationId
 
@@ -154,10 +154,12 @@ class Mind:
             Exception
         ) as error:  # a bug of the guard's, which never raises: one question is lost, and the market goes on
             log.exception("asking %s in %s", port.me, port.conversation)
-            runtime.inquiries.answered(asked, Answered("error", detail=f"{type(error).__name__}: {error}"))
+            runtime.inquiries.answered(asked, Answered("error", detail=in_words(error)))
         finally:
-            self.pondering.pop(asked.id, None)
-            self._start(agent)
+            if self.pondering.get(asked.id) is _current_task():  # else who came back was asked anew
+                del self.pondering[asked.id]
+            if self.host.agent is not None:
+                self._start(self.host.agent)
 
     def void(self, asked: Asked) -> None:
         """Nobody wants the answer any more: a call that is under way is broken off, and so costs no more."""
@@ -242,23 +244,33 @@ class Worker:
         runtime = self.host.runtime
         began = runtime.agenda.clock()
         try:
-            async with asyncio.timeout(runtime.lease_s if runtime.lease_s < inf else None):
-                report = await _carried_out(work, job)
-            if _current_task().cancelling() and not job.stopping:
-                return  # it has said something all the same, but the market closes, or the agent has left
-        except TimeoutError:
-            report = Report("unknown", result=f"its lease of {runtime.lease_s:g} s has run out")
-        except asyncio.CancelledError:
-            if not job.stopping:
-                raise  # the market closes, or the agent leaves
-            report = Report("stopped")
-        except Exception as error:  # a worker is not ours: whatever it does must not stop the market
-            report = Report("failed", result=f"{type(error).__name__}: {error}")
+            report = await self._outcome(job, work)
         finally:
-            self._tasks.pop(job.id, None)
+            del self._tasks[job.id]
+        if report is None:
+            self.launch(job)  # where the agent is back already: it has waited for this to let go
+            return
         if not report.seconds:
             report = msgspec.structs.replace(report, seconds=runtime.agenda.clock() - began)
         runtime.reported(job, report)
+
+    async def _outcome(self, job: Job, work: Work) -> Report | None:
+        """How it ends; None: it was broken off, since the market closes, or the agent has left."""
+        lease_s = self.host.runtime.lease_s
+        lease = asyncio.timeout(lease_s if lease_s < inf else None)
+        try:
+            async with lease:
+                report = await _carried_out(work, job)
+            broken_off = _current_task().cancelling() and not job.stopping  # and it has spoken all the same
+            return None if broken_off else report
+        except asyncio.CancelledError:
+            return Report("stopped") if job.stopping else None
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # a worker is not ours: whatever it does must not stop the market
+            if lease.expired():
+                return Report("unknown", result=f"its lease of {lease_s:g} s has run out")
+            return Report("failed", result=in_words(error))
 
     def stop(self, job: Job) -> None:
         """Stop work: what is queued never begins, what runs is broken off, unless it ends before."""
@@ -292,7 +304,7 @@ class Worker:
             job.state = "ended"
             del self.running[job.id]
             if job.id in self._tasks:
-                self._tasks.pop(job.id).cancel()
+                self._tasks[job.id].cancel()
         self._start()
 
     def tasks(self) -> list[asyncio.Task[None]]:

@@ -177,8 +177,8 @@ class Live:
         tasks = [
             task for host in runtime.hosts.values() for task in (*host.mind.tasks(), *host.worker.tasks())
         ]
-        for task in tasks:
-            task.cancel()
+        for host in runtime.hosts.values():
+            host.detach()
         await asyncio.gather(*tasks, return_exceptions=True)
         if runtime.agenda.journal is not None:
             if runtime.agenda.failed is None:

@@ -100,7 +100,7 @@ class Recording:
 
     Args:
         path: of the file, ending in ``.jsonl`` by custom.
-        mode: see `Mode`. In mode ``record`` a file that exists is replaced.
+        mode: see `Mode`. In mode ``record`` a file that exists is replaced, at its first answer.
         pace: a live replay takes this share of the recorded latencies; 0 answers at once.
 
     Raises:
@@ -119,6 +119,7 @@ class Recording:
         self.playback = Playback(read_entries(self.path) if there else ())
         self.numbers: dict[str, int] = {key: len(lane) for key, lane in self.playback.lanes.items()}
         self._file: IO[bytes] | None = None
+        self._begun = False
 
     def find(self, agent: AgentId, conversation: ConversationId, question: Question) -> Answered | None:
         """The recorded answer; None where the question has to be asked.
@@ -160,11 +161,11 @@ class Recording:
 
     def _opened(self) -> IO[bytes]:
         if self._file is None:
-            if self.mode == "record" or not self.path.exists():
+            if (self.mode == "record" and not self._begun) or not self.path.exists():
                 self.path.write_bytes(msgspec.json.encode({"format": FORMAT}) + b"\n")
             elif not (whole := self.path.read_bytes()).endswith(b"\n"):
                 self.path.write_bytes(whole[: whole.rfind(b"\n") + 1])  # the last line was broken off
-            self._file = self.path.open("ab")
+            self._file, self._begun = self.path.open("ab"), True
         return self._file
 
     def close(self) -> None:
