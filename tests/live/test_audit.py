@@ -24,7 +24,12 @@ NET = ContractNet(reply_within_s=2.0)
 
 
 def lived(
-    path: Path, tasks: int = 1, stop_after_s: float = inf, journal: Path | None = None, **rules: Any
+    path: Path,
+    tasks: int = 1,
+    stop_after_s: float = inf,
+    journal: Path | None = None,
+    cost: float = 2.0,
+    **rules: Any,
 ) -> Trace:
     """A market with an audit trail; all that happened in it."""
 
@@ -32,8 +37,8 @@ def lived(
         async with Live(
             wall=asyncio.get_running_loop().time, journal=journal, rules=Rules(audit=path, **rules)
         ) as market:
-            for name, cost in {"ada": 3.0, "bob": 2.0}.items():
-                market.add(Agent(name, costs={"job": cost}, deliberation_s=1.0))
+            for name, own in {"ada": 3.0, "bob": cost}.items():
+                market.add(Agent(name, costs={"job": own}, deliberation_s=1.0))
             for k in range(tasks):
                 conversation = market.open(NET, [Task(f"t{k}", kind="job")], 60.0)
                 if market.now < stop_after_s:
@@ -242,11 +247,20 @@ def test_who_takes_away_what_was_noted_does_not_go_unnoticed(
         lived(trail)
 
 
-def test_a_trail_that_tells_another_life_than_the_journal_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"tasks": 2}, r"has \d+ facts of this market, the journal leads to \d+; expected no more"),
+        ({"cost": 1.0}, r"fact \d+, details.answer.price: the trail has 1.0, the journal leads to 2.0"),
+    ],
+)
+def test_a_trail_that_tells_another_life_than_the_journal_is_refused(
+    tmp_path: Path, other: dict[str, Any], said: str
+) -> None:
     journal = tmp_path / "market.db"
     lived(tmp_path / "one", journal=journal)
-    lived(tmp_path / "other", tasks=2)
-    with pytest.raises(AuditError, match=r"of this market, the journal leads to|disagree about fact"):
+    lived(tmp_path / "other", **other)
+    with pytest.raises(AuditError, match=said):
         lived(tmp_path / "other", journal=journal)
 
 

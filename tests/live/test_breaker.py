@@ -9,6 +9,7 @@ from tests.live.minds import Offer, Scripted, ask, busy, how_much, run
 from walras.agents import Agent
 from walras.errors import ScenarioError
 from walras.live.breaker import Breaker
+from walras.live.budget import Budgets, Limits
 from walras.live.guard import Guard, GuardRules
 from walras.questions import Question
 
@@ -156,6 +157,14 @@ def test_it_opens_in_the_midst_of_retries() -> None:
     mind = Scripted(busy(), provider="acme")
     found = ask(guard, mind)
     assert (found.status, len(mind.asks)) == ("circuit_open", 2)
+
+
+def test_a_probe_that_nobody_could_pay_for_does_not_lock_the_provider_for_ever() -> None:
+    budgets = Budgets(agents={"poor": Limits(calls=0)})
+    guard = Guard(GuardRules(retries=0, failures=1, open_s=0.0), budgets=budgets)
+    mind = Scripted(busy(), Offer(1.0), provider="acme")
+    statuses = [ask(guard, mind, agent=name).status for name in ("rich", "poor", "rich")]
+    assert statuses == ["error", "over_budget", "ok"]
 
 
 def test_a_probe_that_is_cancelled_from_outside_does_not_lock_the_provider_for_ever() -> None:

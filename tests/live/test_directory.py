@@ -172,22 +172,34 @@ def test_who_can_do_what_at_which_claimed_quality() -> None:
         directory.describe("bob", "I am the best.", {"python": 0.95})
         found = [
             directory.who_can("python"), directory.who_can("sql"), directory.who_can("python", "sql"),
-            directory.who_can("sql", at_least=0.5), directory.who_can("python", at_least=0.8), directory.who_can("cobol"),
+            directory.who_can("sql", at_least=0.5), directory.who_can("python", "sql", at_least=0.8),
+            directory.who_can("python", at_least=0.8), directory.who_can("cobol"),
         ]  # fmt: skip
         return found, directory["ada"], list(directory)
 
     found, ada, everybody = in_market(main)
-    assert found == [("bob", "ada"), ("ada", "cyd"), ("ada",), ("ada",), ("bob",), ()]
+    assert found == [("bob", "ada"), ("ada", "cyd"), ("ada",), ("ada",), (), ("bob",), ()]
     assert ada == Listing("ada", (Claim("python", 0.7), Claim("sql", 0.9)), "I am careful.", "here", 0, 1)
     assert ada.quality("sql") == 0.9 and ada.quality("cobol") is None
     assert [listing.agent for listing in everybody] == ["ada", "bob", "cyd"]
 
 
+def test_who_has_several_capabilities_stands_where_the_weakest_claim_puts_it() -> None:
+    async def main(market: Live) -> Any:
+        for name, python, sql in (("ada", 0.9, 0.2), ("bob", 0.5, 0.4), ("cyd", 0.4, 0.5)):
+            market.add(Agent(name))
+            market.directory.describe(name, quality={"python": python, "sql": sql})
+        return market.directory.who_can("python", "sql")
+
+    assert in_market(main) == ("bob", "cyd", "ada")
+
+
 def test_who_drains_or_is_gone_is_not_among_those_who_can() -> None:
     async def main(market: Live) -> Any:
-        for name in ("ada", "bob"):
+        for name in ("ada", "bob", "cyd"):
             market.add(Agent(name, capabilities=("python",)))
         market.leave("ada")
+        market.runtime.drain("cyd")
         return market.directory.who_can("python"), market.directory["ada"]
 
     able, ada = in_market(main)

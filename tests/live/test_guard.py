@@ -260,9 +260,9 @@ def test_being_cancelled_from_outside_is_passed_on_and_stops_the_call() -> None:
         with pytest.raises(asyncio.CancelledError):
             await asking
         await asyncio.sleep(0.0)
+        assert stopped == [True], "and not only when the loop ends"
 
     run(market())
-    assert stopped == [True]
 
 
 # ---------------------------------------------------------------------------------------------- plain strategies
@@ -362,6 +362,8 @@ def test_no_tools_are_offered_unless_the_rules_allow_them_for_that_question() ->
     assert mind.asks[0].tools == ()
     _, mind = one(Offer(1.0), rules=GuardRules(tools={HowMuch: ("search",)}))
     assert mind.asks[0].tools == ("search",)
+    _, mind = one(Offer(1.0), rules=GuardRules(tools={MayPass: ("search",)}))
+    assert mind.asks[0].tools == (), "they are for another question"
 
 
 def test_a_loop_is_stopped_by_what_the_question_means() -> None:
@@ -470,6 +472,9 @@ def test_only_legal_answers_are_cached_and_not_for_ever() -> None:
     for task in ("t2", "t3", "t1"):
         ask(guard, mind, how_much(task))
     assert len(mind.asks) == 5, "t1 had to make room"
+    for task in ("t3", "t2", "t3"):
+        ask(guard, mind, how_much(task))
+    assert len(mind.asks) == 6, "and then t1 again, which was used longest ago"
     with pytest.raises(ScenarioError):
         AnswerCache("world", [HowMuch])  # type: ignore[arg-type]
     with pytest.raises(ScenarioError):

@@ -372,6 +372,26 @@ def test_whoever_waits_for_a_market_that_closes_is_told() -> None:
     run_virtually(main())
 
 
+def test_a_mind_whose_answer_nobody_wants_any_more_is_called_off() -> None:
+    async def pondering(question: Any, agent: Agent) -> Any:
+        try:
+            await asyncio.sleep(1e6)
+        finally:
+            called_off.append(asyncio.get_running_loop().time())
+
+    called_off: list[float] = []
+
+    async def main(market: Live) -> list[float]:
+        market.add(Agent("ada", pondering, costs={"job": 1.0}))
+        conversation = market.open(ContractNet(reply_within_s=50.0), tasks(1), 60.0)
+        await asyncio.sleep(5.0)
+        market.cancel(conversation)
+        await asyncio.sleep(1.0)
+        return list(called_off)
+
+    assert in_market(main) == [5.0]
+
+
 def test_who_comes_back_is_asked_what_is_still_open() -> None:
     async def slow(question: Any, agent: Agent) -> Any:
         await asyncio.sleep(1.0)

@@ -44,6 +44,16 @@ def test_an_award_that_is_told_twice_is_one() -> None:
     memory.close()
 
 
+def test_an_award_that_is_told_again_does_not_undo_what_became_of_it() -> None:
+    memory = Memory()
+    memory.won("ada", "m/1", Award("t1", "ada", 5.0))
+    memory.worked("ada", "m/1", "t1", Report("done", cost=4.0, quality=0.5))
+    before = memory.recall("ada", "m/1")
+    memory.won("ada", "m/1", Award("t1", "ada", 5.0))
+    assert memory.recall("ada", "m/1") == before
+    memory.close()
+
+
 def test_only_the_last_awards_of_each_agent_are_kept() -> None:
     memory = Memory(deals=3)
     for k in range(10):

@@ -243,11 +243,14 @@ def test_signs_that_cannot_be_seen_are_spelled_out(sign: str) -> None:
 # ----------------------------------------------------------------------------------------------------------- size
 
 
-@pytest.mark.parametrize("description", ["x" * 1_000_000, "\n" * 100_000, "\u202e" * 5_000])
+@pytest.mark.parametrize(
+    "description", ["x" * 1_000_000, "\n" * 100_000, "\u202e" * 5_000, "</data>\n" * 5_000]
+)
 def test_long_texts_are_cut_and_say_by_how_much(description: str) -> None:
     made = prompt(how_much(description=description))
     text = inside(made)["question"]["task"]["description"]
     assert len(made.user) < 13_000
+    assert not re.search("[<>\u202e]", MARK.search(made.user)[2])  # type: ignore[index]  # what is cut is escaped, too
     cut, rest = re.fullmatch(r"(?s)(.*) \.\.\. ([\d,]+) characters more", text).groups()  # type: ignore[union-attr]
     assert len(cut) + int(rest.replace(",", "")) == len(description)
 

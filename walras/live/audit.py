@@ -22,6 +22,7 @@ from typing import IO, Any
 import msgspec
 
 from walras.errors import ScenarioError, WalrasError
+from walras.live.sameness import differences
 from walras.trace import Trace
 from walras.trace.file import to_json
 from walras.trace.rows import Raw, decode, encode_rows, read_row
@@ -188,10 +189,10 @@ class AuditTrail:
         lived = _facts(self.trace.since(0)[: len(known)])
         k = -1
         for k, (told, fact) in enumerate(zip(known, lived, strict=False)):
-            if told != msgspec.json.decode(_encode(fact)):
+            for path, noted, now in differences(told, msgspec.json.decode(_encode(fact))):
                 raise AuditError(
-                    f"{self.path} and the journal disagree about fact {k + 1}: the trail has {_short(told)}, "
-                    f"the journal leads to {_short(fact)}"
+                    f"{self.path} and the journal disagree about fact {k + 1}, {path}: the trail has {_short(noted)}, "
+                    f"the journal leads to {_short(now)}"
                 )
         if k + 1 < len(known):
             raise AuditError(
