@@ -22,7 +22,7 @@ from walras.errors import ScenarioError
 from walras.items import Item, Lot, Task
 from walras.live import Guard, Live
 from walras.live.approval import Approved
-from walras.live.approval_rules import Abstain, Approval, Gate, No, Verdict, Yes
+from walras.live.approval_rules import Abstain, Approval, Dismissed, Gate, No, Verdict, Yes
 from walras.live.participant import Ask, Participant
 from walras.live.prompts import Prompts
 from walras.mechanism import Mechanism
@@ -151,9 +151,16 @@ def suspicious(act: Any, heard: Any) -> float:
     return float(prices[1] - act.price) if len(prices) > 1 else 0.0
 
 
-@pytest.mark.parametrize(("above", "status"), [(5.0, "refused"), (10.0, "done")])
-def test_a_risk_is_measured_and_has_a_limit(above: float, status: str) -> None:
-    gate = Gate(("ann",), risk_above=above, risk=suspicious)
+def unheard_of(act: Any, heard: Any) -> float:
+    return float("nan")
+
+
+@pytest.mark.parametrize(
+    ("risk", "above", "status"),
+    [(suspicious, 5.0, "refused"), (suspicious, 10.0, "done"), (unheard_of, 10.0, "refused")],
+)
+def test_a_risk_is_measured_and_has_a_limit(risk: Any, above: float, status: str) -> None:
+    gate = Gate(("ann",), risk_above=above, risk=risk)
     assert lived(Approved(NET, gate), {"ann": says(No())}).outcomes["house/1"].status == status
 
 
@@ -268,11 +275,14 @@ def test_a_verdict_comes_only_from_who_is_asked() -> None:
             live.add(Agent("ann", says(No(), 20.0), capacity=0))
             conversation = live.open(Approved(NET, Gate(("ann",), award_above=10.0)), [TASK], 1000.0)
             await asyncio.sleep(5.0)
-            live.role(conversation, "bob").send("house", Verdict(1, Yes()))
+            bob = live.role(conversation, "bob")
+            bob.send("house", Verdict(1, Yes()))
+            bob.send("ann", Dismissed())
             live.runtime.agenda.plan()
             return await live.result(conversation)
 
     result = run_virtually(main())
+    assert said(result) == [("ann", "No")], "and nobody but who has asked her sends her away"
     assert result.outcomes["house/1"].status == "refused"
     assert "not asked, or too late" in [
         row.details.get("why") for row in result.trace if row.kind == "ignored"
@@ -340,9 +350,16 @@ def test_the_next_award_after_a_yes_is_asked_for_again() -> None:
         async with Live(wall=asyncio.get_running_loop().time) as live:
             for agent in bidders():
                 live.add(agent, broken if agent.id == "bob" else None)
-            live.add(Agent("ann", says(Yes(), 2.0, seen), capacity=0))
+            live.add(Agent("ann", says(Yes(), 20.0, seen), capacity=0))
             rules = ContractNet(reply_within_s=2.0, valid_for_s=600.0, hold_losers=True)
-            return await live.run(Approved(rules, Gate(("ann",), award_above=10.0)), [TASK], 1000.0)
+            conversation = live.open(Approved(rules, Gate(("ann",), award_above=10.0)), [TASK], 1000.0)
+            while len(seen) < 2:
+                await asyncio.sleep(1.0)
+            live.role(conversation, "ann").send("house", Verdict(1, Yes()))  # the first one, twice
+            live.runtime.agenda.plan()
+            await asyncio.sleep(5.0)
+            assert not live.so_far(conversation).allocation.lines[1:], "the second still waits"
+            return await live.result(conversation)
 
     async def broken(task: Task, key: str) -> None:
         raise RuntimeError("out of order")
@@ -382,6 +399,22 @@ def test_under_faults_nothing_is_awarded_without_a_yes(seed: int) -> None:
     }
     assert {row.conversation for row in result.trace if row.kind == "award"} <= agreed
     assert all(outcome.status != "broken" for outcome in result.outcomes.values())
+
+
+def test_a_case_that_comes_twice_is_pondered_once() -> None:
+    asked: list[int] = []
+
+    def person(question: Any, agent: Agent) -> Any:
+        asked.append(question.case.number)
+        return Yes()
+
+    simulation = Simulation(seed=1, network=Network(latency=Constant(0.1), duplication=1.0))
+    simulation.add(Agent("house", capacity=0))
+    simulation.add(Agent("ann", person, capacity=0))
+    simulation.add(Agent("bob", working, costs={"job": 20.0}))
+    simulation.open(Approved(NET, Gate(("ann",), award_above=10.0)), [TASK], "house", finish_by=300.0)
+    result = simulation.run()
+    assert (asked, result.records[0].status) == ([1], "done")
 
 
 # ------------------------------------------------------------------------------------------------------- after a crash

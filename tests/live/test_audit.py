@@ -16,7 +16,7 @@ from walras.agents import Agent
 from walras.errors import ScenarioError
 from walras.items import Task
 from walras.live import Live, Rules
-from walras.live.audit import AuditError, AuditTrail, head_of, verify
+from walras.live.audit import AuditError, AuditTrail, head_of, sealed, verify
 from walras.testing.virtual_time import run_virtually
 from walras.trace import Trace
 
@@ -147,6 +147,15 @@ def test_what_was_done_to_it_is_named(trail: Path, change: Change, line: int, sa
     trail.write_bytes(b"".join(changed))
     place = line or len(changed)
     assert any(where == place and said in what for where, what in problems(trail)), problems(trail)
+
+
+def test_a_line_that_was_sealed_anew_is_missed_by_the_next(trail: Path) -> None:
+    before = lines(trail)
+    k = next(k for k, line in enumerate(before) if b'"price":2.0' in line)
+    body = json.loads(before[k - 1])["seal"], before[k].partition(b',"seal":')[0].replace(b":2.0", b":9.0")
+    forged = b'%b,"seal":"%b"}\n' % (body[1], sealed(*body).encode())
+    trail.write_bytes(b"".join([*before[:k], forged, *before[k + 1 :]]))
+    assert problems(trail) == [(k + 2, "it, or the seal before it, was changed")]
 
 
 def test_a_chain_that_was_forged_anew_does_not_match_what_was_noted(trail: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from msgspec import field
@@ -10,6 +11,7 @@ from tests.live.minds import Offer, how_much
 from walras.agents import Agent
 from walras.allocation import Outcome
 from walras.live import Live, Rules
+from walras.live.agenda import ANSWER, TIMER, Agenda
 from walras.mechanism import Mechanism
 from walras.protocol import Protocol
 from walras.testing.virtual_time import run_virtually
@@ -45,6 +47,54 @@ class Watchful(Protocol):
 
     def on_outcome(self, child: str, outcome: Outcome) -> None:
         self.seen.append((outcome.status, self.now))
+
+
+class Hasty(Protocol):
+    """Asks when the time for an answer is over."""
+
+    heard: list[Any] = field(default_factory=list)
+
+    def on_start(self) -> None:
+        self.decide("q", how_much(decide_by=self.now - 1.0))
+
+    def on_decision(self, name: Any, answer: Any) -> None:
+        self.heard.append(answer)
+
+
+def test_a_question_whose_time_is_over_is_put_to_nobody() -> None:
+    def mind(question: Any, agent: Agent) -> Any:
+        asked.append(question)
+        return Offer(2.0)
+
+    async def main() -> None:
+        async with Live(wall=asyncio.get_running_loop().time) as market:
+            market.add(Agent("ada", mind))
+            market.seat("ada", role)
+            await asyncio.sleep(2.0)
+
+    role, asked = Hasty(), list[Any]()
+    run_virtually(main())
+    assert (role.heard, asked) == ([how_much().otherwise], [])
+
+
+def test_what_came_in_time_is_heard_as_of_then_however_long_the_loop_was_held_up() -> None:
+    """What decides that time is over takes place when it truly does."""
+    times, seen = [0.0], list[tuple[str, float]]()
+    loop = Mock(spec=asyncio.AbstractEventLoop, time=lambda: times[-1])
+
+    def heard(what: str) -> None:
+        seen.append((what, agenda.now))
+
+    def failed(error: BaseException) -> None:
+        raise error
+
+    agenda = Agenda(None, failed)
+    agenda.start(loop, 0.0)
+    agenda.post(2.0, TIMER, heard, "timer")
+    agenda.submit(ANSWER, heard, "answer", at=1.0)
+    times.append(5.0)
+    agenda._turn()
+    assert seen == [("answer", 1.0), ("timer", 5.0)]
 
 
 @pytest.mark.parametrize("ahead", [5.0, 0.0, -5.0])

@@ -93,6 +93,18 @@ def test_who_leaves_at_once_leaves_its_work_which_waits_for_its_return() -> None
     assert len(calls) == 2 and len(set(calls)) == 1, "the same work, under the same key"
 
 
+def test_who_drains_is_turned_away_from_what_it_is_invited_to_all_the_same() -> None:
+    async def main(market: Live) -> Any:
+        market.add(worker("ada"))
+        market.runtime.drain("ada")
+        return await market.run(NET, [task("t0")], 60.0, participants=["ada"])
+
+    result = in_market(main)
+    assert result.records[0].winner is None
+    why = [row.details["why"] for row in result.trace if row.kind == "ignored" and row.agent == "ada"]
+    assert why == ["takes part in nothing new"]
+
+
 @pytest.mark.parametrize("stubborn", [False, True])
 def test_who_comes_back_at_once_takes_its_work_up_when_the_old_one_has_let_go(stubborn: bool) -> None:
     calls: list[str] = []
@@ -200,10 +212,10 @@ def test_who_drains_or_is_gone_is_not_among_those_who_can() -> None:
             market.add(Agent(name, capabilities=("python",)))
         market.leave("ada")
         market.runtime.drain("cyd")
-        return market.directory.who_can("python"), market.directory["ada"]
+        return market.directory.who_can("python"), await market.directory.healthy(), market.directory["ada"]
 
-    able, ada = in_market(main)
-    assert able == ("bob",)
+    able, healthy, ada = in_market(main)
+    assert able == healthy == ("bob",)
     assert ada.status == "gone"
 
 

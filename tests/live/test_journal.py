@@ -25,6 +25,7 @@ from walras.live.settings import Rules
 from walras.mechanism import Mechanism
 from walras.messages import Message
 from walras.protocol import Protocol, on
+from walras.questions import Commitment, Question
 from walras.results import Result
 from walras.testing.live import KilledHere, Observer
 from walras.testing.virtual_time import run_virtually
@@ -294,6 +295,46 @@ def test_a_records_role_knows_what_it_persisted_and_a_replayed_one_knows_all(tmp
     assert (adder.heard, adder.lives, counter.number) == ([1, 3, 5, 7, 8, 9, 10, 11, 12], 1, 12)
     adder, counter = lives(path, main, never())
     assert (adder.heard[:6], adder.lives, counter.number) == ([1, 3, 5, 7, 9, 11], 2, 18)
+
+
+class Promise(Question, frozen=True, kw_only=True):
+    """How much do you promise?"""
+
+    answers: ClassVar[tuple[type, ...]] = (Offer,)
+
+    def commits(self, answer: Offer) -> Commitment:
+        return Commitment(answer.price)
+
+
+class Builder(Protocol):
+    """Promises money and builds something, in its first life; in all others it only builds."""
+
+    recovery: ClassVar[str] = "records"
+
+    def on_start(self) -> None:
+        self.decide("promise", Promise(decide_by=self.now + 1.0))
+        self.perform("first", Task("house"))
+
+    def on_recover(self, records: tuple[Any, ...]) -> None:
+        self.perform("again", Task("house"))
+
+
+def test_what_a_records_role_has_forgotten_holds_no_slot_and_no_money(tmp_path: Path) -> None:
+    async def build(task: Task, key: str) -> str:
+        begun.append(key.partition("#")[2])
+        await asyncio.sleep(60.0)
+        return "built"
+
+    async def main(market: Live) -> float:
+        market.add(Agent("ada", lambda question, agent: Offer(30.0), money=100.0), build)
+        market.seat("ada", Builder(), "site/1")
+        await asyncio.sleep(5.0)
+        return market.runtime.hosts["ada"].account.free
+
+    begun: list[str] = []
+    free = [lives(tmp_path / "market.db", main, never()) for _ in range(2)]
+    assert free == [70.0, 100.0]
+    assert begun == ["first", "again"]
 
 
 # --------------------------------------------------------------------------------------------------------- bad input
