@@ -17,6 +17,7 @@ from walras.errors import ScenarioError
 from walras.items import Task
 from walras.live import Live, Rules
 from walras.live.audit import AuditError, AuditTrail, head_of, sealed, verify
+from walras.testing.live import KilledHere, Observer
 from walras.testing.virtual_time import run_virtually
 from walras.trace import Trace
 
@@ -218,6 +219,29 @@ def test_a_kill_within_the_last_line_costs_nothing(tmp_path: Path) -> None:
     found = verify(path)
     assert found.sound and found.facts == len(trace)
     assert lines(path)[:12] == kept
+
+
+def test_what_a_market_was_at_when_it_broke_down_has_not_happened(tmp_path: Path) -> None:
+    """As where the disk is full; the next life begins before it, and does it again."""
+    path, journal = tmp_path / "market.audit", tmp_path / "market.db"
+
+    async def main() -> None:
+        rules = Rules(audit=path)
+        async with Live(wall=asyncio.get_running_loop().time, journal=journal, rules=rules) as market:
+            market.runtime.watch = observer
+            for name, cost in {"ada": 3.0, "bob": 2.0}.items():
+                market.add(Agent(name, costs={"job": cost}, deliberation_s=1.0))
+            with pytest.raises(KilledHere):
+                await market.run(NET, [Task("t0", kind="job")], 60.0)
+
+    observer = Observer()
+    observer.kill = ("house/1", "house", 3, 2)
+    run_virtually(main())
+    broken = verify(path)
+    assert broken.sound and not broken.closed
+    trace = lived(path, journal=journal)
+    found = verify(path, head=broken.head)
+    assert found.sound and found.facts == len(trace) > broken.facts > 0
 
 
 NOTHING_YET = b"%016d %b\n" % (0, b"0" * 64)

@@ -123,11 +123,11 @@ class AuditTrail:
             self._save()
 
     def close(self, *, whole: bool) -> None:
-        """The market is closed; one that broke down has no proper end."""
+        """The market is closed. One that broke down has no proper end: what is not in its journal has not happened."""
         if self._file is None:
             return
-        self.keep_up()
         if whole:
+            self.keep_up()
             self._append({"closed": {"facts": self.told}})
             self._save()
         self._file.close()
