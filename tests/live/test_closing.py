@@ -11,8 +11,10 @@ from contractnet import ContractNet, Refuse
 from tests.live.minds import Scripted
 from tests.live.worlds import in_market, tasks
 from walras.agents import Agent
-from walras.live import Guard, Live, Recording
+from walras.allocation import Outcome
+from walras.live import Guard, Live, Memory, Recording
 from walras.live.recording import read_entries
+from walras.protocol import Protocol
 from walras.testing.virtual_time import run_virtually
 
 
@@ -57,6 +59,53 @@ def test_a_participant_that_cannot_be_closed_holds_nobody_up(caplog: pytest.LogC
     assert [mind.closed for mind in (broken, stuck, well)] == [1, 1, 1]
     said = [record.getMessage() for record in caplog.records]
     assert said == ["Holder could not be closed: RuntimeError('no')", "Holder was not closed within 5 s"]
+
+
+def test_what_was_only_kept_for_a_conversation_goes_with_it() -> None:
+    async def main(market: Live) -> Any:
+        market.add(Agent("ada", Scripted(Refuse())))
+        await market.run(ContractNet(reply_within_s=2.0), tasks(1), 10.0)
+        held = bool(guard.budgets.conversations), bool(guard.repeats), bool(memory.recall("ada", "house/1"))
+        await asyncio.sleep(60.0)
+        left = (
+            guard.budgets.conversations,
+            guard.repeats,
+            memory.recall("ada", "house/1"),
+            market.runtime.book,
+        )
+        return held, left, guard.budgets.run.calls
+
+    memory = Memory()
+    guard = Guard(memory=memory)
+    held, left, calls = in_market(main, guard=guard)
+    assert held == (True, True, True) and left == ({}, {}, {}, {})
+    assert calls > 0
+
+
+class Guest(Protocol):
+    """Stays for some time."""
+
+    stays_s: float
+
+    def on_start(self) -> None:
+        self.set_timer("go", self.now + self.stays_s)
+
+    def on_timer(self, name: Any) -> None:
+        self.finish(Outcome("done"))
+
+
+def test_a_conversation_that_somebody_has_joined_meanwhile_is_not_dropped() -> None:
+    async def main(market: Live) -> Any:
+        for name, stays_s in (("ada", 1.0), ("bob", 60.0)):
+            market.add(Agent(name))
+            market.seat(name, Guest(stays_s), "bar/1", finish_by=5.0)
+            await asyncio.sleep(10.0)
+        await asyncio.sleep(30.0)
+        there = "bar/1" in market.runtime.book
+        await asyncio.sleep(100.0)
+        return there, "bar/1" in market.runtime.book
+
+    assert in_market(main) == (True, False)
 
 
 def test_nobody_is_asked_after_the_end_and_the_recording_stays_as_it_was(tmp_path: Path) -> None:
