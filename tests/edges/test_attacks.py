@@ -121,6 +121,34 @@ def test_a_flood_of_frames_is_read_no_faster_than_the_rules_say() -> None:
     assert (award.winner, award.price) == ("ada", 3)
 
 
+def test_lines_that_have_ended_leave_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("walras.adapters.lines.READ_WITHIN_S", 0.1)
+
+    async def market() -> None:
+        async with house("ada") as desk, served(desk, http_app) as url:
+            async with line(url) as there:
+                await upgraded(there, desk.token("ada"))
+            assert (await call(f"{url}/health")).status == 200
+            await asyncio.sleep(0.3)
+
+    asyncio.run(market())
+    assert not caplog.records
+
+
+def test_a_request_that_came_with_the_one_before_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("walras.adapters.lines.READ_WITHIN_S", 0.4)
+
+    async def market() -> bytes:
+        async with house("ada") as desk, served(desk, http_app) as url, line(url) as both:
+            token = desk.token("ada")
+            both[1].write(request("GET", "/health", token) + request("GET", "/v1/events?wait_s=1", token))
+            return await asyncio.wait_for(both[0].read(), 20)
+
+    assert asyncio.run(market()).count(b"HTTP/1.1 200") == 2
+
+
 # ------------------------------------------------------------------------------------------------------ what is no request
 SPELLINGS = [
     "/v1/questions/", "//v1/questions", "/openapi.json/../v1/questions", "/v1/%2e%2e/v1/questions", "/openapi.json%00",

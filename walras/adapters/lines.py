@@ -22,7 +22,7 @@ def lines(most: int) -> type[Any]:
         MissingExtraError: if uvicorn is not installed.
     """
     http: Any = needed("uvicorn.protocols.http.h11_impl", "http").H11Protocol
-    idle: dict[Any, Any] = {}
+    waiting: dict[Any, Any] = {}  # lines without a request, idle for longest first, and when to hang up
 
     class Line(http):  # type: ignore[misc]  # an optional package
         """One connection."""
@@ -31,36 +31,44 @@ def lines(most: int) -> type[Any]:
             super().connection_made(transport)
             self.wait_for_request()
             if len(self.connections) >= most:
-                _drop_one(idle)
+                _drop_one(waiting)
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
             self.wait_for_request()
 
         def connection_lost(self, error: Exception | None) -> None:
-            idle.pop(self, None)
+            self.stop_waiting()
             super().connection_lost(error)
 
         def wait_for_request(self) -> None:
-            """From now on the line is idle, until there is a request other than the last."""
-            idle.pop(self, None)
-            idle[self] = self.cycle
-            self.loop.call_later(READ_WITHIN_S, self.drop, self.cycle)
+            """For so long, and no longer."""
+            self.stop_waiting()
+            waiting[self] = self.loop.call_later(READ_WITHIN_S, self.drop)
 
-        def drop(self, last: Any) -> bool:
-            """Hang up, if no request has come since the last, nor the handshake of a WebSocket."""
+        def stop_waiting(self) -> None:
+            """For whatever reason."""
+            timer = waiting.pop(self, None)
+            if timer is not None:
+                timer.cancel()
+
+        def drop(self) -> bool:
+            """Hang up, unless a request is under way, or a WebSocket has been opened (and perhaps ended meanwhile)."""
+            self.stop_waiting()
             now = self.transport.get_protocol()
-            idling = self.cycle is last if now is self else not now.handshake_complete
-            if idling:
+            if now is self:
+                idle = self.cycle is None or self.cycle.response_complete
+            else:
+                idle = now is not None and not now.handshake_complete
+            if idle:
                 self.transport.abort()
-            return idling
+            return bool(idle)
 
     return Line
 
 
-def _drop_one(idle: dict[Any, Any]) -> None:
+def _drop_one(waiting: dict[Any, Any]) -> None:
     """Hang up the line that has been idle for longest."""
-    for line, last in list(idle.items()):
-        del idle[line]
-        if line.drop(last):
+    for line in list(waiting):
+        if line.drop():
             return
