@@ -215,6 +215,8 @@ class TestWithTheSdk:
             ({"capabilities": {"extensions": [{"uri": EXTENSION}]}}, "no address"),
             ({"capabilities": {"extensions": [{"uri": EXTENSION}]}, "supportedInterfaces": [
                 {"url": "http://192.0.2.1/steal", "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}]}, "elsewhere"),
+            ({"capabilities": {"extensions": [{"uri": EXTENSION}]}, "supportedInterfaces": [
+                {"url": "http://127.0.0.1:1", "protocolBinding": "JSONRPC", "protocolVersion": "1.0"}]}, "elsewhere"),
             (b'{"name": "' + b"x" * 2_000_000 + b'"}', "more than 1,048,576 bytes"),
         ],
     )  # fmt: skip
@@ -236,6 +238,21 @@ class TestWithTheSdk:
         assert found.status == "error" and why in found.detail and why in health
         assert set(asked_for) == {CARD}
 
+    def test_a_redirect_is_not_followed(self) -> None:
+        asked_for: list[str] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            asked_for.append(scope["path"])
+            await send({"type": "http.response.start", "status": 307, "headers": [(b"location", b"/steal")]})
+            await send({"type": "http.response.body", "body": b""})
+
+        async def market() -> Answered:
+            async with remote(app) as mind:
+                return await asked(mind)
+
+        assert asyncio.run(market()).status == "error"
+        assert asked_for == [CARD]
+
     def test_nobody_at_the_address_is_a_fault_that_may_pass(self) -> None:
         async def market() -> Answered:
             async with remote(agent_app(Agent("ada", _offer), PASSES, questions=[HowMuch])) as mind:
@@ -245,12 +262,20 @@ class TestWithTheSdk:
         found = asyncio.run(market())
         assert found.status == "error" and "1 times" in found.detail, "it was Retryable"
 
+    @pytest.mark.parametrize("streaming", [True, False])
+    def test_a_task_that_waits_for_a_person_is_looked_at_again(self, streaming: bool) -> None:
+        async def market() -> Answered:
+            script = ["INPUT_REQUIRED", "COMPLETED"]
+            async with remote(_foreign(script), strict=False, poll_s=0.02, streaming=streaming) as mind:
+                return await asked(mind)
+
+        assert asyncio.run(market()).value == Offer(4)
+
     @pytest.mark.parametrize(
         ("script", "status"),
         [
             (["text"], "ok"),
             (["COMPLETED"], "ok"),
-            (["INPUT_REQUIRED", "COMPLETED"], "ok"),
             (["REJECTED"], "declined"),
             (["FAILED"], "error"),
             (["AUTH_REQUIRED"], "error"),
@@ -280,7 +305,7 @@ class TestWithTheSdk:
             async with Listening(agent_app(Agent("ada", mind), PASSES, questions=[HowMuch])) as at:
                 token = PASSES.issue("house", may=("ask",))
 
-                async def ask(task: str) -> dict[str, Any]:
+                async def ask(task: str, token: str = token) -> dict[str, Any]:
                     question = plain(how_much())
                     question["task"]["id"] = task
                     asked = {"ask": {"question": question, "seconds": 9, "key": "k"}}
@@ -289,6 +314,8 @@ class TestWithTheSdk:
                 first, again, other = await ask("a"), await ask("a"), await ask("b")
                 assert first["data"]["answer"]["price"] == again["data"]["answer"]["price"] == 1, first
                 assert "another request" in other["error"] and pondered == ["a"]
+                theirs = await ask("a", PASSES.issue("mart", may=("ask",)))
+                assert theirs["data"]["answer"]["price"] == 2, "a key is its caller's own"
 
         asyncio.run(market())
 

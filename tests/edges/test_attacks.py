@@ -13,11 +13,13 @@ from auctions import FirstPrice
 from tests.edges.houses import BRISK, SECRET, call, house, served, until
 from tests.edges.raw import HANDSHAKE, answered, frame, line, request, upgraded
 from walras.adapters.edge import Listening
+from walras.adapters.entrance import Entrance
 from walras.adapters.http import http_app
 from walras.items import Lot
 from walras.live.desk import Desk
 from walras.live.door import Tokens
 from walras.live.feed import DeskRules
+from walras.live.passes import Passes
 
 pytest.importorskip("uvicorn", reason="the extra http is not installed")
 pytest.importorskip("starlette", reason="the extra http is not installed")
@@ -147,6 +149,35 @@ def test_a_request_that_came_with_the_one_before_may_take_its_time(monkeypatch: 
             return await asyncio.wait_for(both[0].read(), 20)
 
     assert asyncio.run(market()).count(b"HTTP/1.1 200") == 2
+
+
+@pytest.mark.parametrize(
+    ("pieces", "status"),
+    [
+        ([b"a" * 60, b"a" * 40], 200),
+        ([b"a" * 60, b"a" * 41], 413),
+        ([b"\xc3", b"\xa9"], 200),
+        ([b"\xff"], 400),
+    ],
+)
+def test_a_body_is_measured_as_a_whole_and_has_to_be_text(pieces: list[bytes], status: int) -> None:
+    said: list[Any] = []
+    coming = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
+    coming.append({"type": "http.request", "body": b"", "more_body": False})
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        said.append({"status": 200, "body": (await receive())["body"]})
+
+    async def receive() -> Any:
+        return coming.pop(0)
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    entrance = Entrance(app, Passes(SECRET, "spot").read, DeskRules(most_bytes=100), ("/",))
+    asyncio.run(entrance({"type": "http", "path": "/", "headers": []}, receive, send))
+    assert said[0]["status"] == status
+    assert status != 200 or said[0]["body"] == b"".join(pieces)
 
 
 # ------------------------------------------------------------------------------------------------------ what is no request

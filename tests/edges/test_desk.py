@@ -97,6 +97,8 @@ def test_an_answer_counts_once_whatever_the_key() -> None:
             assert visitor.answer(question.id, bid("vase", 3), key="k1") == receipt
             with pytest.raises(RefusedError, match="another answer") as conflict:
                 visitor.answer(question.id, bid("vase", 4), key="k1")
+            with pytest.raises(RefusedError, match="another answer"):
+                visitor.answer("another question", bid("vase", 3), key="k1")
             with pytest.raises(RefusedError, match="no longer open"):
                 visitor.answer(question.id, bid("vase", 4), key="k2")
             assert conflict.value.fault == "conflict"
@@ -183,9 +185,13 @@ def test_a_pass_says_what_its_holder_may() -> None:
                 with pytest.raises(RefusedError, match="lets ada look") as refused:
                     act()
                 assert refused.value.status == 403
+            desk.market.open(FirstPrice(), [Lot("vase")], 60)
             blind = desk.enter(desk.token("ada", may=("answer",)))
+            for look in (blind.conversations, lambda: blind.inspect("house/1"), blind.questions):
+                with pytest.raises(RefusedError, match="not look"):
+                    look()
             with pytest.raises(RefusedError, match="not look"):
-                blind.conversations()
+                await blind.events()
 
     run(market())
 
