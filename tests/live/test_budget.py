@@ -112,7 +112,9 @@ def test_an_unknown_price_may_be_refused_where_money_is_limited() -> None:
     Budgets(Limits(calls=3), unknown_usd=None).reserve("ada", "m/1", Usage())
 
 
-@pytest.mark.parametrize("nonsense", [math.nan, math.inf, -1.0, "free", None])
+@pytest.mark.parametrize(
+    "nonsense", [math.nan, math.inf, -1.0, "free", pytest.param(10**400, id="fantastic"), None]
+)
 def test_a_nonsensical_report_is_an_unknown_one(nonsense: Any) -> None:
     budgets = Budgets(Limits(usd=1.0))
     budgets.reserve("ada", "m/1", CENT).settle(Usage(1, 5, 5, nonsense))
@@ -249,6 +251,17 @@ class Nonsense(Participant):
 
     async def answer(self, asked: Ask) -> Any:
         return Reply(Offer(1.0), usage="cheap")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("nonsense", [math.nan, -5, "many", pytest.param(10**400, id="fantastic")])
+def test_nonsense_in_a_report_gets_no_further_than_the_guard(nonsense: Any) -> None:
+    guard = Guard(budgets=Budgets(Limits(usd=1.0, tokens=1e6)))
+    found = ask(guard, Scripted(Offer(1.0), usage=Usage(nonsense, nonsense, 10, nonsense)))
+    assert (found.status, found.usage) == ("ok", Usage(1, None, 10, None))
+    failing = Scripted(Retryable("busy", usage=Usage(1, 5, nonsense, 0.01)))
+    assert ask(guard, failing).usage == Usage(3, 15, None, 0.03)
+    run: Any = guard.budgets.run
+    assert (run.usd, run.assumed_usd, run.calls, run.reserved) == (pytest.approx(0.03), 0.05, 4, {})
 
 
 def test_a_report_that_is_none_is_unknown() -> None:

@@ -13,6 +13,7 @@ from tests.live.worlds import in_market, tasks
 from walras.agents import Agent
 from walras.allocation import Outcome
 from walras.live import Guard, Live, Memory, Recording
+from walras.live.journal import Journal
 from walras.live.recording import read_entries
 from walras.protocol import Protocol
 from walras.testing.virtual_time import run_virtually
@@ -106,6 +107,40 @@ def test_a_conversation_that_somebody_has_joined_meanwhile_is_not_dropped() -> N
         return there, "bar/1" in market.runtime.book
 
     assert in_market(main) == (True, False)
+
+
+def test_participants_are_closed_also_where_the_books_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(journal: Journal) -> None:
+        raise OSError("no space left")
+
+    async def main(market: Live) -> None:
+        market.add(Agent("ada", mind))
+        monkeypatch.setattr(Journal, "commit", full)
+
+    mind = Holder()
+    with pytest.raises(OSError, match="no space"):
+        in_market(main, journal=tmp_path / "market.db")
+    assert mind.closed == 1
+    Journal(tmp_path / "market.db").close()
+
+
+def test_what_goes_wrong_at_the_end_of_a_turn_stops_the_market_loudly() -> None:
+    """It used to stand still."""
+
+    class Forgetful(Guard):
+        def forget(self, conversation: str) -> None:
+            raise KeyError("it is not here")
+
+    async def main(market: Live) -> None:
+        market.add(Agent("ada", Scripted(Refuse())))
+        market.add(Agent("bob", Scripted(Refuse(), takes_s=50.0)))
+        await market.run(ContractNet(reply_within_s=2.0), tasks(1), 10.0, participants=["ada"])
+        await market.run(ContractNet(reply_within_s=100.0), tasks(1), 200.0, participants=["bob"])
+
+    with pytest.raises(KeyError, match="not here"):
+        in_market(main, guard=Forgetful())
 
 
 def test_nobody_is_asked_after_the_end_and_the_recording_stays_as_it_was(tmp_path: Path) -> None:

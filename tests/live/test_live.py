@@ -411,6 +411,15 @@ def test_who_comes_back_is_asked_what_is_still_open() -> None:
     assert (result.records[0].winner, result.records[0].rounds) == ("ada", 1)
 
 
+def test_an_agent_lives_here_or_elsewhere() -> None:
+    async def main(market: Live) -> None:
+        market.add_absentee("ada")
+        with pytest.raises(ScenarioError, match=r"agent id is 'ada'; expected an id that no other agent"):
+            market.add(Agent("ada"))
+
+    in_market(main)
+
+
 def test_a_budget_beside_a_guard_would_limit_nothing_and_is_refused() -> None:
     with pytest.raises(ScenarioError, match=r"budget_usd is 2\.0; expected none beside a guard"):
         Live(budget_usd=2.0, guard=Guard())

@@ -199,16 +199,16 @@ class Agenda:
                 if self.journal.written >= self.compact_at:
                     self.compact()
             self.committed()
+            leaving, self._leaving = self._leaving, []
+            self._asked = bool(leaving)
+            for act, arguments in leaving:
+                act(*arguments)
+            self.show()
         except BaseException as error:
             self.on_failure(error)
             if isinstance(error, KeyboardInterrupt | SystemExit):
                 raise
             return
-        leaving, self._leaving = self._leaving, []
-        self._asked = bool(leaving)
-        for act, arguments in leaving:
-            act(*arguments)
-        self.show()
         self.plan()
 
     def _carry_out_what_is_due(self) -> None:

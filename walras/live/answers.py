@@ -1,9 +1,12 @@
 """What comes back from a live mind: always an answer with a status, never an exception."""
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import msgspec
+
+_NUMBER = (int, float)
+_FANTASTIC = 1e15
 
 Status = Literal["ok", "declined", "timeout", "invalid", "error", "over_budget", "circuit_open"]
 """How a question to a live mind ended; only an `ok` answer is used, after everything else stands `otherwise`."""
@@ -26,6 +29,18 @@ class Usage(msgspec.Struct, frozen=True):
         """Input and output together."""
         total: int | None = _plus(self.input_tokens, self.output_tokens)
         return total
+
+    def checked(self) -> "Usage":
+        """The same as far as it makes sense: a participant may report anything, and what is no amount is unknown."""
+        tokens = is_amount(self.input_tokens), is_amount(self.output_tokens)
+        if all(tokens) and is_amount(self.calls) and is_amount(self.cost_usd):
+            return self
+        return Usage(
+            self.calls if is_amount(self.calls) else 1,
+            self.input_tokens if tokens[0] else None,
+            self.output_tokens if tokens[1] else None,
+            self.cost_usd if is_amount(self.cost_usd) else None,
+        )
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -57,6 +72,11 @@ class Answered(msgspec.Struct, frozen=True):
 def total(usages: Iterable[Usage]) -> Usage:
     """All of them together."""
     return sum(usages, NOTHING)
+
+
+def is_amount(amount: object) -> TypeGuard[int | float]:
+    """Whether so much can be counted: a number of 0 or more, and no fantastic one."""
+    return isinstance(amount, _NUMBER) and 0 <= amount < _FANTASTIC
 
 
 def in_words(error: BaseException) -> str:

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from walras.errors import ScenarioError
-from walras.live.answers import Usage
+from walras.live.answers import Usage, is_amount
 from walras.messages import AgentId, ConversationId
 
 UNITS = ("usd", "tokens", "calls")
-_NUMBER = (int, float)
 
 
 class OverBudgetError(Exception):
@@ -192,7 +191,7 @@ class Budgets:
             OverBudgetError: if one of them has too little left.
         """
         budgets = (self.run, self.of_conversation(conversation), self.of_agent(agent))
-        if self.unknown_usd is None and not _is_known(estimate.cost_usd):
+        if self.unknown_usd is None and not is_amount(estimate.cost_usd):
             _refuse_unpriced(budgets)
         amounts = _amounts(estimate, Amounts(self.unknown_usd or 0.0))
         for budget in budgets:
@@ -218,16 +217,11 @@ class Budgets:
 def _amounts(usage: Usage, unknown: Amounts) -> Amounts:
     """What was used, with what it leaves open taken from `unknown`."""
     return Amounts(
-        usage.cost_usd if _is_known(usage.cost_usd) else unknown.usd,  # type: ignore[arg-type]
-        usage.tokens if _is_known(usage.tokens) else unknown.tokens,  # type: ignore[arg-type]
-        usage.calls if _is_known(usage.calls) else 1,
-        assumed=not _is_known(usage.cost_usd),
+        usage.cost_usd if is_amount(usage.cost_usd) else unknown.usd,
+        usage.tokens if is_amount(usage.tokens) else unknown.tokens,
+        usage.calls if is_amount(usage.calls) else 1,
+        assumed=not is_amount(usage.cost_usd),
     )
-
-
-def _is_known(amount: float | None) -> bool:
-    """A participant may report any nonsense: what is no amount is unknown."""
-    return isinstance(amount, _NUMBER) and 0 <= amount < math.inf
 
 
 def _refuse_unpriced(budgets: Iterable[Budget]) -> None:

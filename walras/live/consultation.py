@@ -146,14 +146,14 @@ class Consultation:
             said = await self._within(ask)
             reply = said if isinstance(said, Reply) else Reply(said)
             usage: Any = reply.usage
-            spent = usage if isinstance(usage, Usage) else None
+            spent = usage.checked() if isinstance(usage, Usage) else None
             leave.succeeded()
             return reply.value
         except asyncio.CancelledError:
             leave.given_up()
             raise
         except Retryable as fault:
-            spent = fault.usage
+            spent = fault.usage.checked() if isinstance(fault.usage, Usage) else None
             leave.failed(self.clock())
             raise
         except TimeoutError:

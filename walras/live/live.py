@@ -180,14 +180,22 @@ class Live:
         for host in runtime.hosts.values():
             host.detach()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if runtime.agenda.journal is not None:
-            if runtime.agenda.failed is None:
-                runtime.agenda.journal.commit()
-            runtime.agenda.journal.close()
+        try:
+            self._close_books(runtime)
+        finally:
+            self.guard.close()
+            await self._dismiss()
+
+    def _close_books(self, runtime: Runtime) -> None:
+        journal, whole = runtime.agenda.journal, runtime.agenda.failed is None
+        if journal is not None:
+            try:
+                if whole:
+                    journal.commit()
+            finally:
+                journal.close()
         if self._audit is not None:
-            self._audit.close(whole=runtime.agenda.failed is None)
-        self.guard.close()
-        await self._dismiss()
+            self._audit.close(whole=whole)
 
     async def _dismiss(self) -> None:
         """Close the participants; one that fails at it, or takes too long, holds nobody up."""

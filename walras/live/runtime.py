@@ -99,8 +99,10 @@ class Runtime:
         if host is None:
             self.agenda.at_once(self.take_agent, agent.id, agent.money, agent.capacity)
             host = self.hosts[agent.id]
-        elif host.agent is not None:
-            raise ScenarioError("agent id", agent.id, "an id that no other agent of this market has")
+        elif host.agent is not None or host.away:
+            raise ScenarioError(
+                "agent id", agent.id, "an id that no other agent of this market has, here or elsewhere"
+            )
         else:
             host.check_same(agent.money, agent.capacity)
         self.drain(agent.id, draining=False)
