@@ -14,12 +14,17 @@ from packaging.requirements import Requirement
 from tests.adapters.minds_of_frameworks import FRAMEWORKS
 from tests.adapters.page import ROOT
 from walras.adapters import frameworks
-from walras.adapters.frameworks import FrameworkParticipant, OldExtraError, fault_of, floors, framework
+from walras.adapters.frameworks import FrameworkParticipant, OldExtraError, Said, fault_of, floors, framework
+from walras.errors import ScenarioError
 from walras.live.answers import NOTHING, Usage
 from walras.live.extras import MissingExtraError
-from walras.live.participant import Retryable
+from walras.live.participant import Ask, Retryable
 
 DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+ANYTHING = ("openai", "litellm", "autogen", "smolagents", "llamaindex", "crewai")
+"""Those that take a model by its name, or an agent and a model alike."""
 
 
 def participant(extra: str) -> Any:
@@ -64,9 +69,36 @@ def test_adapters_import_no_framework_before_it_is_used() -> None:
     assert ("OTEL_SDK_DISABLED" in loaded) == ("OTEL_SDK_DISABLED" in os.environ)
 
 
-def test_a_newer_framework_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frameworks, "version", lambda name: "999.0rc1")
+@pytest.mark.parametrize("found", ["999.0rc1", "10.0", "2.100"])
+def test_a_newer_framework_will_do(found: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frameworks, "version", lambda name: found)
     assert framework("pydantic-ai", "walras").__name__ == "walras"
+
+
+def test_versions_are_compared_as_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frameworks, "version", lambda name: "2.9")
+    with pytest.raises(OldExtraError, match=r"2\.9 is installed; expected >=2\.68"):
+        framework("pydantic-ai", "walras")
+
+
+@pytest.mark.parametrize("extra", [extra for extra in FRAMEWORKS if extra not in ANYTHING])
+def test_what_is_no_agent_of_the_framework_is_refused_at_once(extra: str) -> None:
+    try:
+        for wrong in ("gpt-4o-mini", None, type("Mind", (), {})):
+            with pytest.raises(ScenarioError, match=r"agent is .*; expected a"):
+                participant(extra)(wrong)
+    except MissingExtraError:
+        pytest.skip(f"{extra} is not installed")
+
+
+@pytest.mark.parametrize("wrong", [{"price": 0.15}, {"most_output_tokens": 0}])
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
+    class Mind(FrameworkParticipant):
+        async def said(self, ask: Ask) -> Said:
+            return Said(None)
+
+    with pytest.raises(ScenarioError, match=next(iter(wrong))):
+        Mind(**wrong)
 
 
 def test_a_framework_that_does_not_import_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

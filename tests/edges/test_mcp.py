@@ -175,9 +175,14 @@ class TestWithTheSdk:
                 form = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream",
                         "MCP-Protocol-Version": "2025-06-18"}  # fmt: skip
                 listing = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
-                for host, right in (("market.example:443", True), ("evil.example", False)):
+                for name, right in (
+                    ({"Host": "market.example:443"}, True),
+                    ({"Host": "evil.example"}, False),
+                    ({"Origin": "http://localhost:8080"}, True),
+                    ({"Origin": "http://evil.example"}, False),
+                ):
                     try:
-                        said = await call(f"{url}/mcp", desk.token("ada"), listing, {**form, "Host": host})
+                        said = await call(f"{url}/mcp", desk.token("ada"), listing, {**form, **name})
                         assert right and said.status == 200 and said["result"]["tools"]
                     except json.JSONDecodeError:  # a refusal in words
                         assert not right

@@ -48,6 +48,9 @@ def test_a_websocket_tells_and_takes_and_outlives_nonsense() -> None:
             assert first["events"] == [] and first["questions"] == []
             going = asyncio.ensure_future(desk.market.run(FirstPrice(reply_within_s=20), [Lot("vase")], 30))
             (question,) = await frame(line, lambda f: f.get("questions"))
+            desk.feed("ada").add(0.0, "opened", "elsewhere")
+            seen = await frame(line, lambda f: f if f["events"][-1]["conversation"] == "elsewhere" else None)
+            assert seen["questions"] == [], "it has been told already"
             for nonsense in ("{", b"\xff\xfe\x00", "[" * 5000, "null", '{"question":"x","answer":1}'):
                 await line.send(nonsense)
                 refused = await frame(line, lambda f: f.get("refused"))

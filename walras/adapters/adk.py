@@ -16,6 +16,7 @@ from walras.adapters.frameworks import (
     allowed,
     framework,
     headers,
+    part,
 )
 from walras.live.extras import needed
 from walras.live.participant import Ask
@@ -30,6 +31,7 @@ class ADKParticipant(FrameworkParticipant):
 
     Raises:
         MissingExtraError, OldExtraError: see `framework`.
+        ScenarioError: for what is no LlmAgent.
     """
 
     takes_tools = True
@@ -41,6 +43,7 @@ class ADKParticipant(FrameworkParticipant):
         self.runners = needed("google.adk.runners", "adk")
         self.errors = needed("google.adk.agents.invocation_context", "adk")
         self.types = needed("google.genai.types", "adk")
+        part(agent, "instruction", "an LlmAgent")
         self.agent = agent
 
     async def said(self, ask: Ask) -> Said:

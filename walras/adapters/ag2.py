@@ -18,8 +18,8 @@ from walras.adapters.frameworks import (
     allowed,
     framework,
     headers,
+    part,
 )
-from walras.errors import ScenarioError
 from walras.live.extras import needed
 from walras.live.participant import Ask
 
@@ -33,7 +33,7 @@ class AG2Participant(FrameworkParticipant):
 
     Raises:
         MissingExtraError, OldExtraError: see `framework`.
-        ScenarioError: if the agent has no config.
+        ScenarioError: for what is no agent, or has no config.
     """
 
     takes_tools = True
@@ -42,8 +42,7 @@ class AG2Participant(FrameworkParticipant):
         super().__init__(**more)
         self.sdk = framework("ag2", "ag2")
         self.proto = needed("ag2.response.proto", "ag2").ResponseProto
-        if agent.config is None:
-            raise ScenarioError("agent", agent, "an agent with a config")
+        part(agent, "config", "an ag2.Agent with a config")
         self.agent = agent
         self._http: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -21,6 +21,7 @@ from walras.adapters.frameworks import (
     headers,
     json_format,
     one_try,
+    part,
 )
 from walras.live.participant import Ask
 
@@ -34,6 +35,7 @@ class AgentFrameworkParticipant(FrameworkParticipant):
 
     Raises:
         MissingExtraError, OldExtraError: see `framework`.
+        ScenarioError: for what is no agent with a client.
     """
 
     takes_tools = True
@@ -42,8 +44,9 @@ class AgentFrameworkParticipant(FrameworkParticipant):
         super().__init__(**more)
         self.sdk = framework("agent-framework", "agent_framework")
         self.agent = agent
-        one_try(getattr(agent.client, "client", None))
-        limits = getattr(agent.client, "function_invocation_configuration", {})
+        client = part(agent, "client", "an agent_framework.Agent with a client")
+        one_try(getattr(client, "client", None))
+        limits = getattr(client, "function_invocation_configuration", {})
         limits["max_iterations"] = WITH_TOOLS - 1  # then it asks once more, without tools
 
     async def said(self, ask: Ask) -> Said:

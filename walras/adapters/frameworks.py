@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from packaging.requirements import Requirement
 
-from walras.errors import WalrasError
+from walras.errors import ScenarioError, WalrasError
 from walras.live.answers import NOTHING, Usage
 from walras.live.extras import MissingExtraError, needed
 from walras.live.participant import Ask, Participant, Reply, Retryable
@@ -49,6 +49,9 @@ class FrameworkParticipant(Participant):
         price: of the model; None: unknown, which is not zero.
         most_output_tokens: the longest answer, where the framework lets us say so.
         provider: who is behind it; participants of one provider share a circuit breaker. Empty: it stands alone.
+
+    Raises:
+        ScenarioError: for a price that is none, or no tokens.
     """
 
     takes_tools = False
@@ -57,6 +60,10 @@ class FrameworkParticipant(Participant):
     def __init__(
         self, *, price: Price | None = None, most_output_tokens: int = 1000, provider: str = ""
     ) -> None:
+        if price is not None and not isinstance(price, Price):
+            raise ScenarioError("price", price, "a Price, such as Price(0.15, 0.60)")
+        if most_output_tokens < 1:
+            raise ScenarioError("most_output_tokens", most_output_tokens, "1 or more")
         self.price, self.most_output_tokens, self.provider = price, most_output_tokens, provider
 
     def most_requests(self, ask: Ask) -> int:
@@ -113,6 +120,18 @@ def floors(extra: str) -> Iterator[Requirement]:
         marker = requirement.marker
         if marker is not None and marker.evaluate({"extra": extra}) and not marker.evaluate({"extra": ""}):
             yield requirement
+
+
+def part(mind: Any, name: str, expected: str) -> Any:
+    """What an object of a framework has, if it is of the right kind.
+
+    Raises:
+        ScenarioError: if it has no such part, or is a class.
+    """
+    found = None if isinstance(mind, type) else getattr(mind, name, None)
+    if found is None:
+        raise ScenarioError("agent", mind, expected)
+    return found
 
 
 def one_try(*clients: Any) -> None:

@@ -18,6 +18,7 @@ from walras.adapters.frameworks import (
     framework,
     headers,
     one_try,
+    part,
 )
 from walras.live.participant import Ask
 
@@ -32,11 +33,13 @@ class LangChainParticipant(FrameworkParticipant):
 
     Raises:
         MissingExtraError, OldExtraError: see `framework`.
+        ScenarioError: for what is no chat model.
     """
 
     def __init__(self, model: Any, instructions: str = "", **more: Any) -> None:
         super().__init__(**more)
         framework("langchain", "langchain_core")
+        part(model, "with_structured_output", "a chat model with with_structured_output")
         one_try(model, getattr(model, "root_async_client", None))
         if getattr(model, "max_tokens", 0) is None:
             model = model.model_copy(update={"max_tokens": self.most_output_tokens})

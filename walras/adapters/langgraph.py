@@ -9,7 +9,7 @@ market.add(Agent("ada", LangGraphParticipant(create_agent("openai:gpt-4o-mini", 
 
 from typing import Any
 
-from walras.adapters.frameworks import NO_ANSWER, FrameworkParticipant, Said, chat, framework
+from walras.adapters.frameworks import NO_ANSWER, FrameworkParticipant, Said, chat, framework, part
 from walras.live.extras import needed
 from walras.live.participant import Ask
 
@@ -29,6 +29,7 @@ class LangGraphParticipant(FrameworkParticipant):
 
     Raises:
         MissingExtraError, OldExtraError: see `framework`.
+        ScenarioError: for what is no compiled graph.
     """
 
     takes_tools = True
@@ -37,6 +38,7 @@ class LangGraphParticipant(FrameworkParticipant):
         super().__init__(**more)
         self.sdk = framework("langgraph", "langgraph.errors")
         self.callbacks = needed("langchain_core.callbacks", "langgraph")
+        part(graph, "ainvoke", "a compiled graph")
         self.graph, self.steps, self.requests = graph, steps, requests
 
     def most_requests(self, ask: Ask) -> int:

@@ -18,6 +18,7 @@ from walras.adapters.frameworks import (
     framework,
     headers,
     one_try,
+    part,
 )
 from walras.live.participant import Ask
 
@@ -33,6 +34,7 @@ class OpenAIAgentsParticipant(FrameworkParticipant):
 
     Raises:
         MissingExtraError, OldExtraError: see `framework`.
+        ScenarioError: for what is no agent.
     """
 
     takes_tools = True
@@ -40,10 +42,11 @@ class OpenAIAgentsParticipant(FrameworkParticipant):
     def __init__(self, agent: Any, **more: Any) -> None:
         super().__init__(**more)
         self.sdk = framework("openai-agents", "agents")
+        clone = part(agent, "clone", "an agents.Agent")
         named = not isinstance(agent.model, self.sdk.Model)
         model = self.sdk.MultiProvider().get_model(agent.model) if named else agent.model
         one_try(getattr(model, "_client", None))
-        self.agent = agent.clone(model=model, handoffs=[], mcp_servers=[])
+        self.agent = clone(model=model, handoffs=[], mcp_servers=[])
         self.quiet = self.sdk.RunConfig(tracing_disabled=True)
 
     async def said(self, ask: Ask) -> Said:

@@ -16,8 +16,8 @@ from walras.adapters.frameworks import (
     framework,
     headers,
     one_try,
+    part,
 )
-from walras.errors import ScenarioError
 from walras.live.participant import Ask
 
 
@@ -30,7 +30,7 @@ class PydanticAIParticipant(FrameworkParticipant):
 
     Raises:
         MissingExtraError, OldExtraError: see `framework`.
-        ScenarioError: if the agent has no model.
+        ScenarioError: for what is no agent, or has no model.
     """
 
     takes_tools = True
@@ -38,9 +38,8 @@ class PydanticAIParticipant(FrameworkParticipant):
     def __init__(self, agent: Any, **more: Any) -> None:
         super().__init__(**more)
         self.sdk = framework("pydantic-ai", "pydantic_ai")
-        if agent.model is None:
-            raise ScenarioError("agent", agent, "an agent with a model")
-        self.agent, self.model = agent, self.sdk.models.infer_model(agent.model)
+        model = part(agent, "model", "a pydantic_ai.Agent with a model")
+        self.agent, self.model = agent, self.sdk.models.infer_model(model)
         one_try(getattr(self.model, "client", None))
 
     async def said(self, ask: Ask) -> Said:

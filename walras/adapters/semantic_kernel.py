@@ -17,6 +17,7 @@ from walras.adapters.frameworks import (
     framework,
     json_format,
     one_try,
+    part,
 )
 from walras.live.extras import needed
 from walras.live.participant import Ask
@@ -31,13 +32,14 @@ class SemanticKernelParticipant(FrameworkParticipant):
 
     Raises:
         MissingExtraError, OldExtraError: see `framework`.
+        ScenarioError: for what is no agent with a service.
     """
 
     def __init__(self, agent: Any, **more: Any) -> None:
         super().__init__(**more)
         framework("semantic-kernel", "semantic_kernel")
         self.sdk = needed("semantic_kernel.contents", "semantic-kernel")
-        self.agent, self.service = agent, agent.service
+        self.agent, self.service = agent, part(agent, "service", "an agent with a service")
         one_try(getattr(self.service, "client", None))
 
     async def said(self, ask: Ask) -> Said:

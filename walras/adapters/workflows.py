@@ -9,7 +9,7 @@ market.add(Agent("ada", WorkflowParticipant(MyWorkflow())))    # its start event
 import asyncio
 from typing import Any
 
-from walras.adapters.frameworks import FrameworkParticipant, Said, framework
+from walras.adapters.frameworks import FrameworkParticipant, Said, framework, part
 from walras.live.answers import Usage
 from walras.live.participant import Ask, Reply
 
@@ -27,11 +27,13 @@ class WorkflowParticipant(FrameworkParticipant):
 
     Raises:
         MissingExtraError, OldExtraError: see `framework`.
+        ScenarioError: for what is no workflow.
     """
 
     def __init__(self, workflow: Any, **more: Any) -> None:
         super().__init__(**more)
         framework("workflows", "workflows")
+        part(workflow, "run", "a Workflow")
         self.workflow = workflow
 
     async def said(self, ask: Ask) -> Said:
