@@ -35,12 +35,13 @@ class Quoting(Message, frozen=True):
 CONTRACT_NET = Vocabulary(ContractNet.messages)
 RAFT = Vocabulary((RaftMessage, Put))
 
+names = st.text(min_size=1, max_size=9)
 numbers = st.floats(min_value=0, max_value=1e300) | st.integers(min_value=0, max_value=10**15)
 reports = st.builds(Report, st.sampled_from(["done", "failed"]), cost=numbers, result=st.text(max_size=20))
 said = st.one_of(
     st.builds(
         CallForProposals,
-        st.builds(Task, st.text(max_size=9), requires=st.lists(st.text(max_size=3), max_size=3).map(tuple)),
+        st.builds(Task, names, requires=st.lists(names, max_size=3).map(tuple)),
         numbers,
     ),
     st.builds(Propose, numbers, numbers, st.floats(0, 1), st.just(inf) | numbers),
