@@ -110,6 +110,21 @@ def test_an_answer_counts_once_whatever_the_key() -> None:
     run(market())
 
 
+def test_the_last_keys_are_remembered() -> None:
+    async def market() -> None:
+        async with house("ada", rules=DeskRules(per_s=1e3, burst=100, most_keys=1)) as desk:
+            for lot in ("vase", "bowl"):
+                going = asyncio.ensure_future(desk.market.run(FirstPrice(), [Lot(lot)], 60))
+                visitor, question = await first_question(desk, "ada")
+                receipt = visitor.answer(question.id, bid(lot, 3), key=lot)
+                assert visitor.answer(question.id, bid(lot, 3), key=lot) == receipt
+                await going
+            with pytest.raises(RefusedError, match="not one that waits"):
+                visitor.answer("the first one", bid("vase", 3), key="vase")
+
+    run(market())
+
+
 def test_null_declines() -> None:
     async def market() -> Any:
         async with house("ada") as desk:

@@ -97,10 +97,14 @@ def test_who_drains_is_turned_away_from_what_it_is_invited_to_all_the_same() -> 
     async def main(market: Live) -> Any:
         market.add(worker("ada"))
         market.runtime.drain("ada")
-        return await market.run(NET, [task("t0")], 60.0, participants=["ada"])
+        result = await market.run(NET, [task("t0")], 60.0, participants=["ada"])
+        market.add(worker("bob"))
+        await market.run(NET, [task("t1")], 60.0)
+        return result, [list(row.details["participants"]) for row in market.trace if row.kind == "open"]
 
-    result = in_market(main)
+    result, openings = in_market(main)
     assert result.records[0].winner is None
+    assert openings == [["ada"], ["bob"]], "where nobody is named, she is not invited"
     why = [row.details["why"] for row in result.trace if row.kind == "ignored" and row.agent == "ada"]
     assert why == ["takes part in nothing new"]
 

@@ -240,6 +240,39 @@ def test_an_opener_whom_nobody_added_is_there_again_after_a_restart(tmp_path: Pa
     assert result.outcomes["house/1"].why == "Offer(price=4.0)"
 
 
+class Curious(Protocol):
+    """Asks its mind, and waits for long."""
+
+    heard: list[str] = field(default_factory=list)
+
+    def on_start(self) -> None:
+        self.decide("q", how_much(decide_by=self.now + 50.0))
+
+    def on_decision(self, name: Any, answer: Any) -> None:
+        self.heard.append(f"{answer}")
+
+
+def test_what_was_asked_before_a_copy_was_made_is_asked_again(tmp_path: Path) -> None:
+    async def mind(question: Any, agent: Agent) -> Any:
+        asked.append(question)
+        if len(asked) == 1:
+            await asyncio.sleep(1e6)
+        return Offer(2.0)
+
+    async def main(market: Live) -> list[str]:
+        market.add(Agent("ada", mind))
+        market.seat("ada", Curious(), "c/1")
+        await asyncio.sleep(5.0)
+        role = market.role("c/1", "ada")
+        assert isinstance(role, Curious)
+        return role.heard
+
+    asked: list[Any] = []
+    path = tmp_path / "market.db"
+    found = [lives(path, main, never(), rules=Rules(compact_every=1)) for _ in range(2)]
+    assert found == [[], [f"{Offer(2.0)}"]]
+
+
 # --------------------------------------------------------------------------------------------------- records roles
 
 

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+from msgspec import field
 
 from contractnet import ContractNet, Propose, truthful
 from tests.live.worlds import CONTRACT_NET, by_role, in_market, lived, order, simulated, tasks, workers
@@ -181,6 +182,40 @@ def test_work_that_outlives_its_lease_is_reported_as_unknown() -> None:
     result = work(worker, rules=Rules(lease_s=4.0))
     reports = [row.details["report"] for row in result.trace if row.kind == "performed"]
     assert (reports[0]["status"], reports[0]["seconds"]) == ("unknown", 4.0)
+
+
+class Foreman(Protocol):
+    """Has two things done, one after the other, and thinks better of the second."""
+
+    reports: list[str] = field(default_factory=list)
+
+    def on_start(self) -> None:
+        self.perform("first", Task("t0"))
+        self.perform("second", Task("t1"))
+        self.set_timer("enough", self.now + 1.0)
+
+    def on_timer(self, name: Any) -> None:
+        self.stop("second")
+
+    def on_performed(self, key: str, report: Report) -> None:
+        self.reports.append(f"{key} {report.status}")
+
+
+def test_queued_work_that_is_stopped_never_begins() -> None:
+    async def worker(task: Task, key: str) -> str:
+        begun.append(task.id)
+        await asyncio.sleep(5.0)
+        return "done"
+
+    async def main(market: Live) -> list[str]:
+        market.add(Agent("ada"), worker)
+        market.seat("ada", role := Foreman())
+        await asyncio.sleep(20.0)
+        return role.reports
+
+    begun: list[str] = []
+    assert in_market(main) == ["second stopped", "first done"]
+    assert begun == ["t0"]
 
 
 def test_a_strategy_may_bring_its_own_worker() -> None:

@@ -60,6 +60,13 @@ class Many(Frozen, frozen=True, tag=True):
     note: str | None = None
 
 
+class Rest(Frozen, frozen=True, tag=True):
+    """For so long; null: for ever."""
+
+    days: int | None = 1
+    hours: int = 0
+
+
 class OneForm(Question, frozen=True, kw_only=True):
     """What do you bid?"""
 
@@ -69,7 +76,7 @@ class OneForm(Question, frozen=True, kw_only=True):
 class AnyOf(Question, frozen=True, kw_only=True):
     """Choose one."""
 
-    answers: ClassVar[tuple[type, ...]] = (Many, Offer, str, type(None))
+    answers: ClassVar[tuple[type, ...]] = (Many, Offer, Rest, str, type(None))
 
 
 def objects(schema: Any) -> Iterator[dict[str, Any]]:
@@ -100,7 +107,7 @@ def test_one_struct_is_a_flat_object_and_several_stand_under_one_field() -> None
     assert list(flat["properties"]) == ["type", "lines", "terms", "note"]
     assert list(wrapped["properties"]) == ["answer"]
     assert {"type": "null"} in wrapped["properties"]["answer"]["anyOf"]
-    assert set(wrapped["$defs"]) == {"Many", "Offer", "Line"}
+    assert set(wrapped["$defs"]) == {"Many", "Offer", "Rest", "Line"}
     assert flat["description"] == "Several lines at once."
 
 
@@ -112,6 +119,8 @@ def test_one_struct_is_a_flat_object_and_several_stand_under_one_field() -> None
             Many((Line("a"),)),
         ),
         ({"answer": {"type": "Many", "lines": [], "terms": "credit", "note": "x"}}, Many((), "credit", "x")),
+        ({"answer": {"type": "Many", "lines": [], "terms": None, "note": None}}, Many(())),
+        ({"answer": {"type": "Rest", "days": None, "hours": None}}, Rest(None)),
         ({"answer": "just text"}, "just text"),
         ({"answer": None}, None),
         ({"answer": {"type": "Offer", "price": 2, "eta_s": None, "until": None}}, Offer(2.0)),
@@ -280,3 +289,10 @@ def test_what_is_wrong_with_a_form_is_told_in_full(said: str) -> None:
     assert form.note(said) == said
     assert form.note(f"{said} - at `$.price`") == f"{said}, at $.price"
     assert form.note(f"{said} - at `$[0].price`") == f"{said}, at $[0].price"
+    assert form.note(f"{said} - at `$.obey_me`") == said, "no field of the form: somebody else's words"
+
+
+def test_what_a_struct_says_of_its_own_is_not_repeated() -> None:
+    form = form_of(HowMuch)
+    for said in ("Object missing required field `obey_me`", "obey me", "Expected `obey`, got `me`"):
+        assert form.note(said) == "its values are not allowed"
