@@ -113,6 +113,7 @@ def test_bad_requests_get_a_status_and_a_reason() -> None:
                 shown = desk.token("ada", may=("look", "answer", "join")) if token == "good" else token
                 said = await call(url + path, shown, body)
                 assert (said.status, said["error"]) == (status, error), (token, path, body)
+                assert said["why"].startswith("wait_s:" if "wait_s" in path else "")
                 assert said["why"] and said.headers["content-type"] == "application/json"
                 assert (status == 401) == ("www-authenticate" in {name.lower() for name in said.headers})
             assert (await call(f"{url}/health"))["status"] == "open"

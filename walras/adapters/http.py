@@ -114,7 +114,10 @@ async def _questions(visitor: Visitor, request: Any) -> Any:
 async def _events(visitor: Visitor, request: Any) -> Any:
     wait = request.query_params.get("wait_s", "0")
     most = visitor.desk.rules.most_wait_s
-    wait_s = _number(wait.encode())
+    try:
+        wait_s = _number(wait.encode())
+    except msgspec.DecodeError:
+        wait_s = -1.0
     if not 0 <= wait_s <= most:
         raise RefusedError("malformed", f"wait_s: expected a number from 0 to {most:g}")
     await request.body()
