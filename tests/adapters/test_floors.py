@@ -13,12 +13,22 @@ from packaging.requirements import Requirement
 
 from tests.adapters.minds_of_frameworks import FRAMEWORKS
 from tests.adapters.page import ROOT
+from tests.live.minds import how_much
 from walras.adapters import frameworks
-from walras.adapters.frameworks import FrameworkParticipant, OldExtraError, Said, fault_of, floors, framework
+from walras.adapters.frameworks import (
+    WITH_TOOLS,
+    FrameworkParticipant,
+    OldExtraError,
+    Said,
+    fault_of,
+    floors,
+    framework,
+)
 from walras.errors import ScenarioError
 from walras.live.answers import NOTHING, Usage
 from walras.live.extras import MissingExtraError
-from walras.live.participant import Ask, Retryable
+from walras.live.participant import Ask, Participant, Prompt, Retryable
+from walras.live.prices import Price
 
 DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
@@ -89,6 +99,24 @@ def test_what_is_no_agent_of_the_framework_is_refused_at_once(extra: str) -> Non
                 participant(extra)(wrong)
     except MissingExtraError:
         pytest.skip(f"{extra} is not installed")
+
+
+@pytest.mark.parametrize(("tools", "requests"), [((), 1), (("bell",), WITH_TOOLS)])
+def test_what_is_reserved_covers_every_request_that_a_question_may_take(
+    tools: tuple[str, ...], requests: int
+) -> None:
+    class Mind(FrameworkParticipant):
+        takes_tools = True
+
+        async def said(self, ask: Ask) -> Said:
+            return Said(None)
+
+    asked = Ask(how_much(), "ada", "m/1", Prompt("a" * 60, "b" * 40), {}, 9.0, "k", tools=tools)
+    one = Participant.estimate(Mind(most_output_tokens=20), asked)
+    assert one.input_tokens
+    assert Mind(most_output_tokens=20, price=Price(1.0, 2.0)).estimate(asked) == Usage(
+        requests, requests * one.input_tokens, requests * 20, requests * (one.input_tokens + 2 * 20) / 1e6
+    )
 
 
 @pytest.mark.parametrize("wrong", [{"price": 0.15}, {"most_output_tokens": 0}])
@@ -171,6 +199,10 @@ class ConnectError(Exception):
     """As HTTP clients call it."""
 
 
+class ReadError(Exception):
+    """The same, when the request was on its way already."""
+
+
 @pytest.mark.parametrize(
     ("error", "took"),
     [
@@ -178,6 +210,7 @@ class ConnectError(Exception):
         (APIConnectionError("gone"), None),
         (ConnectError("nobody there"), NOTHING),
         (raised(APIConnectionError("nobody there"), ConnectError("nobody there")), NOTHING),
+        (raised(APIConnectionError("cut off"), ReadError("cut off")), None),
     ],
 )
 def test_no_connection_may_pass_and_a_call_that_never_left_costs_nothing(
