@@ -5,6 +5,7 @@ import logging
 import pickle
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -195,7 +196,8 @@ def test_a_copy_of_the_market_stands_for_the_rows_before_it(tmp_path: Path, ever
         path, shop = tmp_path / f"{number}.db", Workshop()
         results = lives(path, program(path, shop), killed_at(point), rules=Rules(compact_every=every))
         check(results, shop)
-        rows = sqlite3.connect(path).execute("SELECT COUNT(*) FROM inputs").fetchone()[0]
+        with closing(sqlite3.connect(path)) as database:
+            rows = database.execute("SELECT COUNT(*) FROM inputs").fetchone()[0]
         assert rows <= every + 30
     path = tmp_path / "calm.db"
     results = lives(path, program(path, Workshop()), never(), rules=Rules(compact_every=every))
@@ -494,7 +496,8 @@ def test_a_market_that_cannot_be_copied_keeps_its_whole_journal(
 def test_the_payloads_of_a_journal_are_rows_that_anybody_can_count(tmp_path: Path) -> None:
     path = tmp_path / "market.db"
     assert lives(path, program(path, Workshop()), never())
-    found = dict(sqlite3.connect(path).execute("SELECT what, COUNT(*) FROM inputs GROUP BY what").fetchall())
+    with closing(sqlite3.connect(path)) as database:
+        found = dict(database.execute("SELECT what, COUNT(*) FROM inputs GROUP BY what").fetchall())
     assert (found["take_agent"], found["take_opening"], found["take_answer"], found["take_report"]) == (
         4,
         3,
