@@ -524,6 +524,36 @@ def test_who_goes_on_awarding_after_a_no_is_stopped_and_what_was_awarded_before_
     assert len(said(result)) == 1
 
 
+class Gambler(Protocol):
+    """Draws a number, and tells it when it is called off."""
+
+    items: tuple[Item, ...]
+    drawn: float = 0.0
+
+    def on_start(self) -> None:
+        self.drawn = self.rng.random()
+        self.set_timer("go", self.now + 1.0)
+
+    def on_timer(self, name: Any) -> None:
+        self.award(Award(self.items[0].id, "bob", 10.0 + self.drawn))
+
+    def on_cancel(self) -> None:
+        self.finish(Outcome("cancelled", (Award(self.items[0].id, None, self.drawn),)))
+
+
+class GamblersSale(StubbornSale, frozen=True):
+    def opener(self, me: str, items: tuple[Item, ...], participants: tuple[str, ...]) -> Protocol:
+        return Gambler(items)
+
+
+def test_after_a_no_the_role_inside_has_the_luck_that_it_had() -> None:
+    seen: list[Approval] = []
+    gated = Approved(GamblersSale(), Gate(("ann",), award_above=7.0))
+    outcome = lived(gated, {"ann": says(No(), seen=seen)}, (LOT,)).outcomes["house/1"]
+    assert outcome.status == "refused"
+    assert outcome.awards[0].price == pytest.approx(seen[0].case.acts[0].price - 10.0)
+
+
 class Fickle(Protocol):
     """Calls a timer off in the moment of its award; it is due while that is pondered."""
 

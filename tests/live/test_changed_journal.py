@@ -31,6 +31,7 @@ from walras.testing.virtual_time import run_virtually
         ("UPDATE inputs SET what = x'00' WHERE number = 4", "row 4 of the journal was changed: its what is"),
         ("UPDATE inputs SET what = 'take_agent' WHERE what = 'take_opening'", "row 5 (take_agent) cannot be read (TypeError"),
         ("UPDATE inputs SET what = 'take_up_arms' WHERE number = 4", "row 4 is 'take_up_arms', which"),
+        ("UPDATE inputs SET what = 'fire' WHERE number = 9", "was 'fire', but it is deliver: it was written by other code"),
         ("DELETE FROM inputs WHERE number = 3", "row 3 of the journal is missing; the next one is 4"),
         ("UPDATE market SET value = 'long ago' WHERE name = 'epoch'", "its epoch is 'long ago'"),
     ],
