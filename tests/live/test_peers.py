@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from contractnet import ContractNet
-from tests.live.test_journal import Add, Adder
+from tests.live.test_records_roles import Add, Adder
 from tests.live.worlds import tasks, workers
 from tests.sketches.raft import LOG, WRITERS, Client, Replica
 from walras.agents import Agent
