@@ -140,6 +140,7 @@ async def looping(bench: Bench) -> None:
     answered = await bench.one("m+ringing")
     assert answered.status == "invalid", answered
     assert 1 < len(bench.calls("m+ringing")) <= WITH_TOOLS
+    assert answered.usage.calls == len(bench.calls("m+ringing")), "all of them are counted"
 
 
 @case("our schema on the wire")

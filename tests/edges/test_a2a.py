@@ -165,6 +165,7 @@ class TestWithTheSdk:
 
         found = asyncio.run(market())
         assert found.status == "error" and why in found.detail
+        assert "\n" not in found.detail, "one line, without links of a library"
 
     def test_it_ponders_a_question_once_in_each_conversation(self) -> None:
         pondered: list[str] = []

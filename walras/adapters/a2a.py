@@ -226,7 +226,7 @@ class A2AParticipant(Participant):
         status = getattr(getattr(cause, "response", None), "status_code", None) or getattr(
             error, "status_code", None
         )
-        why = f"{self.url}: {type(error).__name__}: {error}"[:300]
+        why = f"{self.url}: {type(error).__name__}: {error}".partition("\n")[0][:300]
         if status is None:
             return Retryable(why) if isinstance(cause, self._http.TransportError) else RuntimeError(why)
         return Retryable(why) if status in _MAY_PASS or status >= 500 else RuntimeError(why)

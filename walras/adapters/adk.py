@@ -60,7 +60,7 @@ class ADKParticipant(FrameworkParticipant):
             ):
                 heard.append(event)
         except self.errors.LlmCallsLimitExceededError:
-            return Said(NO_ANSWER)
+            return Said(NO_ANSWER, calls=self.most_requests(ask))
         finally:
             await runner.close()
         return _said(heard)

@@ -58,7 +58,7 @@ class AG2Participant(FrameworkParticipant):
         try:
             reply = await agent.ask(ask.prompt.user)
         except _EnoughError:
-            return Said(NO_ANSWER)
+            return Said(NO_ANSWER, calls=self.most_requests(ask))
         report = await reply.usage()
         used = report.total
         value = NO_ANSWER if reply.response.tool_calls else reply.body

@@ -63,7 +63,9 @@ class OpenAIAgentsParticipant(FrameworkParticipant):
             )
         except sdk.ModelRefusalError:
             return Said(None)
-        except (sdk.ModelBehaviorError, sdk.MaxTurnsExceeded):
+        except sdk.MaxTurnsExceeded:
+            return Said(NO_ANSWER, calls=self.most_requests(ask))
+        except sdk.ModelBehaviorError:
             return Said(NO_ANSWER)
         used = result.context_wrapper.usage
         return Said(result.final_output, used.input_tokens, used.output_tokens, used.requests)

@@ -61,7 +61,9 @@ class PydanticAIParticipant(FrameworkParticipant):
                 )
         except sdk.exceptions.ContentFilterError:
             return Said(None)
-        except (sdk.UnexpectedModelBehavior, sdk.UsageLimitExceeded):
+        except sdk.UsageLimitExceeded:
+            return Said(NO_ANSWER, calls=self.most_requests(ask))
+        except sdk.UnexpectedModelBehavior:
             return Said(NO_ANSWER)
         used = result.usage
         return Said(result.output, used.input_tokens, used.output_tokens, used.requests)
