@@ -22,6 +22,7 @@ from walras.study.explore.explorer import Exploration, explore
 from walras.study.explore.plan import Plan, Target, Trial
 from walras.study.explore.raft import BRANCHES, Load, RaftTarget
 from walras.study.explore.raft_ambush import Ambushes
+from walras.study.explore.raft_worlds import SWARM, WORLDS
 from walras.study.explore.shrinking import smallest
 from walras.study.explore.targets import find_target
 from walras.testing.raft_mutants import mutated
@@ -178,6 +179,24 @@ def test_features_are_on_in_some_seeds_and_off_in_others() -> None:
     assert not any(load.lease for load in loads)
 
 
+@pytest.mark.parametrize("worlds", WORLDS)
+def test_nothing_breaks_in_worlds_of_any_kind(worlds: str) -> None:
+    found = explore(RaftTarget(worlds=worlds), range(1_000, 1_004), 5.0)
+
+    assert not found.found, str(found.found[0])
+
+
+def test_worlds_of_a_kind_differ_in_the_rest() -> None:
+    """What they have in common is the clients' hurry, and clocks that drift far if they do; the rest is drawn."""
+    plans = [RaftTarget(worlds="skewed").draw(seed, SECONDS) for seed in range(40)]
+    drifts = [abs(one.drift) for plan in plans for one in plan.faults.schedule if isinstance(one, Skew)]
+
+    assert {plan.load.patience_s for plan in plans} == {WORLDS["skewed"].load["patience_s"]}
+    assert max(drifts) > SWARM.drift[1]
+    assert {plan.load.replicas for plan in plans} == {3, 5}
+    assert len({plan.network for plan in plans}) == len(plans)
+
+
 def test_an_ambush_cuts_one_side_off_from_the_other_until_everything_heals() -> None:
     ambushes = Ambushes(1, ("r1", "r2", "r3"), 1.0, 1.0, heal_s=2.1)
     ambushes.spring(("r1",), 2.0)
@@ -234,7 +253,7 @@ def test_a_bug_is_found_shrunk_and_replayed(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_the_command_says_what_happened_and_what_never_did(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["explore", "raft", "--seed", "3", "--seconds", "2"]) == 0
+    assert main(["explore", "raft", "--seed", "3", "--seconds", "2", "--worlds", "alike"]) == 0
     said = capsys.readouterr().out
     assert "1 seeds" in said
     assert "never happened: " in said
@@ -250,6 +269,7 @@ def test_the_command_says_what_happened_and_what_never_did(capsys: pytest.Captur
         ("raft", "--replicas", "4"),
         ("raft", "--replicas", "1"),
         ("raft", "--replicas", "many"),
+        ("raft", "--worlds", "calm"),
         ("raft", "--seeds", "none"),
         ("raft", "--seeds", "5:5"),
         ("raft", "--seed", "x"),

@@ -31,6 +31,7 @@ def explore(
     lease: Annotated[
         bool, typer.Option("--lease", help="Reads trust leases, whatever the clocks do.")
     ] = False,
+    worlds: Annotated[str, typer.Option(help="Their kind: any, skewed, crashing or alike.")] = "any",
     plan: Annotated[
         str | None, typer.Option(metavar="FILE", help="Run this plan again, which `--out` has made.")
     ] = None,
@@ -46,15 +47,17 @@ def explore(
     from walras.study.explore.explorer import explore as explored
     from walras.study.explore.targets import find_target
 
-    wanted = find_target(target, replicas=None if replicas is None else scalar(replicas), lease=lease)
+    wanted = find_target(
+        target, replicas=None if replicas is None else scalar(replicas), lease=lease, worlds=worlds
+    )
     if plan is not None:
         return _again(wanted, plan, as_json=json)
     folder = folders.prepared(out)
-    worlds = (_number("seed", seed),) if seed is not None else _seeds(seeds)
-    with _Bar(len(worlds), hidden=json) as bar:
+    chosen = (_number("seed", seed),) if seed is not None else _seeds(seeds)
+    with _Bar(len(chosen), hidden=json) as bar:
         found = explored(
             wanted,
-            worlds,
+            chosen,
             _number("seconds", seconds),
             workers=_number("workers", workers),
             progress=bar.show,

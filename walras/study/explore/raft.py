@@ -31,11 +31,12 @@ from walras.randomness import draw, stream
 from walras.simulation.faults import Crash
 from walras.simulation.network import Partition
 from walras.simulation.simulation import Simulation
-from walras.simulation.swarm import Swarm, log_uniform, random_faults
+from walras.simulation.swarm import log_uniform, random_faults
 from walras.study.explore.counting import FAULTS, fired
 from walras.study.explore.plan import Plan, Trial
 from walras.study.explore.raft_ambush import Ambushes
-from walras.study.explore.raft_roles import Administrator, Client
+from walras.study.explore.raft_roles import PATIENCE_S, Administrator, Client
+from walras.study.explore.raft_worlds import WORLDS
 
 TICK_S = 0.05
 ELECTION_TICK, HEARTBEAT_TICK = 6, 3
@@ -45,12 +46,6 @@ BUDGET = 50_000
 """Steps of the search for a linearization; a history that needs more counts as unknown."""
 TAIL = 60
 """So many last lines of a transcript are kept."""
-
-SWARM = Swarm(
-    heal_at=0.85, loss=(0.02, 0.6), reorder_by_s=(0.05, 3.0), partitions=(0.5, 6.0),
-    span_s=(0.05, 2.0), crashes=(0.2, 2.0), pauses=(0.2, 2.0), fsync_s=(0.001, 0.1), offset_s=(0.01, 10.0), drift=(1e-5, 0.3),
-)  # fmt: skip
-"""Messages may be late by some elections; clocks fast and slow by a third, since nothing but a lease may depend on them."""
 
 
 class Load(Frozen, frozen=True):
@@ -62,6 +57,8 @@ class Load(Frozen, frozen=True):
     keys: int = 2
     reads: float = 0.3
     think_s: float = 1.0
+    patience_s: float = PATIENCE_S
+    """After so long without an answer a client asks another replica, seconds."""
     reconfigure_s: float = 0.0
     transfer_s: float = 0.0
     noise_s: float = 0.0
@@ -98,19 +95,22 @@ class RaftTarget:
 
     Args:
         replicas: how many; an odd number, 3 or more. None: each seed draws 3 or 5.
-        lease: whether reads trust leases; safe only with clocks that run equally fast.
+        lease: whether reads trust leases, which nothing but the clocks makes safe.
+        worlds: which kind of worlds is drawn, a name in `raft_worlds.WORLDS`.
 
     Raises:
-        ScenarioError: for another number of replicas.
+        ScenarioError: for another number of replicas, or a kind of worlds that there is not.
     """
 
     name = "raft"
     plan_type = Plan[Load]
 
-    def __init__(self, replicas: Any = None, lease: bool = False) -> None:
+    def __init__(self, replicas: Any = None, lease: bool = False, worlds: str = "any") -> None:
         if replicas is not None and (not isinstance(replicas, int) or replicas < 3 or replicas % 2 == 0):
             raise ScenarioError("replicas", replicas, "an odd number of replicas, 3 or more")
-        self.replicas, self.lease = replicas, lease
+        if worlds not in WORLDS:
+            raise ScenarioError("worlds", worlds, f"one of {', '.join(WORLDS)}")
+        self.replicas, self.lease, self.worlds = replicas, lease, WORLDS[worlds]
 
     @property
     def expected(self) -> tuple[str, ...]:
@@ -120,11 +120,13 @@ class RaftTarget:
     # ------------------------------------------------------------------ drawing
     def draw(self, seed: int, seconds: float) -> Plan[Load]:
         """Faults by the swarm, and a load whose features are each on or off."""
-        load = self._load(seed)
+        load = replace(self._load(seed), **self.worlds.load)
+        if self.lease:
+            load = replace(load, lease=True, check_quorum=True)  # without a check a lease never ends
         names, minority = _names(load.replicas), load.replicas // 2
         few = draw(seed, "explore", "few down") < 0.7
-        swarm = replace(SWARM, together=minority if few else None)
-        network, faults = random_faults(seed, names, seconds, swarm)
+        swarm = replace(self.worlds.swarm, together=minority if few else None)
+        network, faults = random_faults(seed, names, seconds, swarm, self.worlds.latency)
         rng = stream(seed, "explore", "sides")
         cuts = [_with_clients(cut, names, load.clients, rng) for cut in network.partitions]
         if draw(seed, "explore", "isolation") < (0.4 if load.reconfigure_s else 0.7):
@@ -162,8 +164,7 @@ class RaftTarget:
             keep=keep,
             batch_s=batch_s if has("batch", 0.2) else 0.0,
             pre_vote=changing or has("pre_vote", 0.4),
-            check_quorum=changing or self.lease or has("check_quorum", 0.3),
-            lease=self.lease,
+            check_quorum=changing or has("check_quorum", 0.3),
             max_inflight=inflight if has("inflight") else 256,
             max_size=size if has("size", 0.7) else 1_000_000,
         )
@@ -250,7 +251,7 @@ class RaftWorld:
         self.clients = [
             Client(
                 replicas=self.names, history=self.history, keys=load.keys, reads=load.reads,
-                think_s=load.think_s, until_s=plan.seconds, healed_s=self.healed_s,
+                think_s=load.think_s, patience_s=load.patience_s, until_s=plan.seconds, healed_s=self.healed_s,
             )
             for _ in range(load.clients)
         ]  # fmt: skip

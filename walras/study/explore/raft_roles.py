@@ -11,13 +11,13 @@ from walras.messages import AgentId, Message
 from walras.protocol import Protocol, on
 
 PATIENCE_S = 0.3
-"""After this time without an answer a client asks another replica."""
+"""After this time without an answer a client usually asks another replica."""
 NOISE = "noise"
 """A key that no client uses."""
 OPENING = 0
 """The number under which a session is asked for."""
-TRIES = 6
-"""After so many, nobody knows what became of it, and the client goes on under another name."""
+GIVE_UP_S = 1.8
+"""After so long without an answer nobody knows what became of it, and the client goes on under another name."""
 
 
 class Client(Protocol):
@@ -34,6 +34,7 @@ class Client(Protocol):
     reads: float
     """The share of operations that read."""
     think_s: float
+    patience_s: float
     until_s: float
     healed_s: float
     number: int = 0
@@ -47,6 +48,11 @@ class Client(Protocol):
     done: int = 0
     """Operations that were called after everything healed, and have returned."""
     called_s: float = 0.0
+
+    @property
+    def enough(self) -> int:
+        """So many times a request is sent before the client gives up."""
+        return round(GIVE_UP_S / self.patience_s)
 
     def on_start(self) -> None:
         self.name, self.home = self.me, self.rng.choice(self.replicas)
@@ -62,7 +68,7 @@ class Client(Protocol):
             self.begin()
         elif name == "again":
             self.ask()
-        elif self.tries < TRIES or self.now > self.healed_s:
+        elif self.tries < self.enough or self.now > self.healed_s:
             self.leader = ""
             self.ask()
         else:
@@ -93,7 +99,7 @@ class Client(Protocol):
         if isinstance(wanted, Get) and self.tries == 1 and self.rng.random() < 0.7:
             to = self.home
         self.send(to, self.request(wanted))
-        self.set_timer("patience", self.now + PATIENCE_S)
+        self.set_timer("patience", self.now + self.patience_s)
 
     def request(self, wanted: Data) -> Message:
         """A read as it is; a command within a session, which is opened first."""
@@ -105,6 +111,7 @@ class Client(Protocol):
 
     def give_up(self) -> None:
         self.cancel_timer("patience")
+        self.cancel_timer("again")
         self.history.info(self.name)
         self.name = f"{self.me}/{self.number}"
         self.think()
@@ -132,7 +139,7 @@ class Client(Protocol):
         if self.wanted is None or message.number not in (self.number, OPENING):
             return
         self.leader = message.leader
-        if self.tries < TRIES or self.now > self.healed_s:
+        if self.tries < self.enough or self.now > self.healed_s:
             self.set_timer("again", self.now + (0.01 if self.leader else 0.2))
 
 
