@@ -6,6 +6,7 @@ they flip the award; with it, never.
 
 import re
 from collections.abc import Callable
+from contextlib import closing
 from random import Random
 from typing import Any, ClassVar
 
@@ -187,9 +188,10 @@ def test_no_payload_comes_back_through_the_note_of_a_repair(text: str) -> None:
 @pytest.mark.parametrize("text", PAYLOADS)
 def test_no_payload_comes_back_out_of_the_memory(text: str) -> None:
     """What was asked before is remembered, and is no more to be trusted than it was."""
-    mind, memory = Gullible(), Memory()
-    for place in ("terms of a bid", "description of a task"):
-        assert awarded(mind, PLACES[place](text), Prompts(), memory=memory) == "sober"
+    mind = Gullible()
+    with closing(Memory()) as memory:
+        for place in ("terms of a bid", "description of a task"):
+            assert awarded(mind, PLACES[place](text), Prompts(), memory=memory) == "sober"
     assert "earlier in this conversation" in mind.asks[1].prompt.user
 
 

@@ -1,6 +1,7 @@
 """What a participant remembers: this conversation, and its own record of past awards. Both bounded, both explicit."""
 
 import sqlite3
+import weakref
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ class Memory:
         self._talks: dict[ConversationId, dict[AgentId, deque[Any]]] = {}
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
+            weakref.finalize(self, self._db.close)  # who is not closed takes the connection with it
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = normal")  # a market does not wait for the disk to remember
             self._db.execute(_TABLE)
