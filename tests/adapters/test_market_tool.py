@@ -21,7 +21,7 @@ from walras.testing.loopback import Loopback
 pytestmark = pytest.mark.filterwarnings("default")
 
 TASK = {"task": "mend the brake", "most": 9.0}
-DONE = {"status": "done", "winner": "bob", "price": 2.0, "result": ["mended"]}
+DONE = {"status": "done", "why": "", "winner": "bob", "price": 2.0, "result": ["mended"]}
 
 
 async def mend(task: Any, key: str) -> Report:
@@ -56,6 +56,7 @@ def test_any_mechanism_for_tasks_will_do() -> None:
 def test_nobody_takes_it_for_too_little() -> None:
     found = used(lambda tool: tool("mend the brake", 1.0))
     assert (found["winner"], found["price"], found["result"]) == (None, None, [])
+    assert "refused" in found["why"]
 
 
 def test_several_auctions_are_held_at_once() -> None:

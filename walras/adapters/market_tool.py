@@ -93,6 +93,7 @@ def _told(found: Result, item: Task) -> dict[str, Any]:
     award = found.allocation.get(item.id)
     return {
         "status": outcome.status,
+        "why": outcome.why,
         "winner": award.winner if award else None,
         "price": award.price if award else None,
         "result": [report.result for report in outcome.results],
