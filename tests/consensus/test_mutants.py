@@ -49,7 +49,7 @@ def test_what_is_right_stands_in_worlds_made_for_a_mutant(name: str) -> None:
     assert not trial.broken, trial.why
 
 
-def test_it_is_the_clocks_that_break_a_lease() -> None:
+def test_a_read_by_lease_is_stale_where_clocks_differ_and_not_without_that() -> None:
     target = RaftTarget(worlds=IN["lease_read_with_skew"])
     plan = target.draw(SEEDS["lease_read_with_skew"], SECONDS)
     right = tuple(fault for fault in plan.faults.schedule if not isinstance(fault, Skew))

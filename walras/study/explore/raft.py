@@ -95,7 +95,7 @@ class RaftTarget:
 
     Args:
         replicas: how many; an odd number, 3 or more. None: each seed draws 3 or 5.
-        lease: whether reads trust leases, which nothing but the clocks makes safe.
+        lease: whether reads trust leases; worlds that are "skewed" find what that costs.
         worlds: which kind of worlds is drawn, a name in `raft_worlds.WORLDS`.
 
     Raises:
