@@ -63,7 +63,12 @@ class Allocation(Mapping[str, Award]):
                 self._first.setdefault(line.item, line)
 
     def __getitem__(self, item: str) -> Award:
-        return self._first[item]
+        try:
+            return self._first[item]
+        except KeyError:
+            raise KeyError(
+                f"{item!r} was not awarded; `lines`, outcomes and records say what became of it"
+            ) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._first)

@@ -17,7 +17,11 @@ class ReadOnly(StrEnum):
     SAFE = "safe"
     """By a round of heartbeats: right whatever the clocks do."""
     LEASE = "lease-based"
-    """By its check of a quorum: no messages, but wrong if clocks drift apart by more than the election timeout."""
+    """By its check of a quorum, as in etcd: no messages, but not always the newest state.
+
+    The check looks once per election timeout, so a leader that was cut off may answer for nearly two, when others may have
+    elected the next one; a leader that hands over answers until it hears of it. Clocks that drift make both longer.
+    """
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

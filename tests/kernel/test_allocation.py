@@ -18,7 +18,7 @@ def test_an_allocation_is_a_mapping_from_item_to_award() -> None:
     assert dict(allocation) == {"t": won}
     assert allocation.lines == (won, lost)
     assert "l" not in allocation
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="'l' was not awarded"):
         allocation["l"]
 
 

@@ -268,6 +268,12 @@ def test_nobody_can_do_away_with_messages_that_it_was_not_sent() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("secret", [b"short", "a text of more than 16 letters", None])
+def test_a_secret_is_bytes_and_not_too_few(secret: Any) -> None:
+    with pytest.raises(ScenarioError, match=r"secret is .*; expected 16 bytes or more"):
+        Tokens(secret)
+
+
 @pytest.mark.parametrize("token", ["", "tel.", "tel.00", Tokens(SECRET).token(MIND, "tel"), "é.ü"])
 def test_a_wrong_token_is_turned_away_at_the_door(token: str) -> None:
     async def main() -> int:

@@ -87,14 +87,14 @@ class Tokens:
     """Makes and checks the tokens of one market.
 
     Raises:
-        ScenarioError: for a secret of less than 16 bytes.
+        ScenarioError: for a secret that is no bytes, or less than 16 of them.
     """
 
     def __init__(self, secret: bytes) -> None:
-        if len(secret) < LEAST_SECRET:
-            raise ScenarioError(
-                "secret", f"{len(secret)} bytes", f"{LEAST_SECRET} bytes or more: secrets.token_bytes(32)"
-            )
+        given: Any = secret  # perhaps a text
+        if not isinstance(given, bytes) or len(given) < LEAST_SECRET:
+            shown = f"{len(given)} bytes" if isinstance(given, bytes) else type(given).__name__
+            raise ScenarioError("secret", shown, f"{LEAST_SECRET} bytes or more: secrets.token_bytes(32)")
         self._secret = secret
 
     def token(self, kind: str, name: str) -> str:
