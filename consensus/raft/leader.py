@@ -1,5 +1,7 @@
 """What a leader does with proposals and with the answers of the others (Raft paper, 5.3; Ongaro 2014, 3.10 and 6.2)."""
 
+from contextlib import suppress
+
 from consensus.raft import reads
 from consensus.raft.elections import become_follower
 from consensus.raft.errors import ProposalDroppedError
@@ -7,7 +9,7 @@ from consensus.raft.membership import screened
 from consensus.raft.messages import Kind, RaftMessage
 from consensus.raft.progress import Progress, ProgressState
 from consensus.raft.quorum import VoteResult, joint_vote_result
-from consensus.raft.records import NONE, NodeId
+from consensus.raft.records import NONE, ConfChange, Entry, EntryKind, NodeId
 from consensus.raft.replication import append_to_own_log, broadcast_append, maybe_commit, send_append
 from consensus.raft.settings import ReadOnly
 from consensus.raft.state import Raft, send
@@ -25,6 +27,18 @@ def on_proposal(raft: Raft, m: RaftMessage) -> None:
     if not append_to_own_log(raft, screened(raft, m.entries)):
         raise ProposalDroppedError(f"{raft.uncommitted_size} bytes are uncommitted")
     broadcast_append(raft)
+
+
+def leave_joint(raft: Raft) -> None:
+    """Propose to leave a joint configuration that wants it by itself, unless that is proposed already.
+
+    Called for each applied entry, and once per election timeout: a proposal that was dropped while the leadership was to be
+    handed over would else wait for an entry that may never come.
+    """
+    if raft.configuration.auto_leave and raft.log.applied >= raft.pending_conf_index:
+        leave = Entry(data=ConfChange(), kind=EntryKind.CONF_CHANGE_V2)
+        with suppress(ProposalDroppedError):
+            on_proposal(raft, RaftMessage(Kind.PROP, entries=(leave,)))
 
 
 # ------------------------------------------------------------------ answers

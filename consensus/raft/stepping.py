@@ -4,10 +4,9 @@ from collections.abc import Callable
 
 from consensus.raft import elections, follower, leader, reads
 from consensus.raft.elections import become_follower, hears_a_leader
-from consensus.raft.errors import ProposalDroppedError
 from consensus.raft.messages import TRANSFER, Kind, RaftMessage
 from consensus.raft.quorum import EVERYTHING
-from consensus.raft.records import NONE, ConfChange, Entry, EntryKind, Snapshot, entries_size
+from consensus.raft.records import NONE, Snapshot, entries_size
 from consensus.raft.replication import applied_by_leader
 from consensus.raft.state import Raft, Role, send, trace_message
 
@@ -94,12 +93,8 @@ def applied_to(raft: Raft, index: int, size: int) -> None:
     """Everything up to an index is applied. A leader leaves a joint configuration that wants it by itself."""
     log = raft.log
     log.applied_to(max(index, log.applied), size)
-    if raft.role is Role.LEADER and raft.configuration.auto_leave and log.applied >= raft.pending_conf_index:
-        leave = RaftMessage(Kind.PROP, entries=(Entry(data=ConfChange(), kind=EntryKind.CONF_CHANGE_V2),))
-        try:
-            leader.on_proposal(raft, leave)
-        except ProposalDroppedError:
-            pass  # the leadership is being handed over: the next applied entry, or the next leader, tries again
+    if raft.role is Role.LEADER:
+        leader.leave_joint(raft)
 
 
 # ------------------------------------------------------------------ tables

@@ -44,6 +44,8 @@ def _tick_leader(raft: Raft) -> None:
         if settings.check_quorum:
             leader.check_quorum(raft)
         raft.transferee = NONE  # it had its time
+        if raft.role is Role.LEADER:
+            leader.leave_joint(raft)
     if raft.role is Role.LEADER and raft.heartbeat_elapsed >= settings.heartbeat_tick:
         raft.heartbeat_elapsed = 0
         broadcast_heartbeat(raft, last_context(raft))

@@ -13,6 +13,7 @@ from consensus.raft.settings import Settings
 from consensus.raft.state import Role
 from consensus.raft.storage import MemoryStorage
 from tests.consensus.cluster import Cluster as Nodes
+from tests.consensus.cluster import changes, without
 from walras.agents import Agent
 from walras.protocol import Protocol
 from walras.simulation.faults import Crash, Faults, SlowDisk
@@ -115,3 +116,18 @@ def test_only_a_leader_that_was_demoted_knows_that_it_is(told: bool) -> None:
     assert cluster.leaders() == ([2] if told else [])
     assert cluster[1].raft.log.last_index() == 3
     assert cluster[1].raft.log.term(3) == (cluster[2].raft.term if told else 1)
+
+
+def test_a_joint_configuration_is_left_after_a_handover_that_came_to_nothing() -> None:
+    """The leaving entry was dropped while the leadership was to be handed over, and nothing was applied that tried again."""
+    cluster = Nodes((1, 2, 3))
+    leader = cluster.elect(1)
+    leader.propose_conf_change(changes("v4 r3"))
+    leader.transfer_leader(3)
+    cluster.settle(lost=without(3, 4))
+    assert leader.raft.configuration.joint
+
+    leader.tick(leader.raft.settings.election_tick)
+    cluster.settle(lost=without(3))
+    cluster.settle(lost=without(3))
+    assert leader.raft.configuration == Configuration((1, 2, 4))
