@@ -14,12 +14,10 @@ from consensus.raft.state import PendingRead, Raft, ReadState, send
 
 def on_read_request(raft: Raft, m: RaftMessage) -> None:
     """A leader is asked; before the first commit of its term it does not know what is committed."""
-    if _leads_alone(raft):
-        _answer(raft, m, raft.log.committed)
-    elif not _has_committed_in_its_term(raft):
-        raft.early_reads.append(m)
-    else:
+    if _has_committed_in_its_term(raft):
         _begin(raft, m)
+    else:  # also where it is the only voter: others may have committed before it became that
+        raft.early_reads.append(m)
 
 
 def release_early_reads(raft: Raft) -> None:
@@ -51,7 +49,7 @@ def on_acknowledged(raft: Raft, m: RaftMessage) -> None:
 
 
 def _begin(raft: Raft, m: RaftMessage) -> None:
-    if raft.settings.read_only is ReadOnly.LEASE:
+    if raft.settings.read_only is ReadOnly.LEASE or _leads_alone(raft):
         _answer(raft, m, raft.log.committed)
         return
     raft.pending_reads.setdefault(m.context, PendingRead(m, raft.log.committed, {raft.id: True}))

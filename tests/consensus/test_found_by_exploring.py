@@ -1,5 +1,6 @@
 """Bugs of the replica that `walras explore raft` has found, each as small as it can be shown."""
 
+from random import Random
 from typing import Any
 
 import pytest
@@ -7,13 +8,14 @@ from msgspec.structs import replace
 
 from consensus.raft.cluster import Cluster
 from consensus.raft.kv import KeyValueStore, Put
+from consensus.raft.node import Node
 from consensus.raft.records import ConfChange, Configuration, Entry, EntryKind, HardState, Snapshot
 from consensus.raft.service import Reconfigure, Submit
 from consensus.raft.settings import Settings
-from consensus.raft.state import Role
+from consensus.raft.state import ReadState, Role
 from consensus.raft.storage import MemoryStorage
 from tests.consensus.cluster import Cluster as Nodes
-from tests.consensus.cluster import changes, without
+from tests.consensus.cluster import changes, finish, storage_of, without
 from walras.agents import Agent
 from walras.protocol import Protocol
 from walras.simulation.faults import Crash, Faults, SlowDisk
@@ -131,3 +133,19 @@ def test_a_joint_configuration_is_left_after_a_handover_that_came_to_nothing() -
     cluster.settle(lost=without(3))
     cluster.settle(lost=without(3))
     assert leader.raft.configuration == Configuration((1, 2, 4))
+
+
+def test_an_only_voter_answers_no_read_before_it_knows_what_is_committed() -> None:
+    """It was not alone when the entries that it has were committed, and heard of some of these commits never."""
+    alone = Configuration((1,), learners=(3,))
+    storage = storage_of(alone, terms=(1, 1), hard=HardState(1, commit=1))
+    node = Node(Settings(id=1), storage, Random(1))
+    node.campaign()
+    finish(node)
+    assert (node.raft.role, node.raft.log.committed) == (Role.LEADER, 1)
+    node.read_index("early")
+    assert not node.raft.read_states
+    reads: list[ReadState] = []
+    while node.has_ready():
+        reads += finish(node).read_states
+    assert [(read.index, read.context) for read in reads] == [(4, "early")]
