@@ -64,8 +64,9 @@ def imports(tree: ast.Module) -> Iterator[tuple[int, str, str]]:
             yield from ((node.lineno, module, alias.name) for alias in node.names)
 
 
-def report(faults: list[str], rule: str) -> None:
-    assert not faults, "\n".join([rule, *(f"  {fault}" for fault in faults)])
+def told(faults: list[str], rule: str) -> str:
+    """What a failing test says: the rule, and where it is broken."""
+    return "\n".join([rule, *(f"  {fault}" for fault in faults)])
 
 
 # ------------------------------------------------------------------------------ what is checked, as functions
@@ -129,7 +130,7 @@ def test_kernel_and_protocols_reach_for_no_clock_dice_or_socket() -> None:
         for path in kernel_and_protocols()
         for line, what in reaches_for_the_world(tree_of(path), name(path) == "walras/randomness.py")
     ]
-    report(
+    assert not faults, told(
         faults,
         "House rule 1, methods in, ordered effects out: read self.now, draw from self.rng (streams are made "
         "in walras/randomness.py), and ask the runtime for everything else through a verb.",
@@ -143,7 +144,7 @@ def test_modules_import_kernel_modules_and_never_the_package() -> None:
         if path.parent != ROOT / "walras" or path.name not in {"__init__.py", "__main__.py"}
         for line, what in imports_the_package(tree_of(path))
     ]
-    report(
+    assert not faults, told(
         faults,
         "`walras` is the users' front door, and behind it lie all rooms: inside, name the kernel module, "
         "`from walras.protocol import Protocol`, not `from walras import Protocol`.",
@@ -164,7 +165,7 @@ def test_files_are_at_most_500_lines() -> None:
         name(path): len(path.read_text("utf-8").splitlines()) for path in sources(*PACKAGES, "benchmarks")
     }
     faults = [f"{path} has {length} lines" for path, length in lengths.items() if length > MAX_FILE_LINES]
-    report(
+    assert not faults, told(
         faults, f"House rule 6, small: at most {MAX_FILE_LINES} lines to a file; split it by what it knows."
     )
 
@@ -175,7 +176,9 @@ def test_functions_are_at_most_60_lines() -> None:
         for path in sources(*PACKAGES, "benchmarks")
         for line, what in too_long(tree_of(path))
     ]
-    report(faults, f"House rule 6, small: at most {MAX_FUNCTION_LINES} lines to a function, mostly under 25.")
+    assert not faults, told(
+        faults, f"House rule 6, small: at most {MAX_FUNCTION_LINES} lines to a function, mostly under 25."
+    )
 
 
 def test_functions_take_at_most_7_parameters() -> None:
@@ -185,7 +188,7 @@ def test_functions_take_at_most_7_parameters() -> None:
         if not name(path).startswith("walras/cli")  # a command's options are its settings
         for line, what in too_many_parameters(tree_of(path))
     ]
-    report(
+    assert not faults, told(
         faults,
         f"House rule 6, small: at most {MAX_PARAMETERS} parameters besides self; let a struct hold the rest.",
     )
@@ -197,7 +200,7 @@ def test_nothing_is_left_unfinished() -> None:
         for path in sources(*PACKAGES, "benchmarks")
         for line, what in unfinished(path.read_text("utf-8"))
     ]
-    report(
+    assert not faults, told(
         faults,
         "No stubs and no notes to self: finish it, or leave it out and write an issue. A base class says "
         "what is missing with abc.abstractmethod or typing.Protocol.",
@@ -219,7 +222,7 @@ def test_no_file_names_a_path_of_a_machine() -> None:
         for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), start=1)
         if MACHINE_PATH.search(line)
     ]
-    report(
+    assert not faults, told(
         faults,
         "A path of one machine means nothing on another: make it relative, or take it from the caller.",
     )

@@ -337,11 +337,13 @@ class Chaos:
         self.leader_of: dict[int, int] = {}
         self.proposed = 0
 
-    def run(self, steps: int) -> None:
+    def run(self, steps: int) -> str:
+        """The last thing that was committed."""
         for _ in range(steps):
             self.act()
             self.check()
         self.heal()
+        return str(self.committed[max(self.committed)].data)
 
     def act(self) -> None:
         rng, cluster = self.rng, self.cluster
@@ -435,10 +437,10 @@ class Chaos:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_no_random_world_breaks_safety_and_each_recovers(seed: int) -> None:
-    Chaos(seed).run(1_500)
+    assert Chaos(seed).run(1_500) == "end"
 
 
 @pytest.mark.soak
 def test_many_more_random_worlds() -> None:
     for seed in range(1_000, 6_000):
-        Chaos(seed).run(1_500)
+        assert Chaos(seed).run(1_500) == "end", seed

@@ -78,7 +78,7 @@ def test_at_one_instant_a_mind_that_needs_no_time_comes_before_timers() -> None:
     stage.agent("ada", Mind(q=Offer(1.0)))
     stage.seat("ada", {"start": (After("t", 0.0), AskMind("q", 1.0))})
     stage.run(2)
-    stage.expect("ada", "start", "decided q 1", "timer t")
+    assert stage.log("ada") == ["start", "decided q 1", "timer t"]
 
 
 def test_a_mind_that_stays_silent_is_waited_for_until_its_deadline_and_no_longer() -> None:

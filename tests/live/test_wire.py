@@ -331,14 +331,15 @@ def test_what_is_too_large_is_lost_and_says_so_and_the_next_message_passes() -> 
             self.send("lis", Note(1, "x" * 2_000_000))
             self.send("lis", Note(2))
 
-    async def main() -> None:
+    async def main() -> tuple[list[str], list[int]]:
         async with listening() as (_, wire, listener), telling(wire.url, 1) as (market, _):
             market.seat("tel", Loud("lis", 1), "room/loud")
-            await until(lambda: any("1,048,576 are the most" in why for why in ignored(market)))
-            await until(lambda: 1 in listener.heard)
-            await until(lambda: not market.runtime.peers.outbox())
+            await until(lambda: len(ignored(market)) == 2 and 1 in listener.heard)
+            return ignored(market), listener.heard
 
-    asyncio.run(main())
+    why, heard = asyncio.run(main())
+    assert why == ["2,000,169 bytes; 1,048,576 are the most", "lis says: nobody here speaks in room/loud"]
+    assert heard == [1], "what others say is not held up"
 
 
 def test_mistakes_are_told_before_anything_happens() -> None:

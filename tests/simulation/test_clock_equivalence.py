@@ -1,6 +1,6 @@
 """The clock is SimPy's environment: random models see the same, in the same order, on both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
@@ -44,25 +44,27 @@ def first_difference(expected: Trace, seen: Trace) -> str:
     return f"row {at}: SimPy {expected[at : at + 1]}, ours {seen[at : at + 1]}"
 
 
-def compare(seeds: range) -> None:
+def differences(seeds: range) -> Iterator[str]:
+    """Where our clocks see anything else than SimPy's."""
     for seed in seeds:
         expected = trace(simpy.Environment, seed)
         for make in (Clock, SteppingClock):
             for lanes in (False, True):
                 difference = first_difference(expected, trace(make, seed, lanes))
-                assert not difference, f"seed {seed}, {make.__name__}, lanes {lanes}: {difference}"
+                if difference:
+                    yield f"seed {seed}, {make.__name__}, lanes {lanes}: {difference}"
 
 
 @pytest.mark.parametrize("start", range(0, 300, BLOCK))
 def test_random_models_see_the_same_as_on_plain_simpy(start: int) -> None:
     """Unrolled or stepping, and whether calls and messages are events or a clock's own entries."""
-    compare(range(start, start + BLOCK))
+    assert next(differences(range(start, start + BLOCK)), "") == ""
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("start", range(300, 3_300, 300))
 def test_thousands_of_random_models_see_the_same(start: int) -> None:
-    compare(range(start, start + 300))
+    assert next(differences(range(start, start + 300)), "") == ""
 
 
 def test_the_models_do_all_that_they_can_and_much_of_it_goes_wrong() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.sketches import clock_auction, contract_net, task_graph
-from tests.sketches.common import settled
+from tests.sketches.common import unsettled
 from walras.errors import WalrasError
 from walras.simulation.faults import Faults, KillAt
 from walras.simulation.network import Network
@@ -27,7 +27,7 @@ TOPS = {"net": "boss/1", "clock": "house/1", "graph": "foreman/1"}
 def test_a_kill_between_any_two_effects_costs_time_at_most(market: str, down_s: float) -> None:
     endings: Counter[str] = Counter()
     for point, simulation in kill_everywhere(MARKETS[market], down_s=down_s, most=150):
-        settled(simulation, point)
+        assert not unsettled(simulation), point
         endings[simulation.world.outcomes[TOPS[market]].status] += 1
     assert endings["done"] > 20, endings
 
@@ -40,7 +40,7 @@ def test_two_kills_are_survived_as_one_is(market: str) -> None:
     for pair in pairs:
         simulation = simulate(faults=Faults(kill_at=pair))
         simulation.run()
-        settled(simulation, pair)
+        assert not unsettled(simulation), pair
 
 
 def test_kills_come_on_top_of_a_bad_network() -> None:
@@ -50,7 +50,7 @@ def test_kills_come_on_top_of_a_bad_network() -> None:
         return contract_net.simulate(seed=3, network=bad, **settings)
 
     for point, simulation in kill_everywhere(simulate, most=60):
-        settled(simulation, point)
+        assert not unsettled(simulation), point
 
 
 def test_kill_points_are_every_effect_and_the_end_of_every_input() -> None:
@@ -77,7 +77,7 @@ def _complaints(down_s: float) -> int:
         simulation = contract_net.simulate(faults=Faults(kill_at=(point,)))
         try:
             simulation.run()
-            settled(simulation, point)
+            assert not unsettled(simulation), point
         except (AssertionError, WalrasError):
             found += 1
     return found

@@ -5,25 +5,24 @@ from collections import Counter
 from walras.simulation.simulation import Simulation
 
 
-def settled(simulation: Simulation, where: object = "") -> None:
-    """One outcome for every conversation, no role left open, nothing awarded twice, money conserved and none stuck."""
+def unsettled(simulation: Simulation) -> list[str]:
+    """What is amiss: a conversation without its outcome, an open role, a double award, money lost or stuck."""
     world = simulation.world
-    missing = [
-        conversation for conversation in simulation.conversations if conversation not in world.outcomes
-    ]
-    assert not missing, f"{where}: no outcome of {missing}"
-    left = [
-        f"{me} in {talk}"
+    faults = [f"no outcome of {talk}" for talk in simulation.conversations if talk not in world.outcomes]
+    faults += [
+        f"{me} in {talk} never ended"
         for talk, seats in world.seats_of.items()
         for me, port in seats.items()
         if not port.ended
     ]
-    assert not left, f"{where}: {left} never ended"
-    awards = Counter((talk, line.item, line.winner) for talk, line in world.awards if line.seller is None)
-    assert all(count == 1 for count in awards.values()), f"{where}: awarded twice: {awards}"
-    items = Counter((talk, line.item) for talk, line in world.awards if line.seller is None)
-    assert all(count == 1 for count in items.values()), f"{where}: awarded to two: {items}"
-    assert world.ledger.conserved(), f"{where}: money was not conserved"
-    stuck = [name for name in world.ledger.balances() if name not in world.hosts]
-    assert not stuck, f"{where}: money is stuck in {stuck}"
-    assert world.ledger.overcommitments == 0, f"{where}: somebody paid what it did not have"
+    bought = [(talk, line) for talk, line in world.awards if line.seller is None]
+    awards = Counter((talk, line.item, line.winner) for talk, line in bought)
+    faults += [f"{award} is awarded {count} times" for award, count in awards.items() if count > 1]
+    items = Counter((talk, line.item) for talk, line in bought)
+    faults += [f"{item} is awarded to {count}" for item, count in items.items() if count > 1]
+    if not world.ledger.conserved():
+        faults.append("money is not conserved")
+    faults += [f"money is stuck in {name}" for name in world.ledger.balances() if name not in world.hosts]
+    if world.ledger.overcommitments:
+        faults.append("somebody paid what it did not have")
+    return faults

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.sketches.clock_auction import Bidder, Clock, Gone, House, In, Out, Price, simulate
-from tests.sketches.common import settled
+from tests.sketches.common import unsettled
 from walras.allocation import Award
 from walras.effects import Decide, MakeAward, Withdraw
 from walras.simulation.network import Network, Uniform
@@ -14,7 +14,7 @@ from walras.testing.broken import broken
 def test_three_lots_are_sold_to_purses_that_can_pay() -> None:
     simulation = simulate(wild=0)
     result = simulation.run()
-    settled(simulation)
+    assert not unsettled(simulation)
     assert {line.item for line in result.allocation.lines} == {"lot1", "lot2", "lot3"}
     assert result.allocation["lot1"].winner == "b3"
 
@@ -26,7 +26,7 @@ def test_a_reckless_bidder_cannot_spend_what_it_has_not(wild: int) -> None:
             seed, wild, network=Network(latency=Uniform(0.0, 0.6), loss=0.1, duplication=0.2)
         )
         simulation.run()
-        settled(simulation, f"seed {seed}")
+        assert not unsettled(simulation), f"seed {seed}"
         purses = simulation.world.ledger.balances()
         assert all(purses[f"b{k}"] >= 0 for k in range(4)), purses
 

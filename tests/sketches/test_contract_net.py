@@ -3,7 +3,7 @@
 import pytest
 
 from tests.sketches import contract_net as cn
-from tests.sketches.common import settled
+from tests.sketches.common import unsettled
 from tests.sketches.contract_net import Boss, Call, Hand, Net, simulate
 from walras.agents import Agent
 from walras.allocation import Outcome, Report
@@ -18,7 +18,7 @@ from walras.testing import Script, check_mechanism, check_protocol
 def test_a_house_is_built_by_sub_contractors() -> None:
     simulation = simulate()
     result = simulation.run()
-    settled(simulation)
+    assert not unsettled(simulation)
     assert result.outcomes["boss/1"].status == "done"
     assert result.balances == {"boss": 88.0, "ann": 55.0, "ben": 50.0, "cyd": 3.0, "dan": 4.0}
 
@@ -28,7 +28,7 @@ def test_it_ends_well_or_badly_but_ends_under_random_faults(seed: int) -> None:
     network, faults = random_faults(seed, ("boss", "ann", "ben", "cyd", "dan"), 15.0)
     simulation = simulate(seed, network=network, faults=faults)
     simulation.run()
-    settled(simulation, f"seed {seed}")
+    assert not unsettled(simulation), f"seed {seed}"
 
 
 def test_a_failed_part_calls_off_the_others() -> None:
@@ -78,5 +78,5 @@ def test_a_lossy_network_is_survived() -> None:
     for seed in range(20):
         simulation = simulate(seed, network=Network(loss=0.2, duplication=0.3, reordering=0.3))
         endings.add(simulation.run().outcomes["boss/1"].status)
-        settled(simulation, f"seed {seed}")
+        assert not unsettled(simulation), f"seed {seed}"
     assert len(endings) > 1  # else nothing went wrong, and this shows nothing

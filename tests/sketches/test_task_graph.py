@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.sketches.common import settled
+from tests.sketches.common import unsettled
 from tests.sketches.task_graph import NEEDS, TASKS, Foreman, Graph, simulate
 from walras.allocation import Award, Outcome
 from walras.effects import CancelChild, Finish, Open
@@ -13,7 +13,7 @@ from walras.testing import Script
 def test_a_graph_is_done_in_the_order_of_its_needs() -> None:
     simulation = simulate()
     result = simulation.run()
-    settled(simulation)
+    assert not unsettled(simulation)
     outcome = simulation.world.outcomes["foreman/1"]
     assert outcome.status == "done"
     done = outcome.why.split(", ")
@@ -26,7 +26,7 @@ def test_it_ends_under_random_faults(seed: int) -> None:
     network, faults = random_faults(seed, ("foreman", "w0", "w1", "w2"), 40.0)
     simulation = simulate(seed, network=network, faults=faults)
     simulation.run()
-    settled(simulation, f"seed {seed}")
+    assert not unsettled(simulation), f"seed {seed}"
 
 
 def test_sold_is_not_yet_done_and_failure_calls_off_the_rest() -> None:
