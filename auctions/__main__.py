@@ -35,13 +35,14 @@ def contents_of(path: str) -> object:
     Raises:
         WalrasError: if there is no such file, or it holds no JSON.
     """
+    name = "standard input" if path == "-" else path
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
         return json.loads(data, object_pairs_hook=_each_once)
     except OSError as error:
-        raise WalrasError(f"{path} cannot be read: {error.strerror}; expected a file with bids") from None
+        raise WalrasError(f"{name} cannot be read: {error.strerror}; expected a file with bids") from None
     except (ValueError, RecursionError) as error:
-        raise WalrasError(f"{path} is not JSON: {error}; see docs/clearing-files.md for an example") from None
+        raise WalrasError(f"{name} is not JSON: {error}; see docs/clearing-files.md for an example") from None
 
 
 def _each_once(fields: list[tuple[str, object]]) -> dict[str, object]:

@@ -1,7 +1,6 @@
 """Clearing an auction from a file: what `python -m auctions` computes. The schema is in ``docs/clearing-files.md``."""
 
 from collections.abc import Callable, Mapping, Sequence
-from fractions import Fraction
 from typing import Any, cast
 
 import msgspec
@@ -38,6 +37,7 @@ from auctions.sheets import (
     rates,
     read,
     share,
+    shown,
     whole,
 )
 from walras.errors import ScenarioError
@@ -71,14 +71,8 @@ def clear_file(name: str, contents: object) -> dict[str, Any]:
     awards = format.clear(read(contents, format.settings, format.of_bid, once=format.once))
     money = [-award["price"] if award.get("side") == "sell" else award["price"] for award in awards]
     for award in awards:
-        award["price"] = plain(award["price"])
-    return {"format": name, "awards": awards, "revenue": plain(exact_sum(money))}
-
-
-def plain(amount: float) -> float:
-    """An amount as JSON can have it: an integer if it is whole, else the nearest float."""
-    exact = Fraction(amount)
-    return exact.numerator if exact.denominator == 1 else float(exact)
+        award["price"] = shown(award["price"])
+    return {"format": name, "awards": awards, "revenue": shown(exact_sum(money))}
 
 
 # ------------------------------------------------------------------------------------------------- how a format clears
@@ -116,10 +110,11 @@ def _by_marginal_values(rule: ClearingRule) -> Clear:
 
 def _english(sheet: Sheet) -> list[dict[str, Any]]:
     """Everybody stays in up to their price: the best has to bid one increment above the second, or all it has."""
+    increment = sheet.increment or 0
 
     def rule(bids: Sequence[Offer], reserve: float, units: int) -> list[Cleared]:
         best, *others = bids
-        price = min(best.price, others[0].price + sheet.increment) if others else reserve
+        price = min(best.price, others[0].price + increment) if others else reserve
         return [Cleared(best.bidder, 1, price)]
 
     return sold(rule, sheet)
@@ -182,18 +177,19 @@ class Format(msgspec.Struct, frozen=True):
 
 
 _BID: Mapping[str, Check] = {"bidder": bidder, "price": number}
+_PAYER: Mapping[str, Check] = {**_BID, "budget": number}
 
 
 def _single(clear: Clear, **settings: Check) -> Format:
-    return Format(clear, {"reserve": number, "units": one, **settings}, {**_BID, "units": one}, once=True)
+    return Format(clear, {"reserve": number, "units": one, **settings}, {**_PAYER, "units": one}, once=True)
 
 
 def _several(clear: Clear, **settings: Check) -> Format:
-    return Format(clear, {"units": whole, "reserve": number, **settings}, {**_BID, "units": whole})
+    return Format(clear, {"units": whole, "reserve": number, **settings}, {**_PAYER, "units": whole})
 
 
 def _double(clear: Clear, **settings: Check) -> Format:
-    of_bid = {"side": choice("buy", "sell"), **_BID, "units": whole}
+    of_bid = {"side": choice("buy", "sell"), **_PAYER, "units": whole}
     return Format(clear, {"reserve": nothing, **settings}, of_bid)
 
 
@@ -202,7 +198,7 @@ FORMATS: Mapping[str, Format] = {
     "second-price": _single(_by(second_price)),
     "third-price": _single(_by(third_price)),
     "all-pay": _single(_by(all_pay)),
-    "english": _single(_english, increment=number),
+    "english": _single(_english, increment=positive),
     "dutch": _single(_dutch, tick=positive),
     "uniform": _several(_uniform, price=choice("highest-losing", "lowest-winning")),
     "discriminatory": _several(_by(discriminatory)),

@@ -23,6 +23,7 @@ class Entry(msgspec.Struct, frozen=True):
     units: int = 1
     side: str = "buy"
     quality: float = 1
+    budget: float | None = None
 
 
 class Sheet(msgspec.Struct, frozen=True):
@@ -31,7 +32,7 @@ class Sheet(msgspec.Struct, frozen=True):
     bids: tuple[Entry, ...]
     reserve: float = 0
     units: int | None = None
-    increment: float = 0
+    increment: float | None = None
     tick: float | None = None
     price: str = "highest-losing"
     clicks: tuple[float, ...] | None = None
@@ -162,7 +163,36 @@ def read(
                 f"bids[{k}].side", entry.side, f"{side!r}, the side that {entry.bidder} is on"
             )
         bids.append(entry)
+    _check_budgets(bids)
     return Sheet(bids=tuple(bids), **checked)
+
+
+def _check_budgets(bids: list[Entry]) -> None:
+    """Raise `ScenarioError` where a bidder's bids come to more than the budget that it declares: all of them may win."""
+    budgets: dict[str, float] = {}
+    for k, bid in enumerate(bids):
+        if bid.budget is not None and bid.side == "sell":
+            raise ScenarioError(f"bids[{k}].budget", shown(bid.budget), "nothing: who sells does not pay")
+        if bid.budget is not None and budgets.setdefault(bid.bidder, bid.budget) != bid.budget:
+            raise ScenarioError(
+                f"bids[{k}].budget",
+                shown(bid.budget),
+                f"{shown(budgets[bid.bidder])}, as {bid.bidder} said before",
+            )
+    left = dict(budgets)
+    for k, bid in enumerate(bids):
+        if bid.bidder in left:
+            left[bid.bidder] -= bid.price * bid.units
+            if left[bid.bidder] < 0:
+                budget = shown(budgets[bid.bidder])
+                expected = f"no more than the budget of {bid.bidder}, which is {budget} for all it bids for"
+                raise ScenarioError(f"bids[{k}].price", shown(bid.price), expected)
+
+
+def shown(amount: float) -> float:
+    """An amount as JSON can have it: an integer if it is whole, else the nearest float."""
+    exact = Fraction(amount)
+    return exact.numerator if exact.denominator == 1 else float(exact)
 
 
 def _checked(where: str, given: Mapping[str, object], checks: Mapping[str, Check]) -> dict[str, Any]:

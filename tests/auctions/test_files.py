@@ -82,12 +82,16 @@ def test_who_bids_below_the_reserve_of_an_all_pay_auction_pays_nothing() -> None
 
 @pytest.mark.parametrize(
     ("increment", "reserve", "price"),
-    [(0, 0, 7), (2, 0, 9), (3, 0, 10), (50, 0, 10), (1, 7, 8), (5, 9, 9), (1, 10, 10)],
+    [(0.5, 0, 7.5), (2, 0, 9), (3, 0, 10), (50, 0, 10), (1, 7, 8), (5, 9, 9), (1, 10, 10)],
 )
 def test_english_stops_one_increment_above_the_second_or_at_the_best(
-    increment: int, reserve: int, price: int
+    increment: float, reserve: int, price: float
 ) -> None:
     assert paid("english", bids=THREE, increment=increment, reserve=reserve) == {"a": (1, price)}
+
+
+def test_english_without_an_increment_rises_to_the_second_price() -> None:
+    assert paid("english", bids=THREE) == {"a": (1, 7)}
 
 
 def test_english_with_equal_highest_bids_ends_at_them() -> None:
@@ -295,6 +299,11 @@ def test_orders_that_do_not_cross(format: str) -> None:
         ("english", {"bids": THREE, "units": 2}, "units is 2; expected 1, or nothing"),
         ("english", {"bids": THREE, "reserve": -1}, "reserve is -1; expected a number of 0 or more"),
         ("dutch", {"bids": THREE, "tick": 0}, "tick is 0; expected a number above 0"),
+        ("english", {"bids": THREE, "increment": 0}, "increment is 0; expected a number above 0"),
+        ("english", {"bids": THREE, "increment": -1}, "increment is -1; expected a number of 0 or more"),
+        ("english", {"bids": [{**THREE[0], "lot": "urn"}]}, "bids[0].lot is 'urn'; expected no field of this name"),
+        ("english", {"bids": [{**THREE[0], "budget": -1}]}, "bids[0].budget is -1; expected a number of 0 or more"),
+        ("gsp", {"bids": [{**THREE[0], "budget": 20}]}, "bids[0].budget is 20; expected no field of this name"),
         ("uniform", {"bids": THREE, "units": 0}, "units is 0; expected a whole number of 1 or more"),
         ("uniform", {"bids": THREE, "units": 1.5}, "units is 1.5; expected a whole number of 1 or more"),
         ("uniform", {"bids": THREE, "price": "mean"}, "price is 'mean'; expected 'highest-losing' or 'lowest-winning'"),
@@ -312,6 +321,43 @@ def test_errors_name_the_field_its_value_and_what_was_expected(format: str, cont
     with pytest.raises(ScenarioError) as error:
         clear_file(format, contents)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("format", [*SINGLE, *SEVERAL])
+def test_a_bid_above_a_declared_budget_is_refused_and_one_of_all_of_it_is_not(format: str) -> None:
+    within, above = ({"bids": [{**THREE[0], "budget": budget}, THREE[1]]} for budget in (10, 9.5))
+    assert clear_file(format, within) == clear_file(format, {"bids": THREE[:2]})
+    said = r"bids\[0\].price is 10; expected no more than the budget of a, which is 9.5 for all it bids for"
+    with pytest.raises(ScenarioError, match=said):
+        clear_file(format, above)
+
+
+@pytest.mark.parametrize("format", ["discriminatory", "call-market"])
+def test_a_budget_is_for_all_units_of_all_bids_together(format: str) -> None:
+    def contents(budget: float) -> dict[str, Any]:
+        mine = [{"bidder": "a", "price": 9, "units": 2, "budget": budget}, {"bidder": "a", "price": 7}]
+        return {"bids": [{**bid, "side": "buy"} if format in DOUBLE else bid for bid in mine]}
+
+    clear_file(format, contents(25))
+    with pytest.raises(
+        ScenarioError, match=r"bids\[1\].price is 7; expected no more than the budget of a, which is 24"
+    ):
+        clear_file(format, contents(24))
+    with pytest.raises(
+        ScenarioError, match=r"bids\[0\].price is 9; expected no more than the budget of a, which is 17"
+    ):
+        clear_file(format, contents(17))
+
+
+def test_a_bidder_has_one_budget_and_a_seller_none() -> None:
+    two = [{**THREE[0], "budget": 30}, {**THREE[0], "budget": 40}]
+    with pytest.raises(ScenarioError, match=r"bids\[1\].budget is 40; expected 30, as a said before"):
+        clear_file("uniform", {"bids": two})
+    seller = {"bidder": "s", "price": 3, "side": "sell", "budget": 9}
+    with pytest.raises(
+        ScenarioError, match=r"bids\[0\].budget is 9; expected nothing: who sells does not pay"
+    ):
+        clear_file("mcafee", {"bids": [seller]})
 
 
 def test_who_sells_does_not_buy() -> None:
@@ -375,6 +421,8 @@ def test_a_table_without_awards_says_so(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"bids": []}')))
     assert main(["mcafee", "-"]) == 0
     assert capsys.readouterr().out == "mcafee: nobody trades\nrevenue 0\n"
+    assert main(["mcafee", "-"]) == 2  # it has been read to its end
+    assert "standard input is not JSON" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
