@@ -45,10 +45,12 @@ def trace_of(*rows: tuple[Any, ...]) -> Trace:
     return trace
 
 
-def worked(agent: str, key: str, *times: float | None, status: str = "done") -> list[tuple[Any, ...]]:
+def worked(
+    agent: str, key: str, *times: float | None, status: str = "done", task: str = ""
+) -> list[tuple[Any, ...]]:
     """Rows of one piece of work: handed over, begun, ended; None: it has not come to that."""
     asked, began, ended = times
-    rows: list[tuple[Any, ...]] = [(asked, "perform", "c/1", agent, key, key)]
+    rows: list[tuple[Any, ...]] = [(asked, "perform", "c/1", agent, key, task or key)]
     if began is not None:
         rows.append((began, "began", "c/1", agent, key))
     if ended is not None:
@@ -90,9 +92,11 @@ def test_work_is_read_with_its_wait_its_end_and_its_status() -> None:
 
 
 def test_one_key_in_two_conversations_is_two_pieces_of_work() -> None:
-    rows = worked("ada", "t-1", 0.0, 1.0, 4.0)
-    elsewhere = [(at, kind, "c/2", *rest) for at, kind, _, *rest in rows]
-    assert len(work_of(trace_of(*rows, *elsewhere), 9.0)["ada"]) == 2
+    rows = worked("ada", "work", 0.0, 1.0, 4.0, task="t-1")
+    others = worked("ada", "work", 0.0, 1.0, 4.0, task="t-2")
+    elsewhere = [(at, kind, "c/2", *rest) for at, kind, _, *rest in others]
+    pieces = work_of(trace_of(*rows, *elsewhere), 9.0)["ada"]
+    assert [piece.task for piece in pieces] == ["t-1", "t-2"], "told by their tasks, not by their keys"
 
 
 def test_lanes_are_as_few_as_overlap_demands() -> None:
@@ -101,7 +105,7 @@ def test_lanes_are_as_few_as_overlap_demands() -> None:
         Work(f"t-{k}", 0, a, b, "done") for k, (a, b) in enumerate([(0, 5), (1, 2), (1, 3), (2, 4), (3, 9)])
     ]
     rows = lanes(pieces)
-    assert [[piece.key for piece in row] for row in rows] == [["t-0"], ["t-1", "t-3"], ["t-2", "t-4"]]
+    assert [[piece.task for piece in row] for row in rows] == [["t-0"], ["t-1", "t-3"], ["t-2", "t-4"]]
     assert lanes([]) == []
 
 
@@ -111,7 +115,8 @@ def test_lanes_are_as_few_as_overlap_demands() -> None:
 def test_a_gantt_chart_has_a_bar_per_piece_of_work_and_the_busiest_agent_first() -> None:
     trace = trace_of(*worked("ada", "t-1", 0.0, 1.0, 4.0), *worked("bob", "t-2", 0.0, 0.0, 9.0))
     agents = tuple(
-        AgentRecord(name, 1, busy, 0.0, 0.0, 1) for name, busy in (("ada", 3.0), ("bob", 9.0), ("cyd", 0.0))
+        AgentRecord(name, capacity, busy, 0.0, 0.0, 1)
+        for name, capacity, busy in (("ada", 1, 3.0), ("bob", 1, 9.0), ("cyd", 1, 0.0), ("shop", 0, 0.0))
     )
     axes = gantt(
         Result(scenario="drafts", mechanism="x-net", seed=7, trace=trace, ended_s=100.0, agents=agents)
@@ -120,7 +125,9 @@ def test_a_gantt_chart_has_a_bar_per_piece_of_work_and_the_busiest_agent_first()
     assert rectangles(axes) == [(0.0, 9.0), (1.0, 3.0)]
     assert texts(axes) == ["t-2", "t-1"]
     assert axes.get_xlabel() == "time since the start of the run, s"
-    assert axes.get_title("left") == "drafts, x-net, seed 7 (1 did no work)"
+    assert axes.get_title("left") == "drafts, x-net, seed 7 (1 of 3 agents did no work)", (
+        "the shop could not have"
+    )
     assert 9.0 < axes.get_xlim()[1] < 10.0, "the idle time after the last work is left out"
 
 

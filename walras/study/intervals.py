@@ -9,12 +9,12 @@ from walras.trace import Trace
 
 
 class Work(msgspec.Struct, frozen=True):
-    """One piece of work: when it was handed over, began and ended (seconds), and how.
+    """One piece of work on a task: when it was handed over, began and ended (seconds), and how.
 
     `status` is that of its report: done, failed, stopped or unknown; unfinished: no report came before the run ended.
     """
 
-    key: str
+    task: str
     asked: float
     began: float
     end: float
@@ -23,7 +23,7 @@ class Work(msgspec.Struct, frozen=True):
 
 def work_of(trace: Trace, ended_s: float) -> dict[str, list[Work]]:
     """All work by agent, in the order of its beginning; what never began is left out."""
-    asked: dict[tuple[str, str, str], float] = {}
+    asked: dict[tuple[str, str, str], tuple[str, float]] = {}
     began: dict[tuple[str, str, str], float] = {}
     work: dict[str, list[Work]] = {}
     for row in trace:
@@ -31,16 +31,15 @@ def work_of(trace: Trace, ended_s: float) -> dict[str, list[Work]]:
             continue
         key = (row.conversation, row.agent, row.details["key"])
         if row.kind == "perform":
-            asked[key] = row.at
+            asked[key] = row.details["task"], row.at
         elif row.kind == "began":
             began[key] = row.at
         elif key in began:
             start, status = began.pop(key), row.details["report"]["status"]
-            work.setdefault(row.agent, []).append(Work(key[2], asked.get(key, start), start, row.at, status))
+            work.setdefault(row.agent, []).append(Work(*asked[key], start, row.at, status))
     for key, start in began.items():
-        piece = Work(key[2], asked.get(key, start), start, max(start, ended_s), "unfinished")
-        work.setdefault(key[1], []).append(piece)
-    return {agent: sorted(pieces, key=lambda w: (w.began, w.key)) for agent, pieces in work.items()}
+        work.setdefault(key[1], []).append(Work(*asked[key], start, max(start, ended_s), "unfinished"))
+    return {agent: sorted(pieces, key=lambda w: (w.began, w.task)) for agent, pieces in work.items()}
 
 
 def lanes(work: Iterable[Work]) -> list[list[Work]]:

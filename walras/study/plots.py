@@ -58,9 +58,9 @@ UNITS = {
 def gantt(result: Result, *, most: int = 30, ax: "Axes | None" = None) -> "Axes":
     """Who worked on what, when: a line per agent, and more for one that works on several tasks at once.
 
-    A bar is work, from its beginning to its end, named if there is room; the thin line below leads to it from when it
-    was handed over, while it waited in the agent's queue. Agents stand in the order of their work, busiest first;
-    `most` of them are shown.
+    A bar is work, from its beginning to its end, with the name of its task if there is room; the thin line below leads
+    to it from when it was handed over, while it waited in the agent's queue. Agents stand in the order of their work,
+    busiest first; `most` of them are shown.
 
     Raises:
         WalrasError: if the trace was not kept.
@@ -96,9 +96,9 @@ def _bar(axes: "Axes", work: Work, y: float, span: float) -> None:
         y, work.end - work.began, left=work.began, height=0.72, color=colour, hatch=hatch,
         edgecolor=INK if hatch else "white", linewidth=0.5,
     )  # fmt: skip
-    if work.end - work.began > 0.011 * len(work.key) * span and not hatch:
+    if work.end - work.began > 0.011 * len(work.task) * span and not hatch:
         axes.text(
-            (work.began + work.end) / 2, y, work.key, ha="center", va="center", fontsize=7, color="white"
+            (work.began + work.end) / 2, y, work.task, ha="center", va="center", fontsize=7, color="white"
         )
 
 
@@ -106,8 +106,12 @@ def _finish_gantt(axes: "Axes", result: Result, statuses: set[str], hidden: int)
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    idle = sum(agent.busy_s == 0 for agent in result.agents)
-    left_out = [f"{hidden} more agents worked" if hidden else "", f"{idle} did no work" if idle else ""]
+    able = [agent for agent in result.agents if agent.capacity]
+    idle = sum(agent.busy_s == 0 for agent in able)
+    left_out = [
+        f"{hidden} more agents worked" if hidden else "",
+        f"{idle} of {len(able)} agents did no work" if idle else "",
+    ]
     axes.set_xlabel("time since the start of the run, s")
     axes.set_ylabel("agent")
     axes.set_title(_heading(result, "; ".join(filter(None, left_out))), fontsize=10, loc="left", pad=20)
