@@ -1,13 +1,13 @@
 """The settings that all auction formats share, and the roles that a format makes."""
 
 from inspect import signature
-from math import inf
 from typing import Any, ClassVar, Literal
 
 from auctions.clearing import rule_name
 from auctions.lots import Lots
 from auctions.strategies import truthful
 from walras.agents import Agent
+from walras.amounts import is_amount
 from walras.errors import ScenarioError
 from walras.items import Item, Lot, Task
 from walras.mechanism import Mechanism
@@ -110,8 +110,7 @@ def check_seconds(rules: Mechanism, *names: str, zero: bool = False) -> None:
     """Raise `ScenarioError` unless these settings are finite seconds, above 0 or (`zero`) 0 and more."""
     for name in names:
         value = getattr(rules, name)
-        number = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < inf
-        if not number or (value == 0 and not zero):
+        if not is_amount(value) or (value == 0 and not zero):
             expected = "0 or more" if zero else "above 0"
             raise ScenarioError(name, value, f"a finite number of seconds, {expected}")
 

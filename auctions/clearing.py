@@ -25,6 +25,7 @@ from typing import cast
 
 import msgspec
 
+from walras.amounts import is_whole
 from walras.errors import LocalProtocolError, ScenarioError
 from walras.messages import AgentId, Frozen
 
@@ -268,7 +269,7 @@ def check_offers(offers: Iterable[object]) -> list[Offer]:
             raise ScenarioError(f"offers[{place}]", offer, "an Offer, such as Offer('ada', 9)")
         if not _is_amount(offer.price) or offer.price == inf:
             raise ScenarioError(f"price of {offer.bidder}", offer.price, "a finite number of 0 or more")
-        if not _is_whole(offer.units) or offer.units == 0:
+        if not is_whole(offer.units, 1):
             raise ScenarioError(f"units of {offer.bidder}", offer.units, "a whole number of 1 or more")
         found.append(offer)
     return found
@@ -280,7 +281,7 @@ def _check_given(rule: object, reserve: object, units: object) -> None:
         raise ScenarioError("rule", rule, "a clearing rule, such as auctions.second_price")
     if reserve is not None and not _is_amount(reserve):
         raise ScenarioError("reserve", reserve, "a number of 0 or more, or None for any price")
-    if not _is_whole(units) or units == 0:
+    if not is_whole(units, 1):
         raise ScenarioError("units", units, "a whole number of 1 or more")
 
 
@@ -300,7 +301,7 @@ def checked(rule: ClearingRule, lines: object, bids: Sequence[Offer], units: int
     if not isinstance(lines, Iterable):
         raise _nonsense(rule, f"returns {lines!r}", "Cleared lines")
     for line in lines:
-        if not isinstance(line, Cleared) or not _is_whole(line.units) or not _is_number(line.price):
+        if not isinstance(line, Cleared) or not is_whole(line.units) or not _is_number(line.price):
             raise _nonsense(
                 rule, f"returns {line!r}", "Cleared lines, with whole units and a number as price"
             )
@@ -325,10 +326,6 @@ def checked(rule: ClearingRule, lines: object, bids: Sequence[Offer], units: int
 def _is_amount(value: object) -> bool:
     """Whether it is a number of 0 or more, of whatever kind; infinity is one, NaN is none."""
     return isinstance(value, Real) and cast(float, value) >= 0
-
-
-def _is_whole(units: object) -> bool:
-    return isinstance(units, int) and not isinstance(units, bool) and units >= 0
 
 
 def _is_number(price: object) -> bool:

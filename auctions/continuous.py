@@ -22,6 +22,7 @@ from auctions.order_messages import (
 from auctions.traders import truthful_trader
 from auctions.venue import Trader, Venue
 from walras.agents import Agent
+from walras.amounts import is_amount
 from walras.errors import ScenarioError
 from walras.items import Item, Lot
 from walras.mechanism import Mechanism
@@ -76,11 +77,11 @@ class ContinuousDouble(Mechanism, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for field in ("every_s", "decide_within_s"):
-            if not _is_seconds(getattr(self, field)) or getattr(self, field) == 0:
+            if not is_amount(getattr(self, field)) or getattr(self, field) == 0:
                 raise ScenarioError(field, getattr(self, field), "a finite number of seconds above 0")
         for field in ("margin_s", "open_until_s"):
             value = getattr(self, field)
-            if not _is_seconds(value) and (value is not None or field == "margin_s"):
+            if not is_amount(value) and (value is not None or field == "margin_s"):
                 raise ScenarioError(field, value, "a finite number of seconds, 0 or more")
         if self.clear_on_trade not in (True, False):
             raise ScenarioError("clear_on_trade", self.clear_on_trade, "True or False")
@@ -110,10 +111,6 @@ class ContinuousDouble(Mechanism, frozen=True, kw_only=True):
     def default_strategy(self, question: Question, agent: Agent) -> Any:
         """Truthful, see `auctions.traders`."""
         return truthful_trader(question, agent)
-
-
-def _is_seconds(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value < inf
 
 
 def _is_stock(value: object) -> bool:

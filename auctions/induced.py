@@ -10,7 +10,9 @@ from typing import Literal
 
 import msgspec
 
+from auctions.clearing import exact_sum
 from walras.agents import Agent, Strategy
+from walras.amounts import is_amount
 from walras.errors import ScenarioError
 from walras.messages import AgentId, Frozen
 from walras.valuations import Valuation
@@ -167,16 +169,6 @@ def smith_alpha(prices: Sequence[float], equilibrium_price: float) -> float:
         return math.nan
     mean_square = math.fsum((price - equilibrium_price) ** 2 for price in prices) / len(prices)
     return 100.0 * math.sqrt(mean_square) / equilibrium_price
-
-
-def is_amount(value: object) -> bool:
-    """Whether it is a plain finite number of 0 or more."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
-
-
-def exact_sum(numbers: Sequence[float]) -> float:
-    """The sum: whole where all numbers are, else correctly rounded."""
-    return sum(numbers) if all(isinstance(number, int) for number in numbers) else math.fsum(numbers)
 
 
 # --------------------------------------------------------------------------------------------------------- schedules

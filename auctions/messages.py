@@ -9,6 +9,7 @@ from math import inf
 from typing import Any, ClassVar, Literal
 
 from walras.allocation import Award, Report, units
+from walras.amounts import is_number, is_whole
 from walras.items import Item, Task
 from walras.messages import AgentId, Fact, Message
 from walras.questions import Commitment, Question
@@ -142,12 +143,12 @@ class TieDecided(Fact, frozen=True):
 # ---------------------------------------------------------------------------------------------------------- questions
 def is_price(value: object) -> bool:
     """Whether it is a plain number that can be a price: 0 or more, at most `MOST`, not NaN."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST
+    return is_number(value, 0, MOST)
 
 
 def is_count(value: object, most: int) -> bool:
     """Whether it is a whole number from 1 to `most`."""
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
+    return is_whole(value, 1, most)
 
 
 def most_units(item: Item) -> int:

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from auctions.induced import is_amount
 from auctions.messages import Bid, BidSchedule, BidWanted, Pass, PriceOffered, most_units
 from auctions.open_messages import Demand, DemandAt, Later, MaximumWanted, NextBid
 from auctions.strategies import purse, truthful, worth
 from walras.agents import Agent, Strategy
+from walras.amounts import is_amount
 from walras.errors import ScenarioError
 from walras.questions import Question
 

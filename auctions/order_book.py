@@ -8,10 +8,11 @@ cancelling take time that grows with the logarithm of the number of prices, and 
 from collections import deque
 from heapq import heapify, heappop, heappush
 from math import inf
-from typing import Any, Literal
+from typing import Literal
 
 from msgspec import Struct, field
 
+from walras.amounts import is_number
 from walras.errors import LocalProtocolError
 from walras.messages import AgentId, Frozen, Message
 
@@ -301,15 +302,11 @@ def flaw(order: Order) -> str | None:
     """What is wrong with an order, in one sentence; None if it makes sense."""
     if order.side not in ("buy", "sell"):
         return f"side is {order.side!r}; expected 'buy' or 'sell'"
-    if not _is_number(order.units) or not 0 < order.units <= MOST:
+    if not is_number(order.units, 0, MOST) or not order.units:
         return f"units is {order.units!r}; expected a number above 0"
-    if order.price is not None and not (_is_number(order.price) and 0 <= order.price <= MOST):
+    if order.price is not None and not is_number(order.price, 0, MOST):
         return f"price is {order.price!r}; expected a number of 0 or more, or None for a market order"
     return None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _shown(half: Half) -> str:

@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from auctions import equilibrium
-from auctions.induced import is_amount
 from auctions.messages import Bid, BidWanted, Pass
 from auctions.open_messages import Demand, DemandAt
 from auctions.strategies import purse, truthful, worth
 from auctions.values import Affiliated, Independent, Risk, Wallet
 from walras.agents import Agent, Strategy
+from walras.amounts import is_amount
 from walras.errors import ScenarioError
 from walras.items import Item
 from walras.questions import Question

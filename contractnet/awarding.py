@@ -12,6 +12,7 @@ from math import inf, isnan
 import msgspec
 
 from contractnet.messages import Propose, Reason
+from walras.amounts import is_amount
 from walras.errors import LocalProtocolError, ScenarioError
 from walras.items import Task
 from walras.messages import AgentId
@@ -134,7 +135,7 @@ class Weighted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _check_number(field: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < inf:
+    if not is_amount(value):
         raise ScenarioError(field, value, "a finite number of 0 or more")
 
 

@@ -1,6 +1,5 @@
 """The rules of a Contract Net, and the roles that play by them."""
 
-from math import inf
 from typing import Any, ClassVar, Literal
 
 from contractnet.announcer import Announcer
@@ -20,6 +19,7 @@ from contractnet.messages import (
 )
 from contractnet.strategies import truthful
 from walras.agents import Agent
+from walras.amounts import is_amount, is_whole
 from walras.errors import ScenarioError
 from walras.items import Item, Task
 from walras.mechanism import Mechanism
@@ -94,10 +94,10 @@ class ContractNet(Mechanism, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for field in ("reply_within_s", "result_within_s", "cancel_within_s"):
-            if not _is_seconds(getattr(self, field)) or getattr(self, field) == 0:
+            if not is_amount(getattr(self, field)) or getattr(self, field) == 0:
                 raise ScenarioError(field, getattr(self, field), "a finite number of seconds above 0")
         for field in ("valid_for_s", "margin_s", "pause_s"):
-            if not _is_seconds(getattr(self, field)):
+            if not is_amount(getattr(self, field)):
                 raise ScenarioError(field, getattr(self, field), "a finite number of seconds, 0 or more")
         if self.margin_s >= self.reply_within_s:
             raise ScenarioError(
@@ -105,9 +105,9 @@ class ContractNet(Mechanism, frozen=True, kw_only=True):
             )
         if self.valid_for_s < self.margin_s:
             raise ScenarioError("valid_for_s", self.valid_for_s, f"margin_s ({self.margin_s}) or more")
-        if not _is_count(self.announcements):
+        if not is_whole(self.announcements, 1):
             raise ScenarioError("announcements", self.announcements, "a whole number of 1 or more")
-        if self.enough is not None and not _is_count(self.enough):
+        if self.enough is not None and not is_whole(self.enough, 1):
             raise ScenarioError("enough", self.enough, "a whole number of 1 or more, or None")
         if not callable(self.award_rule):
             raise ScenarioError("award_rule", self.award_rule, "a function such as contractnet.cheapest")
@@ -150,11 +150,3 @@ class ContractNet(Mechanism, frozen=True, kw_only=True):
     def default_strategy(self, question: Question, agent: Agent) -> Any:
         """Truthful, see `contractnet.strategies`."""
         return truthful(question, agent)
-
-
-def _is_seconds(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value < inf
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

@@ -9,12 +9,12 @@ import math
 from math import fsum
 from typing import ClassVar, Literal
 
-from auctions.induced import is_amount
 from auctions.shading import Naive, Shading
 from auctions.strategies import truthful
 from auctions.values import Affiliated, Independent, ValueModel, Wallet
 from walras.agents import Agent, Estimate, Strategy
 from walras.allocation import Award, Report
+from walras.amounts import is_amount, is_whole
 from walras.errors import ScenarioError
 from walras.items import Item, Lot, Task
 from walras.messages import AgentId
@@ -60,7 +60,7 @@ class AuctionHouse(Scenario, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for field in ("lots", "bidders"):
             count = getattr(self, field)
-            if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= 1_000_000:
+            if not is_whole(count, 1, 1_000_000):
                 raise ScenarioError(field, count, "a whole number from 1 to 1,000,000")
         for field in ("every_s", "within_s"):
             if not is_amount(getattr(self, field)) or getattr(self, field) == 0:

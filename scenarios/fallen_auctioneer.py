@@ -8,7 +8,7 @@ Money is in one currency, time in seconds.
 import math
 from collections.abc import Mapping
 from math import fsum
-from typing import ClassVar, TypeGuard
+from typing import ClassVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from consensus.replicated import Replicated
 from contractnet import ContractNet
 from walras.agents import Agent, Estimate
 from walras.allocation import Report
+from walras.amounts import is_amount, is_number, is_whole
 from walras.errors import ScenarioError
 from walras.items import Task
 from walras.mechanism import Mechanism
@@ -76,15 +77,15 @@ class FallenAuctioneer(Scenario, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for field in ("tasks", "workers"):
             count = getattr(self, field)
-            if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= 1_000_000:
+            if not is_whole(count, 1, 1_000_000):
                 raise ScenarioError(field, count, "a whole number from 1 to 1,000,000")
         for field in ("worth", "work_s", "latency_s"):
-            if not _is_amount(getattr(self, field)):
+            if not is_amount(getattr(self, field)):
                 raise ScenarioError(field, getattr(self, field), "a finite number of 0 or more")
         for field in ("every_s", "within_s"):
-            if not _is_amount(getattr(self, field)) or getattr(self, field) == 0:
+            if not is_amount(getattr(self, field)) or getattr(self, field) == 0:
                 raise ScenarioError(field, getattr(self, field), "a finite number of seconds above 0")
-        if not (_is_amount(self.down_s) or self.down_s == math.inf):
+        if not is_number(self.down_s, 0):
             raise ScenarioError("down_s", self.down_s, "seconds, or infinity for good")
 
     def draw(self, seed: int) -> "Season":
@@ -165,7 +166,3 @@ class Season(Instance):
         ]
         gains = [self.settings.worth - cost for cost in least if cost < self.settings.worth]
         return Optimum(fsum(gains), exact=True, method="the cheapest worker for each task")
-
-
-def _is_amount(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf

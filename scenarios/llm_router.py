@@ -8,15 +8,16 @@ MT-SR-IA in the taxonomy of Gerkey and Mataric (Int. J. Robotics Research 23(9),
 
 from collections.abc import Mapping
 from functools import cached_property
-from math import fsum
+from math import fsum, inf
 from pathlib import Path
-from typing import ClassVar, Literal, TypeGuard
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from scenarios.llm_router_data import Arrivals, Request, Run, Runs, gap_at_load
 from walras.agents import Agent, Estimate
 from walras.allocation import Report
+from walras.amounts import is_number, is_whole
 from walras.errors import ScenarioError
 from walras.items import Task
 from walras.messages import AgentId
@@ -82,7 +83,7 @@ class LLMRouter(Scenario, frozen=True, kw_only=True):
             _number(field, getattr(self, field), positive=False)
         if self.models is not None and not (self.models and _are_names(self.models)):
             raise ScenarioError("models", self.models, "names of models, at least one, or None for all")
-        if not _are_names(self.liars) and not (_is_whole(self.liars) and self.liars >= 0):
+        if not _are_names(self.liars) and not is_whole(self.liars):
             raise ScenarioError("liars", self.liars, "a whole number of 0 or more, or names of models")
         if self.raw is not None and not isinstance(self.raw, str | Path):
             raise ScenarioError("raw", self.raw, "the path of a folder, or None for the shipped tables")
@@ -240,18 +241,13 @@ def _are_names(value: object) -> bool:
     return isinstance(value, tuple | list) and all(isinstance(name, str) for name in value)
 
 
-def _is_whole(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _whole(field: str, value: object, most: int | None = None) -> None:
-    if not _is_whole(value) or value < 1 or (most is not None and value > most):
-        limit = f", at most {most:,}" if most is not None else ""
+def _whole(field: str, value: object, most: float = inf) -> None:
+    if not is_whole(value, 1, most):
+        limit = f", at most {most:,}" if most < inf else ""
         raise ScenarioError(field, value, f"a whole number of 1 or more{limit}")
 
 
 def _number(field: str, value: object, *, positive: bool) -> None:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MOST[field]
-    if not good or (positive and value == 0):
+    if not is_number(value, 0, _MOST[field]) or (positive and value == 0):
         least = "a number above 0" if positive else "a number of 0 or more"
         raise ScenarioError(field, value, f"{least}, at most {_MOST[field]:,}")

@@ -9,10 +9,11 @@ mechanisms in which traders meet traders, `auctions.ContinuousDouble` and `aucti
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal
 
-from auctions.induced import InducedMarket, flat_supply_market, is_amount, smith_market
+from auctions.induced import InducedMarket, flat_supply_market, smith_market
 from auctions.traders import ZeroIntelligence, Zip, truthful_trader
 from walras.agents import Agent, Strategy
 from walras.allocation import Award
+from walras.amounts import is_amount, is_whole
 from walras.errors import ScenarioError
 from walras.items import Item, Lot
 from walras.randomness import draw
@@ -51,7 +52,7 @@ class TradingFloor(Scenario, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for field in ("periods", "pairs"):
             count = getattr(self, field)
-            if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= 100_000:
+            if not is_whole(count, 1, 100_000):
                 raise ScenarioError(field, count, "a whole number from 1 to 100,000")
         for field, words in (("market", ("smith", "flat-supply", "drawn")), ("traders", tuple(_MINDS))):
             if getattr(self, field) not in words:

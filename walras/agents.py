@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from walras.amounts import is_amount, is_number, is_whole
 from walras.errors import ScenarioError
 from walras.items import Capability, Item, Task, are_names
 from walras.messages import AgentId, Frozen
@@ -151,9 +152,9 @@ class Agent(msgspec.Struct):
             raise ScenarioError(
                 f"capabilities of {self.id}", self.capabilities, "a tuple of non-empty strings"
             )
-        if not _is_whole(self.capacity, 0):
+        if not is_whole(self.capacity, 0):
             raise ScenarioError(f"capacity of {self.id}", self.capacity, "a whole number of 0 or more")
-        if not _is_amount(self.money):
+        if not is_number(self.money, 0):
             raise ScenarioError(
                 f"money of {self.id}", self.money, "a number of 0 or more (inf: unlimited credit)"
             )
@@ -162,13 +163,13 @@ class Agent(msgspec.Struct):
                 f"strategy of {self.id}", self.strategy, "a function of a question and an agent, or None"
             )
         pondered = self.deliberation_s
-        if not callable(pondered) and not (_is_amount(pondered) and pondered < math.inf):
+        if not callable(pondered) and not is_amount(pondered):
             raise ScenarioError(
                 f"deliberation_s of {self.id}",
                 pondered,
                 "seconds, finite and 0 or more, or a draw from a stream",
             )
-        if self.attention is not None and not _is_whole(self.attention, 1):
+        if self.attention is not None and not is_whole(self.attention, 1):
             raise ScenarioError(f"attention of {self.id}", self.attention, "1 or more, or None for no limit")
         if isinstance(self.values, Mapping) or not callable(self.values):
             self.values = Additive(self.values)
@@ -271,11 +272,3 @@ def _checked(costs: Mapping[str, Any]) -> dict[str, Estimate]:
 
 def _is_id(value: object) -> bool:
     return isinstance(value, str) and value != "" and "/" not in value
-
-
-def _is_amount(value: object) -> bool:
-    return isinstance(value, int | float) and value >= 0
-
-
-def _is_whole(value: object, least: int) -> bool:
-    return isinstance(value, int) and value >= least

@@ -6,12 +6,13 @@ instance: protocols see bids only.
 
 from collections.abc import Collection, Iterable, Sequence
 from math import inf
-from typing import Any, ClassVar, TypeGuard
+from typing import Any, ClassVar
 
 import msgspec
 
 from walras.agents import Agent, Estimate
 from walras.allocation import Award, Report
+from walras.amounts import is_number
 from walras.errors import ScenarioError
 from walras.items import Item, Task
 from walras.messages import AgentId, Frozen
@@ -126,9 +127,9 @@ def check_arrivals(arrivals: Sequence[Arrival], agents: Collection[AgentId]) -> 
 def check_arrival(arrival: Arrival, agents: Collection[AgentId], before: float) -> None:
     """Raise `ScenarioError` for an unknown agent, for times out of order, or for items that are none or not apart."""
     at, finish_by = arrival.at, arrival.finish_by
-    if not _is_number(at) or not before <= at < inf:
+    if not is_number(at, before) or at == inf:
         raise ScenarioError("at", at, f"a time in seconds, {before:g} or later")
-    if not _is_number(finish_by) or not finish_by > at:
+    if not is_number(finish_by, at) or finish_by == at:
         raise ScenarioError("finish_by", finish_by, f"a time in seconds after {at:g}, or infinity")
     for who, named in (("opener", (arrival.opener,)), ("participants", arrival.participants)):
         if not all(map(agents.__contains__, named)):
@@ -145,10 +146,6 @@ def _check_items(items: Sequence[Item]) -> None:
         if item.id in seen:
             raise ScenarioError("items", item.id, "an id of its own for every item of a conversation")
         seen.add(item.id)
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _some(agents: Iterable[AgentId]) -> str:

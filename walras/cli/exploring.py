@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from walras.amounts import is_number
 from walras.cli import folders
 from walras.errors import WalrasError
 from walras.study.declared import seeds_of
@@ -76,11 +77,7 @@ def _seeds(given: str) -> tuple[int, ...]:
 
 def _number(option: str, given: str) -> Any:
     value = scalar(given)
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or (option != "seconds" and value != int(value))
-    ):
+    if not is_number(value) or (option != "seconds" and value % 1):
         raise WalrasError(f"--{option} is {given}; expected a number")
     return value
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from math import inf
-from typing import Any, TypeGuard
+from typing import Any
 
 from walras.agents import Agent
+from walras.amounts import is_number, is_whole
 from walras.errors import ScenarioError
 from walras.mechanism import Mechanism
 from walras.scenario import Instance, Scenario
@@ -28,7 +29,7 @@ def check_settings(settings: dict[str, Any]) -> None:
         given, missing = missing, given
     if settings[given] is not None and settings[missing] is None:
         raise ScenarioError(missing, None, f"a {missing}, since a {given} is given")
-    if not isinstance(settings["seed"], int) or isinstance(settings["seed"], bool):
+    if not is_whole(settings["seed"], -inf):
         raise ScenarioError("seed", settings["seed"], "a whole number")
     for monitor in settings["monitors"]:
         if not callable(monitor):
@@ -50,9 +51,5 @@ def check_drawn(world: object) -> Instance:
 
 def check_horizon(until: object, now: float) -> None:
     """Raise `ScenarioError` unless a run can stop at this time."""
-    if not _is_number(until) or not now < until < inf:
+    if not is_number(until, now) or until in (now, inf):
         raise ScenarioError("until", until, f"a time in seconds after now, which is {now:g}")
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)

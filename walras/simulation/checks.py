@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from math import inf
 
+from walras.amounts import is_amount, is_number
 from walras.errors import ScenarioError
 from walras.messages import AgentId
 
@@ -15,14 +15,13 @@ def kind(class_name: str) -> str:
 
 def check_number(field: str, value: object, low: float, high: float, expected: str) -> None:
     """Raise `ScenarioError` unless the value is a number in [low, high]; NaN and truth values are none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+    if not is_number(value, low, high):
         raise ScenarioError(field, value, expected)
 
 
 def check_seconds(field: str, value: object) -> None:
     """Raise `ScenarioError` unless the value is a finite time span of 0 seconds or more."""
-    check_number(field, value, 0.0, inf, "a finite number of seconds, 0 or more")
-    if value == inf:
+    if not is_amount(value):
         raise ScenarioError(field, value, "a finite number of seconds, 0 or more")
 
 

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from msgspec.structs import replace
 
+from walras.amounts import is_whole
 from walras.errors import ScenarioError
 from walras.messages import AgentId, ConversationId, Frozen
 from walras.simulation.checks import check_number, check_seconds, kind
@@ -154,7 +155,7 @@ class KillAt(Fault, frozen=True):
         super().__post_init__()
         for field in ("input", "effect"):
             value = getattr(self, field)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            if not is_whole(value, 1):
                 raise ScenarioError(field, value, "a whole number of 1 or more")
 
     def __str__(self) -> str:

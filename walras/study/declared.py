@@ -16,11 +16,13 @@ without settings may be its name alone, and a mechanism's kind is its label wher
 
 import re
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from walras.amounts import is_whole
 from walras.errors import WalrasError
 from walras.mechanism import Mechanism
 from walras.scenario import Scenario
@@ -111,7 +113,7 @@ def seeds_of(given: Any) -> tuple[int, ...]:
         found: list[Any] = list(range(int(ends[1]), int(ends[2])))
     else:
         found = given if isinstance(given, list) else [given]
-    if not found or not all(isinstance(seed, int) and not isinstance(seed, bool) for seed in found):
+    if not found or not all(is_whole(seed, -inf) for seed in found):
         raise settings.BadSettingError((), "seeds", given, wanted)
     if len(set(found)) < len(found):
         raise settings.BadSettingError((), "seeds", given, "each seed once")
