@@ -52,7 +52,7 @@ def clear_rounds(
     Parameters
     ----------
     rule : `first_price`, any `kth_price` or `all_pay`, at the speed of NumPy; every other rule round by round
-    bids : prices of 0 or more, shape (rounds, bidders); nan: no bid
+    bids : prices of 0 or more, finite, shape (rounds, bidders); nan: no bid
     reserve : the least that is accepted on sale, the most in a procurement, one for all rounds or shape (rounds,);
         None: any price
     reverse : whether these are procurements: bidders are paid, the lowest price is the best
@@ -65,7 +65,7 @@ def clear_rounds(
 
     Raises
     ------
-    ScenarioError : if bids are no table, or a name is missing
+    ScenarioError : if bids are no table of prices, a reserve is none, or a name is missing
 
     Examples
     --------
@@ -74,8 +74,9 @@ def clear_rounds(
     Rounds(winners=array([0, 1]), payments=array([[7. , 0. ],
            [0. , 3.5]]))
     """
-    if bids.ndim != 2 or not bids.shape[1]:
-        raise ScenarioError("bids", bids.shape, "an array of shape (rounds, bidders)")
+    bids = _table(bids)
+    if reserve is not None and not (np.asarray(reserve) >= 0.0).all():
+        raise ScenarioError("reserve", reserve, "0 or more, one for all rounds or one for each")
     ids = _names(names, bids.shape[1])
     if not (isinstance(rule, KthPrice) or rule in (first_price, all_pay)):
         return _one_by_one(rule, bids, reserve, reverse, ids, dice)
@@ -93,6 +94,22 @@ def clear_rounds(
         paid = np.zeros_like(offers)
         paid[rows[sold], winners[sold]] = _prices(offers, best, limit, k)[sold]
     return Rounds(winners, 0.0 - paid if reverse else paid)
+
+
+def _table(bids: ArrayLike) -> Floats:
+    """Bids as an array, if somebody can have made them."""
+    try:
+        table = np.asarray(bids, dtype=float)
+    except (TypeError, ValueError):
+        raise ScenarioError("bids", bids, "an array of numbers, of shape (rounds, bidders)") from None
+    if table.ndim != 2 or not table.shape[1]:
+        raise ScenarioError("bids", table.shape, "an array of shape (rounds, bidders)")
+    wrong = np.argwhere((table < 0.0) | np.isinf(table))
+    if len(wrong):
+        row, column = wrong[0].tolist()
+        expected = "a finite price of 0 or more, or nan for no bid"
+        raise ScenarioError(f"bids[{row}, {column}]", float(table[row, column]), expected)
+    return table
 
 
 def _names(names: Sequence[str] | None, bidders: int) -> list[str]:
@@ -206,7 +223,7 @@ def assign(
 
     Parameters
     ----------
-    costs : from the first and the last task (exclusive) of a slice to what they cost, shape (stop - start, agents), in
+    costs : 0 or more, from the first and the last task (exclusive) of a slice to what they cost, shape (stop - start, agents), in
         a fresh array; inf: it cannot do it; `Rates` is one
     tasks, agents : how many
     surcharge : currency for each task already won
@@ -217,6 +234,10 @@ def assign(
     Returns
     -------
     Assigned : exact, task by task; nothing is approximated
+
+    Raises
+    ------
+    ScenarioError : for a number that makes no sense, and for costs that are negative or nan
 
     Notes
     -----
@@ -238,7 +259,12 @@ def assign(
     loads, extra = np.zeros(agents, dtype=np.int64), np.zeros(agents)
     step = max(1, CHUNK // agents)
     for start in range(0, tasks, step):
-        for task, bids in enumerate(costs(start, min(start + step, tasks)), start):
+        block = costs(start, min(start + step, tasks))
+        if not block.min() >= 0.0:  # of a nan it is nan
+            raise ScenarioError(
+                f"costs({start}, {start + len(block)})", float(block.min()), "0 or more, or inf"
+            )
+        for task, bids in enumerate(block, start):
             bids += extra
             winner, rival = _two_lowest(bids, task, second, dice)
             price = float(bids[winner])

@@ -95,6 +95,20 @@ def test_each_round_may_have_a_reserve_of_its_own() -> None:
 def test_nonsense_is_refused() -> None:
     with pytest.raises(ScenarioError, match=r"bids is \(3,\); expected an array of shape"):
         clear_rounds(first_price, np.ones(3))
+    for table, said in (
+        ([[1.0, -2.0]], r"bids\[0, 1\] is -2.0; expected a finite price of 0 or more, or nan for no bid"),
+        ([[1.0], [math.inf]], r"bids\[1, 0\] is inf; expected a finite price"),
+        ([["much"]], r"bids is \[\['much'\]\]; expected an array of numbers"),
+        ([[1.0], [1.0, 2.0]], "bids is .*; expected an array of numbers"),
+    ):
+        with pytest.raises(ScenarioError, match=said):
+            clear_rounds(first_price, table)  # type: ignore[arg-type]
+    for reserve in (-1.0, math.nan, [0.0, -1.0]):
+        with pytest.raises(ScenarioError, match=r"reserve is .*; expected 0 or more"):
+            clear_rounds(first_price, np.ones((2, 2)), reserve=reserve)
+    for cost in (-1.0, math.nan):
+        with pytest.raises(ScenarioError, match=rf"costs\(0, 2\) is {cost}; expected 0 or more, or inf"):
+            assign(Rates(np.full((1, 3), cost), np.zeros(2, int), np.ones(2)), 2, 3)
     with pytest.raises(ScenarioError, match=r"names is .*; expected a name of its own for each of 2 bidders"):
         clear_rounds(first_price, np.ones((1, 2)), names=["ada", "ada"])
     with pytest.raises(ScenarioError, match="tasks, agents and surcharge is"):
