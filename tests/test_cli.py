@@ -196,6 +196,7 @@ def test_help_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
         said = Said(capsys, *arguments)
         assert (said.code, said.err) == (0, "")
         assert "Usage" in said.out
+        assert "list[str]" not in said.out, "types of Python help nobody at a shell"
 
 
 def test_values_are_read_as_in_a_settings_file() -> None:

@@ -32,14 +32,18 @@ app.command()(live)
 INTERRUPTED = 130
 
 Where = Annotated[
-    str, typer.Argument(help="A scenario, as in llm-router:tasks=20, or a settings file in YAML.")
+    str,
+    typer.Argument(
+        metavar="SCENARIO", help="A scenario, as in llm-router:tasks=20, or a settings file in YAML."
+    ),
 ]
 Mechanisms = Annotated[
     list[str] | None,
     typer.Option(
         "--mechanism",
         "-m",
-        help="A mechanism, with settings as in contract-net:award_rule=cheapest,pause_s=2.",
+        metavar="NAME",
+        help="A mechanism, with settings as in contract-net:award_rule=cheapest,pause_s=2; may be repeated.",
     ),
 ]
 Changes = Annotated[
@@ -48,9 +52,12 @@ Changes = Annotated[
 ]
 Until = Annotated[str | None, typer.Option(metavar="S", help="Stop at this time, seconds of the run.")]
 Check = Annotated[
-    bool, typer.Option("--check", help="Check every role's invariants after every input (slower).")
+    bool,
+    typer.Option("--check", metavar="", help="Check every role's invariants after every input (slower)."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object per run on stdout, and nothing else.")]
+Json = Annotated[
+    bool, typer.Option("--json", metavar="", help="One JSON object per run on stdout, and nothing else.")
+]
 Out = Annotated[str | None, typer.Option(metavar="DIR", help="Save everything and a report there.")]
 Folder = Annotated[str, typer.Argument(metavar="DIR", help="What `--out` has made.")]
 
@@ -65,7 +72,7 @@ def list_() -> None:
 def run(
     scenario: Where,
     mechanism: Mechanisms = None,
-    seed: Annotated[str | None, typer.Option(help="Which world; 0 if not given.")] = None,
+    seed: Annotated[str | None, typer.Option(metavar="N", help="Which world; 0 if not given.")] = None,
     set_: Changes = None,
     until: Until = None,
     check: Check = False,
@@ -127,8 +134,10 @@ def compare_(
         list[str], typer.Argument(metavar="SCENARIO...", help="Scenarios or settings files.")
     ],
     mechanism: Mechanisms = None,
-    seeds: Annotated[str | None, typer.Option(help="Which worlds: 7, or 0:30 for thirty of them.")] = None,
-    workers: Annotated[str, typer.Option(help="How many processes.")] = "1",
+    seeds: Annotated[
+        str | None, typer.Option(metavar="N[:N]", help="Which worlds: 7, or 0:30 for thirty of them.")
+    ] = None,
+    workers: Annotated[str, typer.Option(metavar="N", help="How many processes.")] = "1",
     set_: Changes = None,
     until: Until = None,
     check: Check = False,
@@ -220,9 +229,11 @@ def _again(result: Result, place: Path) -> Run:
 @app.command()
 def show(
     folder: Folder,
-    conversation: Annotated[str | None, typer.Argument(help="Its id, as in router/17.")] = None,
+    conversation: Annotated[
+        str | None, typer.Argument(metavar="CONVERSATION", help="Its id, as in router/17.")
+    ] = None,
     everything: Annotated[
-        bool, typer.Option("--everything", help="Timers, questions and records, too.")
+        bool, typer.Option("--everything", metavar="", help="Timers, questions and records, too.")
     ] = False,
 ) -> None:
     """Show the conversations of a saved run, or the transcript of one."""
