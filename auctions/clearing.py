@@ -176,7 +176,7 @@ def ranked(offers: Iterable[Offer], reserve: float = -inf, rng: Random | None = 
     Equal prices are listed by bidder, and then `rng` shuffles the bidders that are equal: so the order of arrival
     decides nothing. A bidder's own equal bids stay together.
 
-    Parameters:
+    Args:
         offers: in any order; a bidder may have several.
         reserve: per unit; a bid of exactly the reserve is admitted.
         rng: decides ties; None: the lowest id comes first.
@@ -216,7 +216,7 @@ def clear(
 ) -> list[Cleared]:
     """Apply a clearing rule to bids in plain prices, on either side of the market.
 
-    Parameters:
+    Args:
         rule: see `ClearingRule`.
         offers: in any order, prices of 0 or more. Under the rules of `auctions.multi_unit` a bidder may have several, its
             marginal values; the rules for single items take each for another bidder's.

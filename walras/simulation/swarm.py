@@ -214,7 +214,7 @@ def minimal(
 ) -> tuple[Network, Faults]:
     """The least that still fails, as far as leaving out and shortening one thing at a time gets in so many runs.
 
-    Parameters:
+    Args:
         network, faults: a pair that fails.
         fails: runs the simulation with a pair, on the seed that failed, and says whether it fails again.
         tries: how often `fails` is called at most.

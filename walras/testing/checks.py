@@ -59,7 +59,7 @@ def check_protocol(
     throws no dice; doubled messages change neither its awards nor its payments; it keeps the rules of `Script`; and
     it finishes, once.
 
-    Parameters:
+    Args:
         factory: makes a fresh role, equal to every other that it makes.
         inputs: what it is told, see `Input`; the first is ``("start",)``.
         me, conversation, finish_by, seed: see `Script`.

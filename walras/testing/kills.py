@@ -44,7 +44,7 @@ def kill_points(
 ) -> list[KillAt]:
     """Every place between two effects of an undisturbed run.
 
-    Parameters:
+    Args:
         simulate: makes a simulation that is ready to run, and passes its keyword arguments (``monitors``, ``faults``)
             on to `Simulation`.
         agents: whose machines are killed; None: everybody's.

@@ -54,7 +54,7 @@ def check_mechanism(
     left in escrow; what is awarded is on offer, to somebody who can do it, and not more often than there is of it; the
     same seed gives the same trace, on both paths of the simulator and after a pickle, and different seeds differ.
 
-    Parameters:
+    Args:
         mechanism: the rules.
         agents: the first one opens the conversation, all others are invited.
         items: what it is about.

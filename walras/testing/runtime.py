@@ -198,7 +198,7 @@ def examine(make: Make, only: Iterable[str] | None = None) -> RuntimeReport:
 def check_runtime(make: Make, only: Iterable[str] | None = None) -> RuntimeReport:
     """Hold a runtime to the contract: every promise of ``docs/contract.md`` that it has the abilities for.
 
-    Parameters:
+    Args:
         make: makes a fresh runtime for the given conditions, once or more for each check.
         only: names of checks; None: all.
 
