@@ -1,0 +1,31 @@
+"""How many bytecodes a run executes: a measure of speed that is the same on a quiet machine and on a busy one.
+
+It leaves out what C does (heaps, hashing, encoding), so it does not replace timings; but it finds what makes a path
+longer by one percent, where timings on a shared machine do not agree to ten.
+"""
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+
+def bytecodes(run: Callable[[], object]) -> int:
+    """Bytecodes that `run` executes in this thread, in Python code of any module."""
+    executed = 0
+
+    def count(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal executed
+        if event == "call":
+            frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        elif event == "opcode":
+            executed += 1
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        run()
+    finally:
+        sys.settrace(before)
+    return executed
