@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from auctions.call_market import CallVenue
 from auctions.clearing import Cleared
 from auctions.house import Auctioneer
 from auctions.outcry import OutcryAuctioneer
@@ -22,7 +23,7 @@ def many(seeds: range) -> Counter[str]:
 
 
 def test_a_few_seeds_of_every_format() -> None:
-    seen = many(range(64))
+    seen = many(range(4 * len(chaos.FORMATS)))
     assert all(seen[name] == 4 for name in chaos.FORMATS)
     assert seen["awards"] > 100
     assert seen["late"] > 0
@@ -39,9 +40,9 @@ def test_ten_thousand_seeds(start: int) -> None:
 # ------------------------------------------------------------------------------------------- the checker can fail, too
 def caught(name: str, seeds: int = 40) -> bool:
     """Whether the checker complains about this format, in some of its seeds."""
-    place = list(chaos.FORMATS).index(name)
+    place, formats = list(chaos.FORMATS).index(name), len(chaos.FORMATS)
     try:
-        many(range(place, 16 * seeds, 16))
+        many(range(place, formats * seeds, formats))
     except AssertionError:
         return True
     return False
@@ -56,6 +57,18 @@ def test_a_price_that_is_not_the_rules_is_found(monkeypatch: pytest.MonkeyPatch)
     assert not caught("second price", seeds=4)
     monkeypatch.setattr(Auctioneer, "cleared", dearer)
     assert caught("second price")
+
+
+def test_an_order_that_the_venue_forgets_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not caught("call market", seeds=4)
+    close = CallVenue.close_bidding
+
+    def without_the_first(role: CallVenue) -> None:
+        role.orders = dict(list(role.orders.items())[1:])
+        close(role)
+
+    monkeypatch.setattr(CallVenue, "close_bidding", without_the_first)
+    assert caught("call market")
 
 
 def test_a_bid_that_comes_too_late_and_is_not_refused_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
