@@ -74,10 +74,8 @@ class RaftMessage(Message, frozen=True):
     HEARTBEAT             `commit`; `context` of a read round, which the answer repeats
     READ_INDEX            `context` names the request; the answer adds `index`, up to which to apply before reading
     SNAP_STATUS           `reject`: the snapshot was not delivered
-    STORAGE_APPEND        `entries`, `snapshot`; `term`, `vote`, `commit` if the hard state changed; `responses` to be
-                          delivered once all of it is durable
     STORAGE_APPEND_RESP   `index` and `log_term` of the last entry, `snapshot` that are durable now
-    STORAGE_APPLY         committed `entries`; `responses` to be delivered once they are applied
+    STORAGE_APPLY_RESP    `entries` that are applied now
     ====================  ==============================================================================================
 
     `term` is the sender's; a vote request of PreVote carries the term that would follow, and so does its grant.
@@ -93,9 +91,22 @@ class RaftMessage(Message, frozen=True):
     entries: tuple[Entry, ...] = ()
     commit: int = 0
     commit_term: int = 0
-    vote: NodeId = NONE
     snapshot: Snapshot | None = None
     reject: bool = False
     reject_hint: int = 0
     context: str = ""
-    responses: "tuple[RaftMessage, ...]" = ()
+
+
+class StorageMessage(RaftMessage, frozen=True):
+    """Work for one of the two threads of asynchronous storage, whose end its `responses` tell.
+
+    ==============  ======================================================================================================
+    STORAGE_APPEND  `entries`, `snapshot`, to be made durable; `term`, `vote`, `commit` if the hard state changed
+    STORAGE_APPLY   committed `entries`, to be applied
+    ==============  ======================================================================================================
+
+    A type of its own since no network carries it, and since structs of more than 15 fields are dear to encode for traces.
+    """
+
+    vote: NodeId = NONE
+    responses: tuple[RaftMessage, ...] = ()

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from consensus.raft.messages import APPEND_THREAD, APPLY_THREAD, Kind, RaftMessage
+from consensus.raft.messages import APPEND_THREAD, APPLY_THREAD, Kind, RaftMessage, StorageMessage
 from consensus.raft.records import NONE, Entry, HardState, NodeId, Snapshot
 from consensus.raft.state import Raft, ReadState, Role, trace
 from walras.messages import Frozen
@@ -126,9 +126,9 @@ def _storage_append(
     entries: tuple[Entry, ...],
     snapshot: Snapshot | None,
     responses: list[RaftMessage],
-) -> RaftMessage:
+) -> StorageMessage:
     hard = hard or HardState()
-    return RaftMessage(
+    return StorageMessage(
         Kind.STORAGE_APPEND,
         APPEND_THREAD,
         raft.id,
@@ -141,8 +141,8 @@ def _storage_append(
     )
 
 
-def _storage_apply(raft: Raft, committed: tuple[Entry, ...]) -> RaftMessage:
-    return RaftMessage(
+def _storage_apply(raft: Raft, committed: tuple[Entry, ...]) -> StorageMessage:
+    return StorageMessage(
         Kind.STORAGE_APPLY,
         APPLY_THREAD,
         raft.id,

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from consensus.raft.messages import Kind, RaftMessage
-from consensus.raft.records import NodeId
+from consensus.raft.records import NONE, NodeId
 
 
 class TraceEvent(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,7 +53,7 @@ def describe(message: RaftMessage) -> dict[str, Any]:
         "index": message.index,
         "entries": len(message.entries),
         "commit": message.commit,
-        "vote": message.vote,
+        "vote": NONE,  # the format has it, and no message that is traced
         "reject": message.reject,
         "rejectHint": message.reject_hint,
     }

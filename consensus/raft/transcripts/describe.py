@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from consensus.raft.messages import APPEND_THREAD, APPLY_THREAD, RaftMessage
+from consensus.raft.messages import APPEND_THREAD, APPLY_THREAD, RaftMessage, StorageMessage
 from consensus.raft.ready import Ready
 from consensus.raft.records import NONE, ConfChange, Configuration, Entry, HardState, NodeId, Snapshot
 
@@ -60,7 +60,7 @@ def message(m: RaftMessage, indent: str = "") -> list[str]:
         text += f" Rejected (Hint: {m.reject_hint})"
     if m.commit:
         text += f" Commit:{m.commit}"
-    if m.vote:
+    if isinstance(m, StorageMessage) and m.vote:
         text += f" Vote:{m.vote}"
     lines = [text]
     if len(m.entries) == 1:
@@ -71,7 +71,7 @@ def message(m: RaftMessage, indent: str = "") -> list[str]:
         lines.append(f"{indent}]")
     if m.snapshot is not None:
         lines.append(f"{indent}  Snapshot: {snapshot(m.snapshot)}")
-    if m.responses:
+    if isinstance(m, StorageMessage) and m.responses:
         lines[-1] += " Responses:["
         for response in m.responses:
             lines += message(response, indent + "  ")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from consensus.raft.errors import CompactedError
-from consensus.raft.messages import APPEND_THREAD, APPLY_THREAD, Kind, RaftMessage
+from consensus.raft.messages import APPEND_THREAD, APPLY_THREAD, Kind, RaftMessage, StorageMessage
 from consensus.raft.node import Node
 from consensus.raft.quorum import EVERYTHING
 from consensus.raft.records import ConfChange, Configuration, Entry, HardState, NodeId, Snapshot
@@ -35,8 +35,8 @@ class Member(msgspec.Struct):
 
     node: Node
     storage: SnapshottingStorage
-    append_work: list[RaftMessage] = []
-    apply_work: list[RaftMessage] = []
+    append_work: list[StorageMessage] = []
+    apply_work: list[StorageMessage] = []
 
     def write(self, hard: HardState | None, entries: Sequence[Entry], snapshot: Snapshot | None) -> None:
         """What a batch or an append worker makes durable."""
@@ -103,10 +103,8 @@ class Environment:
             member.node.advance()
             return
         for m in batch.messages:
-            if m.to == APPEND_THREAD:
-                member.append_work.append(m)
-            elif m.to == APPLY_THREAD:
-                member.apply_work.append(m)
+            if isinstance(m, StorageMessage):
+                (member.append_work if m.to == APPEND_THREAD else member.apply_work).append(m)
             else:
                 self.messages.append(m)
 
@@ -131,12 +129,12 @@ class Environment:
         member.apply(job.entries)
         self._release(job)
 
-    def _begin(self, work: list[RaftMessage]) -> RaftMessage:
+    def _begin(self, work: list[StorageMessage]) -> StorageMessage:
         job = work.pop(0)
         self.say("Processing:", *describe.message(msgspec.structs.replace(job, responses=())))
         return job
 
-    def _release(self, job: RaftMessage) -> None:
+    def _release(self, job: StorageMessage) -> None:
         self.say("Responses:")
         for response in job.responses:
             self.say(*describe.message(response))
@@ -191,7 +189,7 @@ class Environment:
         self.indented(lambda: action(node))
 
     def _drain(
-        self, node: NodeId, work: list[RaftMessage], name: str, process: Callable[[NodeId], None]
+        self, node: NodeId, work: list[StorageMessage], name: str, process: Callable[[NodeId], None]
     ) -> bool:
         if not work:
             return False
