@@ -11,15 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from contractnet import ContractNet
+from tests.study.worlds import Errands
 from walras.cli import main
 from walras.cli.asking import pairs
 from walras.results import Result
+from walras.simulation import Crash, Faults, Network, Simulation
 from walras.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLE = ROOT / "scenarios" / "files" / "llm_router_small.yaml"
 SMALL = ("--set", "tasks=5")
-ERRANDS = "tests.study.worlds:Errands"
+ERRANDS = f"{Errands.__module__}:Errands"
 
 pytestmark = pytest.mark.skipif(
     not entry_points(group="walras.scenarios"),
@@ -249,7 +252,7 @@ BAD = [
     (("run", "llm-router", "--set", "tasks=!!int x"), "'x' cannot be read as int"),
     (("run", "llm-router", "--set", f"tasks={'9' * 5_000}"), "cannot be read as int"),
     (("run", "llm-router", "--set", "tasks=10000001"), "tasks is 10000001; expected a whole number"),
-    (("run",), "scenario"),
+    (("run",), "Missing argument"),
     (("rum",), "rum"),
     (("compare", "llm-router", "-m", "greedy", "--seeds", "0-3"), "seeds is '0-3'"),
     (("compare", "llm-router", "-m", "greedy", "--seeds", "3:3"), "seeds is '3:3'"),
@@ -322,6 +325,26 @@ def test_a_place_that_cannot_be_written_is_found_before_the_run(
 
     assert said.code == 2
     assert "--out" in said.err
+
+
+def test_a_run_in_python_can_be_repeated_from_the_shell(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """With its settings, its network, its faults and its horizon; also where classes have no declared names."""
+    network, faults = Network(loss=0.1), Faults((Crash("ada", 1.0, 2.0),))
+    first = Simulation(Errands(worth=20.0), ContractNet(pause_s=2.0), 3, network=network, faults=faults).run(
+        4.0
+    )
+    first.save(tmp_path / "first")
+    said = Said(capsys, "replay", tmp_path / "first")
+    assert (said.code, said.err) == (0, "")
+    assert f"the same {len(first.trace)} rows, digest {first.digest}" in said.out
+
+    lonely = type("Lonely", (Errands,), {"__module__": "__main__"}, frozen=True, kw_only=True)
+    Simulation(lonely(), ContractNet()).run().save(tmp_path / "lonely")
+    said = Said(capsys, "replay", tmp_path / "lonely")
+    assert said.code == 2
+    assert "Lonely'> cannot be saved by name; expected a class of a module" in said.err
 
 
 def test_a_result_without_settings_cannot_be_replayed(

@@ -20,6 +20,7 @@ from walras.agents import Agent
 from walras.errors import ScenarioError
 from walras.items import Item, Lot, Task
 from walras.questions import Question
+from walras.results.recipe import plain
 from walras.simulation import Simulation
 from walras.study import compare
 from walras.study import settings as settings_of
@@ -220,7 +221,7 @@ def test_the_auction_house_can_be_declared_in_plain_values() -> None:
     given = {"lots": 3, "values": {"kind": "affiliated", "private": 0.5}, "bidding": "naive"}
     built = settings_of.build(AuctionHouse, given)
     assert built == AuctionHouse(lots=3, values=Affiliated(private=0.5), bidding="naive")
-    assert settings_of.build(AuctionHouse, settings_of.plain(built)) == built
+    assert settings_of.build(AuctionHouse, plain(built)) == built
     power = {"values": {"kind": "independent", "distribution": {"kind": "power", "exponent": 2.0}}}
     assert settings_of.build(AuctionHouse, power).values == Independent(Power(exponent=2.0))
 

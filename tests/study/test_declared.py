@@ -1,5 +1,6 @@
 """A settings file says what Python code would, and what is wrong with it is said with its line."""
 
+from datetime import date
 from importlib.metadata import entry_points
 from math import inf
 from pathlib import Path
@@ -12,11 +13,13 @@ from scenarios import llm_router
 from tests.study.worlds import BobFirst, Errands, by_size, no_place
 from walras.baselines import Greedy, RandomAssignment
 from walras.errors import WalrasError
+from walras.results import Result
 from walras.simulation.faults import Crash, Faults
 from walras.simulation.network import Network, Partition, Uniform
+from walras.simulation.simulation import Simulation
 from walras.study import Conditions, load
 from walras.study.declared import Declared, understand
-from walras.study.runs import Run, execute, recipe
+from walras.study.runs import Run, execute, written
 from walras.study.schema import schema
 from walras.study.yaml_file import BadFileError, parse, scalar
 
@@ -198,10 +201,10 @@ def test_values_are_read_without_the_traps_of_old_yaml(text: str, value: object)
 def test_what_is_written_down_reads_back_equal() -> None:
     """A recipe is a settings file: through JSON and back it gives the same runs."""
     found = understand(*parse(EVERYTHING), "f.yaml")
-    written = recipe(
+    recipe = written(
         found.scenario, found.mechanisms, found.seeds, msgspec.structs.replace(found.conditions, check=False)
     )
-    again = understand(written, {}, "again")
+    again = understand(recipe, {}, "again")
 
     assert again.runs() == [
         msgspec.structs.replace(run, conditions=msgspec.structs.replace(run.conditions, check=False))
@@ -214,6 +217,20 @@ def test_functions_without_names_cannot_be_written_down() -> None:
     run = Run(scenario=Errands(), mechanism=ContractNet(award_rule=no_place()))  # type: ignore[arg-type]
 
     assert "expected a function of a module" in execute(run).settings["not_by_name"]
+
+
+class Dated(Errands, frozen=True, kw_only=True):
+    """Has a setting that is no plain value."""
+
+    day: date = date(2026, 11, 21)
+
+
+def test_a_scenario_that_no_file_can_hold_runs_and_is_saved(tmp_path: Path) -> None:
+    """Its result says why it cannot be run again from the file."""
+    result = Simulation(Dated(), ContractNet()).run()
+    result.save(tmp_path)
+
+    assert "cannot be saved as a setting" in Result.load(tmp_path).settings["not_by_name"]
 
 
 def test_the_sample_file_runs() -> None:

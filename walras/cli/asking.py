@@ -1,7 +1,7 @@
 """What the arguments of a command ask for: names with settings, seeds and files, as the objects that they mean."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from os.path import isfile  # unlike that of Path, it is false for what is too long for a name
 from typing import Any
 
@@ -9,6 +9,7 @@ import msgspec
 
 from walras.errors import WalrasError
 from walras.mechanism import Mechanism
+from walras.results.recipe import plain
 from walras.scenario import Scenario
 from walras.study import catalogue, settings
 from walras.study.declared import Declared, load, named, seeds_of
@@ -115,5 +116,4 @@ def _split(text: str) -> list[str]:
 
 
 def _changed(scenario: Scenario, changes: Sequence[tuple[str, Any]]) -> Scenario:
-    plain: Mapping[str, Any] = settings.plain(scenario)
-    return settings.build(type(scenario), {**plain, **dict(changes)}, scenario.name)
+    return settings.build(type(scenario), {**plain(scenario), **dict(changes)}, scenario.name)

@@ -13,10 +13,11 @@ from walras.cli.exploring import explore
 from walras.cli.living import live
 from walras.errors import ScenarioError, WalrasError
 from walras.results import Result
+from walras.results.recipe import NOT_BY_NAME
 from walras.study.compare import InterruptedStudyError, compare
 from walras.study.declared import Declared, understand
 from walras.study.runs import INTERRUPTED as CUT_SHORT
-from walras.study.runs import NOT_BY_NAME, InterruptedRunError, Run, execute
+from walras.study.runs import InterruptedRunError, Run, execute
 from walras.study.study import HEAD as STUDY
 from walras.study.study import Study
 from walras.study.yaml_file import scalar
@@ -216,7 +217,8 @@ def _again(result: Result, place: Path) -> Run:
     source = str(place / "result.json")
     if not result.settings:
         raise WalrasError(
-            f"{source} has no settings to run it again; expected a result that `walras run` has saved"
+            f"{source} has no settings to run it again, which only a run of a scenario has; expected its own program, "
+            "in which Simulation.replay compares it with what was saved"
         )
     if NOT_BY_NAME in result.settings:
         raise WalrasError(f"{source} cannot be run again: {result.settings[NOT_BY_NAME]}")

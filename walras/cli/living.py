@@ -13,7 +13,7 @@ from walras.cli.asking import mechanisms_of
 from walras.errors import WalrasError
 from walras.messages import AgentId
 from walras.results import Result
-from walras.study import catalogue
+from walras.results.recipe import imported
 
 if TYPE_CHECKING:
     from walras.cli.board import Board
@@ -157,7 +157,7 @@ def _swapped(swaps: list[str]) -> dict[AgentId, Any]:
         name, equals, place = one.partition("=")
         if not equals or ":" not in place:
             raise WalrasError(f"--swap {one} names no mind; expected NAME=module:function")
-        found[name] = catalogue.imported(place)
+        found[name] = imported(place)
     return found
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import fsum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from walras.allocation import Allocation
 from walras.results import AgentRecord, Result
 from walras.results.facts import Done, Facts
+from walras.results.recipe import recipe
 from walras.simulation.world import World
 
 if TYPE_CHECKING:
@@ -38,6 +39,17 @@ def make_result(simulation: Simulation, why: str) -> Result:
         agents=tuple(_agents(world)),
         optimum=simulation.instance.optimum() if simulation.instance is not None else None,
         overcommitments=world.ledger.overcommitments,
+        settings=_settings(simulation),
+    )
+
+
+def _settings(simulation: Simulation) -> dict[str, Any]:
+    """What `walras replay` needs: nothing for a bare run, of which only its code knows what is in it."""
+    if simulation.scenario is None or simulation.mechanism is None:
+        return {}
+    mechanism = simulation.mechanism
+    return recipe(
+        simulation.scenario, {mechanism.protocol: mechanism}, [simulation.seed], simulation.conditions
     )
 
 

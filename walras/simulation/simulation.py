@@ -85,6 +85,7 @@ class Simulation:
             }
         )
         self.scenario, self.mechanism, self.seed = scenario, mechanism, seed
+        self.conditions: dict[str, Any] = {"network": network, "faults": faults}
         self.instance: Instance | None = check_drawn(scenario.draw(seed)) if scenario is not None else None
         drawn = self.instance
         of_scenario = (drawn.network, drawn.faults) if drawn is not None else (None, None)
@@ -210,6 +211,7 @@ class Simulation:
         if until is not None:
             check_horizon(until, clock._now)
             clock.watch_at(until, 0, self._stop, until)
+        self.conditions["until_s"] = until
         self.world.trace.keep = keep_trace
         if not self._started:
             self.network.check(self.world.places)

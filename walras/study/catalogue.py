@@ -6,12 +6,12 @@ declared is named by its place instead, as in ``mypackage.worlds:Harbour``.
 
 import difflib
 from collections.abc import Iterable
-from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from walras.errors import WalrasError
 from walras.mechanism import Mechanism
+from walras.results.recipe import found_again, imported
 from walras.scenario import Scenario
 
 T = TypeVar("T", Scenario, Mechanism)
@@ -69,7 +69,11 @@ def _lacking(cls: type[Scenario] | type[Mechanism]) -> str:
 
 
 def name_of(base: type[T], cls: type[T]) -> str:
-    """The name by which `find` finds a class: the declared one, else its ``module:Class``."""
+    """The name by which `find` finds a class: the declared one, else its ``module:Class``.
+
+    Raises:
+        WalrasError: if it is neither declared nor in a module from which it could be imported.
+    """
     for name, point in declared(base).items():
         if point.module.split(".")[0] == cls.__module__.split(".")[0]:
             try:
@@ -77,36 +81,7 @@ def name_of(base: type[T], cls: type[T]) -> str:
                     return name
             except Exception:  # another package's affair: this class has a place of its own
                 continue
-    return place_of(cls)
-
-
-def place_of(thing: Any) -> str:
-    """Where a class or function of a module is: ``module:name``."""
-    return f"{thing.__module__}:{thing.__qualname__}"
-
-
-def imported(place: str) -> Any:
-    """What stands at ``module:name``.
-
-    Raises:
-        WalrasError: if the module cannot be imported, or has no such name.
-    """
-    module, _, path = place.partition(":")
-    try:
-        found = import_module(module)
-        for name in path.split("."):
-            if not hasattr(found, name):
-                near = ", ".join(difflib.get_close_matches(name, dir(found), cutoff=0.7)) or "module:name"
-                raise WalrasError(f"{place!r} cannot be imported: {module} has no {name!r}; expected {near}")
-            found = getattr(found, name)
-    except WalrasError:
-        raise
-    except ModuleNotFoundError as error:
-        where = "module:name, of a module that is installed, or in a folder of PYTHONPATH"
-        raise WalrasError(f"{place!r} cannot be imported: {error}; expected {where}") from error
-    except Exception as error:  # whatever a package does when it is imported
-        raise WalrasError(f"{place!r} cannot be imported: {error}; expected module:name") from error
-    return found
+    return found_again(cls)
 
 
 def one_of(name: str, known: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from walras.errors import ScenarioError
 from walras.mechanism import Mechanism
 from walras.scenario import Scenario
-from walras.study.runs import Conditions, recipe
+from walras.study.runs import Conditions, written
 from walras.study.study import Row, Study
 from walras.study.tasks import Task, rows_of_all
 
@@ -70,7 +70,7 @@ def compare(
         (w, m, s): k
         for k, (w, m, s) in enumerate((w, m, s) for w in worlds for m in mechanisms for s in numbers)
     }
-    how = {label: recipe(scenario, mechanisms, numbers, conditions) for label, scenario in worlds.items()}
+    how = {label: written(scenario, mechanisms, numbers, conditions) for label, scenario in worlds.items()}
 
     def study() -> Study:
         return Study(sorted(rows, key=lambda row: order[row.scenario, row.mechanism, row.seed]), how)

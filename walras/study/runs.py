@@ -6,18 +6,18 @@ from typing import Any
 
 import msgspec
 
-from walras.errors import ScenarioError, WalrasError
+from walras.errors import ScenarioError
 from walras.mechanism import Mechanism
 from walras.results import Result
+from walras.results.recipe import recipe
 from walras.scenario import Optimum, Scenario
 from walras.simulation.faults import Faults
 from walras.simulation.network import Network
 from walras.simulation.record import make_result
 from walras.simulation.simulation import Simulation
-from walras.study import catalogue, settings
+from walras.study import catalogue
 
 INTERRUPTED = "it was interrupted"
-NOT_BY_NAME = "not_by_name"
 
 
 class Conditions(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,28 +102,20 @@ def _take(simulation: Simulation, optimum: Optimum | None) -> None:
 
 def _named(result: Result, run: Run) -> Result:
     label = run.label or result.mechanism
-    how = recipe(run.scenario, {label: run.mechanism}, [run.seed], run.conditions)
+    how = written(run.scenario, {label: run.mechanism}, [run.seed], run.conditions)
     return msgspec.structs.replace(result, mechanism=label, settings=how)
 
 
 # ----------------------------------------------------------------------------------------------- written and done again
 
 
-def recipe(
+def written(
     scenario: Scenario, mechanisms: Mapping[str, Mechanism], seeds: Iterable[int], conditions: Conditions
 ) -> dict[str, Any]:
-    """Runs as plain values, in the layout of a settings file; ``{NOT_BY_NAME: why}`` where that cannot be done."""
-    extra = {name: settings.plain(getattr(conditions, name)) for name in ("network", "faults", "until_s")}
-    try:
-        return {
-            "scenario": {"kind": catalogue.name_of(Scenario, type(scenario)), **settings.plain(scenario)},
-            "version": scenario.version,
-            "mechanisms": {
-                label: {"kind": catalogue.name_of(Mechanism, type(rules)), **settings.plain(rules)}
-                for label, rules in mechanisms.items()
-            },
-            "seeds": list(seeds),
-            **{name: value for name, value in extra.items() if value is not None},
-        }
-    except WalrasError as error:
-        return {NOT_BY_NAME: str(error)}
+    """The recipe of runs, with the declared names of what is declared."""
+    extra = {name: getattr(conditions, name) for name in ("network", "faults", "until_s")}
+    return recipe(scenario, mechanisms, seeds, extra, _name)
+
+
+def _name(cls: type[Any]) -> str:
+    return catalogue.name_of(Scenario if issubclass(cls, Scenario) else Mechanism, cls)

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import inspect
 
-from walras.errors import ScenarioError, WalrasError
+from walras.errors import ScenarioError
+from walras.results.recipe import imported
 from walras.study import catalogue
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -56,34 +57,6 @@ def build(cls: type[T], given: Mapping[str, Any], owner: str = "") -> T:
         return msgspec.convert(prepared, cls, dec_hook=lambda _, value: value)
     except msgspec.ValidationError as error:
         raise _explained(error, wanted, given, owner) from None
-
-
-def plain(value: Any) -> Any:
-    """The reverse of `build`: a struct as plain values, its functions by their names.
-
-    Raises:
-        WalrasError: for a function that has no name in any module, and so cannot be found again.
-    """
-    if isinstance(value, msgspec.Struct):
-        config = value.__struct_config__
-        tag = {config.tag_field: config.tag} if config.tag_field is not None else {}
-        kind = {"kind": catalogue.place_of(type(value))} if callable(value) else {}
-        return tag | kind | {f: plain(getattr(value, f)) for f in value.__struct_fields__}
-    if isinstance(value, Mapping):
-        return {key: plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
-    return _name_of_function(value) if callable(value) else value
-
-
-def _name_of_function(function: Any) -> str:
-    try:
-        place = catalogue.place_of(function)
-        if catalogue.imported(place) is function:
-            return place
-    except (AttributeError, WalrasError):
-        pass
-    raise WalrasError(f"{function!r} cannot be saved by name; expected a function of a module")
 
 
 # ---------------------------------------------------------------------------------- before msgspec: keys, functions
@@ -135,7 +108,7 @@ class _Reader:
 
     def _named(self, name: str, path: Path) -> Any:
         if ":" in name:
-            found = catalogue.imported(name)
+            found = imported(name)
             if not _is_function(found):
                 raise BadSettingError(path, self.owner, name, "the place of a function")
             return found
