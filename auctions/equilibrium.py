@@ -149,9 +149,8 @@ def affiliated_second_price(x: Real, n: int, model: Affiliated) -> Real:
     """
     _check_bidders(n, 2)
     e = model.error
-    most = np.minimum(
-        1.0, (x - model.low + e) / (2 * e)
-    )  # (x - V + e) / 2e has the density t^(n - 2) between these
+    # (x - V + e) / 2e has the density t^(n - 2) between these
+    most = np.minimum(1.0, (x - model.low + e) / (2 * e))
     least = np.maximum(0.0, (x - model.high + e) / (2 * e))
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = (n - 1) / n * (most**n - least**n) / (most ** (n - 1) - least ** (n - 1))

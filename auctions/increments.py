@@ -1,7 +1,5 @@
 """By how much a price moves at a time: an amount, or a share of the price."""
 
-from math import inf
-
 from auctions.messages import is_price
 from walras.errors import ScenarioError
 from walras.items import Item
@@ -59,7 +57,7 @@ def read_increment(field: str, value: float | str, from_zero: float = 0.01) -> I
         share = parse_share(value)
         if share is not None and 0 < share < 1:
             return Increment(share, relative=True, from_zero=from_zero)
-    elif is_price(value) and 0 < value < inf:
+    elif is_price(value) and value > 0:
         return Increment(value)
     raise ScenarioError(field, value, 'a number above 0, or a share such as "5%", above 0 and below 100')
 

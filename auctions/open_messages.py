@@ -161,7 +161,6 @@ class DemandAt(AuctionQuestion, frozen=True, kw_only=True):
     spent: float = 0
     """What the clinched units cost, together."""
     asked_at: float = 0.0
-    closes_at: float = inf
 
     answers: ClassVar[tuple[type, ...]] = (Demand, Pass)
 

@@ -107,9 +107,8 @@ class OutcryAuctioneer(Auctioneer):
         why = self.objection(sender, bid)
         if why is None:
             assert isinstance(bid, Bid)
-            if (
-                not self.bids and rules.idle_s is not None
-            ):  # the others need as long as the first one, and more
+            # the others need as long as the first one, and more
+            if not self.bids and rules.idle_s is not None:
                 self.idle_s = max(rules.idle_s, 2 * (self.now - self.opened_at))
             self.bids.pop(sender, None)
             self.bids[sender] = bid.price

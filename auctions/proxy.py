@@ -32,11 +32,8 @@ class Proxy(English, frozen=True):
     leaders_may_raise: ClassVar[bool] = True
 
     def priced(self, item: Item, ranked: list[float]) -> tuple[tuple[float, ...], float]:
-        supply, opening, down = (
-            units(item),
-            self.opening_price(item),
-            item.procured,
-        )  # all maxima are beyond it
+        supply, down = units(item), item.procured
+        opening = self.opening_price(item)  # all maxima are beyond it
         lead = ranked[:supply]
         if len(ranked) > supply:
             within = max if down else min

@@ -180,9 +180,8 @@ class SealedBid(Auction, frozen=True):
 class FirstPrice(SealedBid, frozen=True):
     """Sealed bids; the best bid wins and pays, or is paid, what it says."""
 
-    rule: ClearingRule = field(
-        default_factory=lambda: first_price
-    )  # msgspec's JSON schema refuses a function here
+    # msgspec's JSON schema refuses a function here
+    rule: ClearingRule = field(default_factory=lambda: first_price)
     protocol: ClassVar[str] = "x-sealed-first-price"
 
 

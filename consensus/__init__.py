@@ -1,1 +1,1 @@
-"""Consensus: the room is open; Raft, PBFT, stake-weighted and plain voting come here next."""
+"""Consensus: Raft as a pure core and its replicas, openers that are replicated over it, and the check of histories."""

@@ -33,9 +33,8 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphin
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 default_role = "py:obj"  # `Protocol` in a docstring is a link where there is such a thing
-suppress_warnings = [
-    "ref.python"
-]  # `prices` may be a parameter here and a field of two classes elsewhere: no link then
+# `prices` may be a parameter here and a field of two classes elsewhere: no link then
+suppress_warnings = ["ref.python"]
 html_theme = "furo"
 html_title = f"Walras {release}"
 

@@ -5,9 +5,8 @@ import sys
 from pathlib import Path
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # no window opens
-sys.path.insert(
-    0, str(Path(__file__).resolve().parents[1])
-)  # the packages beside these pages, installed or not
+# the packages beside these pages, installed or not
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import auction_pictures
 from matplotlib import pyplot

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # no window opens
-sys.path.insert(
-    0, str(Path(__file__).resolve().parents[1])
-)  # the packages beside these pages, installed or not
+# the packages beside these pages, installed or not
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from matplotlib import pyplot
 from matplotlib.axes import Axes

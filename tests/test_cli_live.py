@@ -286,9 +286,8 @@ def test_a_market_that_was_killed_goes_on_with_its_recording(example: Path, tmp_
     with subprocess.Popen(
         [sys.executable, "-c", command, "live", str(example)], stdout=subprocess.DEVNULL
     ) as market:
-        while (
-            not trail.exists() or len(re.findall(BIDS_OF_RULE, trail.read_text())) < 2
-        ):  # the journal has them
+        # the journal has them
+        while not trail.exists() or len(re.findall(BIDS_OF_RULE, trail.read_text())) < 2:
             assert market.poll() is None
             time.sleep(0.02)
         market.kill()

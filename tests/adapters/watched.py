@@ -29,9 +29,8 @@ def watch(event: str, args: tuple[Any, ...]) -> None:
 
 
 def main(name: str) -> None:
-    atexit.register(
-        lambda: print("wanted:", json.dumps(sorted(set(WANTED))))
-    )  # registered first, it runs last
+    # registered first, it runs last
+    atexit.register(lambda: print("wanted:", json.dumps(sorted(set(WANTED)))))
     sys.addaudithook(watch)
     os.environ["OPENAI_API_KEY"] = "sk-nobody"  # with it, some begin to talk
     from tests.adapters.contract import CASES, keeps

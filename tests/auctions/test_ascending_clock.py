@@ -40,9 +40,8 @@ def test_all_units_cost_the_same_even_where_the_last_to_leave_left_together() ->
     assert [(line.winner, line.price) for line in result.allocation.lines] == [("ada", 6), ("bob", 6)]
     result = play(AscendingClock(increment=6), [Lot("vase", quantity=2)], VALUES)  # at 6 two, at 12 one
     assert [(line.winner, line.price) for line in result.allocation.lines] == [("ada", 6), ("bob", 6)]
-    result = play(
-        AscendingClock(increment=10), [Lot("vase", quantity=2)], VALUES
-    )  # at 10 one: two were in at 0
+    # at 10 one: two were in at 0
+    result = play(AscendingClock(increment=10), [Lot("vase", quantity=2)], VALUES)
     assert [line.price for line in result.allocation.lines] == [0, 0]
     assert result.allocation.lines[0].winner == "ada"
 

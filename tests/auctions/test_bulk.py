@@ -68,9 +68,8 @@ def test_rows_are_cleared_as_the_rules_clear_them(
     reverse: bool,
     seeded: bool,
 ) -> None:
-    names = [
-        f"bidder-{k}" for k in (10, 9, 2, 1, 30)[: bids.shape[1]]
-    ]  # neither numbers nor columns are in order
+    # neither numbers nor columns are in order
+    names = [f"bidder-{k}" for k in (10, 9, 2, 1, 30)[: bids.shape[1]]]
     if rule is half_price and reverse:
         return  # less than the own ask is no price in a procurement
     found = clear_rounds(

@@ -225,9 +225,8 @@ def test_a_rule_may_not_pay_a_procured_winner_less_than_it_asks_nor_award_more_t
         clear(Says([Cleared("cyd", 1, -3)]), THREE, reverse=True)
     with pytest.raises(LocalProtocolError, match="awards 2 units to ada; expected no more than were bid for"):
         clear(Says([Cleared("ada", 2, 9)]), THREE, units=3)
-    assert (
-        clear(Says([Cleared("ada", 1, 9.000000001)]), THREE) != []
-    )  # floats may be added up in another order
+    # floats may be added up in another order
+    assert clear(Says([Cleared("ada", 1, 9.000000001)]), THREE) != []
 
 
 def test_lines_of_one_bidder_are_added_up() -> None:

@@ -59,9 +59,8 @@ def test_the_rule_is_that_of_the_paper(given_bids: list[tuple[int, float]], rese
     """Che (1993): the winner's score is the highest; its payment leaves the buyer the second score (or the least)."""
     bids = {name: bid(price, quality) for name, (price, quality) in zip("abcde", given_bids, strict=False)}
     scores = {name: score(b.price, b.quality, V) for name, b in bids.items()}
-    least = (
-        float("-inf") if reserve is None else V - reserve
-    )  # the reserve is the most that is paid at full quality
+    # the reserve is the most that is paid at full quality
+    least = float("-inf") if reserve is None else V - reserve
     ranked = sorted((s for s in scores.values() if s >= least), reverse=True)
     for rule in (first_price, second_price):
         lines = outcome(rule, bids, reserve)

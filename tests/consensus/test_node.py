@@ -418,9 +418,8 @@ class Chaos:
             if leaders:
                 leader = max(leaders, key=lambda one: one.raft.term)
                 if leader.raft.id not in leader.raft.progress:
-                    del cluster.nodes[
-                        leader.raft.id
-                    ]  # it was removed and not asked to step down: its host stops it
+                    # it was removed and not asked to step down: its host stops it
+                    del cluster.nodes[leader.raft.id]
                     continue
                 try:
                     leader.propose("end")

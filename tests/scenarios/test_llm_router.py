@@ -77,9 +77,8 @@ def test_the_value_of_quality_buys_better_work() -> None:
     assert measured(low, "quality") < measured(high, "quality")
     assert measured(low, "cost") < measured(high, "cost")
     nothing = run(tasks=5, value_of_quality=0.0)
-    assert {record.status for record in nothing.records} == {
-        "unassigned"
-    }  # nobody works for less than its cost
+    # nobody works for less than its cost
+    assert {record.status for record in nothing.records} == {"unassigned"}
 
 
 def test_the_price_of_waiting_buys_speed() -> None:

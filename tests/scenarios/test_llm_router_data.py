@@ -82,11 +82,12 @@ def test_halves_are_disjoint_equal_and_in_order(records: Path) -> None:
     assert sum(map(len, cells.values())) == 9_804
     for kind, model, split in cells:
         more = len(cells[kind, model, "test"]) - len(cells[kind, model, "train"])
+        # at most one for each prompt's odd number of runs
         assert 0 <= more <= len(raw.PROMPTS), (
             kind,
             model,
             split,
-        )  # at most one for each prompt's odd number of runs
+        )
 
 
 def test_both_halves_hold_the_same_prompts(records: Path) -> None:

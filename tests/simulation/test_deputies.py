@@ -121,11 +121,12 @@ def test_it_is_awarded_once_on_the_openers_account(item: Item, house: float, ann
     world.run()
     balances = world.world.ledger.balances()
     assert (balances["house"], balances["ann"]) == (house, ann)
+    # they were added, with nothing of their own
     assert [balances[name] for name in DEPUTIES] == [
         0.0,
         0.0,
         0.0,
-    ]  # they were added, with nothing of their own
+    ]
     assert len(world.world.awards) == 1 and world.world.ledger.conserved()
 
 

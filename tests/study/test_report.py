@@ -60,9 +60,8 @@ def test_the_page_needs_no_other_file(results: list[Result], tmp_path: Path) -> 
     """Pictures are in it; it refers to nothing outside, and runs no script."""
     page = Page(write_report(results, tmp_path).read_text("utf-8"))
 
-    assert (
-        len(page.addresses) == page.tags.count("img") == 6
-    )  # two of metrics, three of work, one of a conversation
+    # two of metrics, three of work, one of a conversation
+    assert len(page.addresses) == page.tags.count("img") == 6
     assert all(address.startswith("data:image/png;base64,") for address in page.addresses)
     assert "script" not in page.tags
 

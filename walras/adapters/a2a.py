@@ -137,11 +137,8 @@ class A2AParticipant(Participant):
         try:
             async for event in client.send_message(self._types.SendMessageRequest(message=message)):
                 heard.take(event)
-            while heard.state in (
-                "SUBMITTED",
-                "WORKING",
-                "INPUT_REQUIRED",
-            ):  # it, or a person there, is at it
+            # it, or a person there, is at it
+            while heard.state in ("SUBMITTED", "WORKING", "INPUT_REQUIRED"):
                 await asyncio.sleep(self.poll_s)
                 heard.take_task(await client.get_task(self._types.GetTaskRequest(id=heard.task)))
         except asyncio.CancelledError:

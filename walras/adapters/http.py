@@ -123,9 +123,8 @@ async def _events(visitor: Visitor, request: Any) -> Any:
     await request.body()
     cursor = request.query_params.get("cursor", "")
     seen = asyncio.ensure_future(visitor.events(cursor, wait_s))
-    gone = asyncio.ensure_future(
-        request.receive()
-    )  # whatever comes after the request: the caller has hung up
+    # whatever comes after the request: the caller has hung up
+    gone = asyncio.ensure_future(request.receive())
     try:
         await asyncio.wait((seen, gone), return_when=asyncio.FIRST_COMPLETED)
         return _json(seen.result() if seen.done() else {})

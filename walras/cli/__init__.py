@@ -31,9 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        said = getattr(
-            error, "format_message", None
-        )  # a complaint of typer's, whose classes moved between versions
+        # a complaint of typer's, whose classes moved between versions
+        said = getattr(error, "format_message", None)
         if said is None:
             raise
         return _complain(said())

@@ -35,9 +35,8 @@ def plain(value: Any) -> Any:
         named: dict[str, Any] = {"type": type(value).__name__}
         for field, default in _defaults(type(value)).items():
             found = getattr(value, field)
-            if (
-                found is not default
-            ):  # the very object, as encoders have it: signatures are made over what they leave
+            # the very object, as encoders have it: signatures are made over what they leave
+            if found is not default:
                 named[field] = plain(found)
         return named
     if isinstance(value, Enum):

@@ -94,9 +94,8 @@ class Population(mesa.Model):  # type: ignore[misc]  # Mesa is untyped
     def collect(self) -> None:
         """Record every agent as it is now."""
         self._count += 1
-        self.steps = self.time = (
-            self._count
-        )  # the collector's row label, which differs between Mesa's versions
+        # the collector's row label, which differs between Mesa's versions
+        self.steps = self.time = self._count
         self._at.append(self.simulation.now)
         self.datacollector.collect(self)
 

@@ -230,9 +230,8 @@ class _Market:
     def _check_awards(self, world: Any, where: str) -> None:
         offered = {item.id for item in self.items}
         for conversation, line in world.awards:
-            if (
-                line.item in offered or conversation == f"{self.opener}/1"
-            ):  # children are about what they like
+            # children are about what they like
+            if line.item in offered or conversation == f"{self.opener}/1":
                 wrong = Allocation([line]).violations(self.items, self.capabilities)
                 if wrong:
                     self.blame(where, f"in {conversation}, {wrong[0]}")

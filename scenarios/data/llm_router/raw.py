@@ -54,9 +54,8 @@ def read_runs(raw: Path) -> dict[Cell, list[Run]]:
     cells: defaultdict[Cell, list[Run]] = defaultdict(list)
     for group in groups.values():
         for k, row in enumerate(group):
-            model = row["model"].rsplit("/", 1)[
-                -1
-            ]  # a path ("accounts/.../name") is no good as an agent's name
+            # a path ("accounts/.../name") is no good as an agent's name
+            model = row["model"].rsplit("/", 1)[-1]
             split = "train" if k < len(group) // 2 else "test"
             cells[row["task"], model, split].append(outcome(row))
     return dict(cells)

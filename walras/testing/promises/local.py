@@ -105,9 +105,8 @@ def tell_to_a_records_role_dies_with_it(make: Make) -> None:
     stage.seat("bob", {}, OTHER)
     stage.runtime.kill(ROOM, "ada", 2, 2, stage.u)
     stage.run(5)
-    anew = (
-        stage.at("ada", "timer go") > 1 + GRACE
-    )  # a runtime may lose the whole input, and then has it after the restart
+    # a runtime may lose the whole input, and then has it after the restart
+    anew = stage.at("ada", "timer go") > 1 + GRACE
     stage.expect("bob", "start", "heard recovered", *(["heard told"] if anew else []), room=OTHER)
 
 
