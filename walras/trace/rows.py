@@ -123,8 +123,8 @@ decode_split = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 """Decode an array of rows to the bytes of each."""
 
 _UNENCODABLE = (TypeError, OverflowError, UnicodeError)
-_is_long = re.compile(rb"\xde\x00[\x00-\x0f]").search
-"""Finds the long header of a map with fewer than 16 entries (or, rarely, numbers that look like one)."""
+_is_long = re.compile(rb"\xde\x00(?:\x00|[\x01-\x0f][\xa0-\xbf\xd9-\xdb])").search
+"""Finds the long header of a map with fewer than 16 entries, and a key (or, rarely, numbers that look like them)."""
 
 
 def encode(value: Any) -> bytes:
