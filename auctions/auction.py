@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from auctions.clearing import rule_name
 from auctions.lots import Lots
+from auctions.positions import Positions
 from auctions.strategies import truthful
 from walras.agents import Agent
 from walras.amounts import is_amount
@@ -133,3 +134,6 @@ def check_rule(rule: Any, *given: str, example: str) -> None:
     if not fits:
         shown = rule_name(rule) if callable(rule) else rule
         raise ScenarioError("rule", shown, f"a function of {', '.join(given)}, such as {example}")
+    if isinstance(rule, Positions) and rule.most_clicks > 1:
+        expected = "at most 1 with messages, quality included: a bid holds the money for one click"
+        raise ScenarioError("clicks of the rule", rule.clicks, expected)

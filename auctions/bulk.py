@@ -229,7 +229,7 @@ def assign(
     surcharge : currency for each task already won
     second : whether the winner is paid the second lowest bid (and if there is none, the reserve) instead of its own
     reserve : the most that is paid for a task; None: any price
-    dice : what decides ties, by task; None: the lowest column wins
+    dice : what decides ties, by task; None: the lowest column wins. Columns stand for ids in ascending order
 
     Returns
     -------
@@ -237,12 +237,11 @@ def assign(
 
     Raises
     ------
-    ScenarioError : for a number that makes no sense, and for costs that are negative or nan
+    ScenarioError : for numbers that make no sense, such as costs that are negative or nan
 
     Notes
     -----
-    Three passes over the agents for each task. Memory is that of a slice of `CHUNK` bids, whatever the number of tasks.
-    Columns stand for ids in ascending order.
+    Four passes over the agents for each task. Memory is that of a slice of `CHUNK` bids, whatever the number of tasks.
 
     Examples
     --------
@@ -251,20 +250,13 @@ def assign(
     Assigned(winners=array([0, 0, 1, 0]), prices=array([1. , 1.3, 1.5, 1.6]), loads=array([3, 1]))
     """
     if tasks < 1 or agents < 1 or not 0 <= surcharge < math.inf:
-        raise ScenarioError(
-            "tasks, agents and surcharge", (tasks, agents, surcharge), "1 or more, 1 or more, 0 or more"
-        )
+        raise ScenarioError("tasks, agents and surcharge", (tasks, agents, surcharge), "1, 1 and 0, or more")
     limit = math.inf if reserve is None else reserve
     winners, prices = np.full(tasks, -1), np.zeros(tasks)
     loads, extra = np.zeros(agents, dtype=np.int64), np.zeros(agents)
     step = max(1, CHUNK // agents)
     for start in range(0, tasks, step):
-        block = costs(start, min(start + step, tasks))
-        if not block.min() >= 0.0:  # of a nan it is nan
-            raise ScenarioError(
-                f"costs({start}, {start + len(block)})", float(block.min()), "0 or more, or inf"
-            )
-        for task, bids in enumerate(block, start):
+        for task, bids in enumerate(_sound(costs(start, min(start + step, tasks)), start), start):
             bids += extra
             winner, rival = _two_lowest(bids, task, second, dice)
             price = float(bids[winner])
@@ -273,6 +265,14 @@ def assign(
                 loads[winner] += 1
                 extra[winner] = surcharge * loads[winner]
     return Assigned(winners, prices, loads)
+
+
+def _sound(costs: Floats, start: int) -> Floats:
+    """The costs of a slice, if somebody can have them."""
+    least = float(costs.min())  # of a nan it is nan
+    if not least >= 0.0:
+        raise ScenarioError(f"costs({start}, {start + len(costs)})", least, "0 or more, or inf")
+    return costs
 
 
 def _two_lowest(bids: Floats, task: int, second: bool, dice: Dice | None) -> tuple[int, float]:

@@ -75,11 +75,12 @@ class Positions(msgspec.Struct, frozen=True):
         A line for each slot sold, first slot first, with the price of all clicks of the slot.
 
     Notes:
-        In a sealed auction nobody may pay more than it bid for a unit, so there a unit is a slot that is clicked once:
-        give click-through rates of at most 1.
+        In an auction with messages nobody may pay more than it bid for a unit, and its money is held for that. So there
+        a unit is a slot that is clicked once at most: give click-through rates of at most 1, quality included.
 
     Raises:
-        ScenarioError: for clicks that are negative, increase or are missing, and for a quality that is not above 0.
+        ScenarioError: for clicks that are negative, increase or are missing, for a quality that is not above 0, and (as
+            a rule) in a procurement: nobody is paid for being shown.
 
     Examples:
         >>> Positions(gsp, clicks=(200, 100))(
@@ -102,7 +103,16 @@ class Positions(msgspec.Struct, frozen=True):
             if not 0 < quality < inf:
                 raise ScenarioError(f"quality of {bidder}", quality, "a finite number above 0")
 
+    @property
+    def most_clicks(self) -> float:
+        """The clicks of the best slot, for whom they are the most."""
+        return self.clicks[0] * max([1, *self.quality.values()])
+
     def __call__(self, bids: Sequence[Offer], reserve: float, units: int) -> list[Cleared]:
+        if reserve < 0:
+            raise ScenarioError(
+                "rule", "Positions in a procurement", "something on sale, which has a reserve of 0 or more"
+            )
         best: dict[AgentId, float] = {}
         for bid in bids:
             best.setdefault(bid.bidder, bid.price * self.quality.get(bid.bidder, 1))

@@ -69,7 +69,7 @@ FORMATS: dict[str, Callable[[Item], Auction]] = {
     "third price": lambda item: SealedBid(third_price),
     "all-pay": lambda item: AllPay(),
     "uniform price": lambda item: SealedBid(uniform_price),
-    "positions": lambda item: SealedBid(Positions(gsp, (1.0, 0.5))),
+    "positions": lambda item: SealedBid(third_price if item.procured else Positions(gsp, (1.0, 0.5))),
     "commit-reveal": lambda item: CommitReveal(),
     "scoring": lambda item: ScoringAuction() if item.procured else Vickrey(),
     "posted": lambda item: PostedPrice(6),

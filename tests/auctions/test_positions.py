@@ -11,8 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auctions.clearing import Cleared, Offer, clear, ranked
+from auctions.commit_reveal import CommitReveal
 from auctions.positions import Positions, gsp, vcg_positions
+from auctions.sealed import SealedBid
+from tests.auctions.worlds import play
+from walras.allocation import Award
 from walras.errors import ScenarioError
+from walras.items import Lot
 
 VALUES = {"a": 10, "b": 4, "c": 2}
 PRICES: list[Any] = [gsp, vcg_positions]
@@ -166,6 +171,27 @@ def test_rates_of_at_most_one_make_it_a_rule_for_a_sealed_auction() -> None:
     """A bid is then the price of a click and of a slot that is clicked for certain: nobody pays more than the bid."""
     offers = [Offer(bidder, value) for bidder, value in VALUES.items()]
     assert clear(Positions(gsp, (1, 0.5)), offers, units=2) == [Cleared("a", 1, 4), Cleared("b", 1, 1.0)]
+
+
+@pytest.mark.parametrize("mechanism", [SealedBid, CommitReveal])
+def test_with_messages_a_bid_holds_the_money_of_one_click(mechanism: Any) -> None:
+    values = {name: {"page": value} for name, value in VALUES.items()}
+    (first, second) = play(
+        mechanism(Positions(gsp, (1, 0.5))), [Lot("page", quantity=2)], values
+    ).allocation.lines
+    assert (first, second) == (Award("page", "a", 4), Award("page", "b", 1.0))
+    for rule in (Positions(gsp, (200, 100)), Positions(gsp, (1, 0.5), {"a": 2})):
+        with pytest.raises(
+            ScenarioError, match=r"clicks of the rule is \(.*\); expected at most 1 with messages"
+        ):
+            mechanism(rule)
+
+
+def test_nobody_is_paid_for_being_shown() -> None:
+    with pytest.raises(
+        ScenarioError, match="rule is 'Positions in a procurement'; expected something on sale"
+    ):
+        clear(Positions(gsp, (1,)), [Offer("a", 2)], reverse=True)
 
 
 @pytest.mark.parametrize("clicks", [(), (1, 2), (-1,), (nan,), (inf,), (2, nan)])
