@@ -16,6 +16,7 @@ from tests.simulation.worlds import RULES, Errands, Knows, bare
 from walras import Agent, Result, ScenarioError, Simulation, Task
 from walras.baselines import Cheapest
 from walras.errors import ReplayError
+from walras.live import Participant
 from walras.simulation import Constant, Network
 
 LATENCY_S = 0.1
@@ -238,6 +239,20 @@ async def coroutine(question: Any, agent: Agent) -> Propose:
     return Propose(0.5)
 
 
+def unawaited(question: Any, agent: Agent) -> Any:
+    return coroutine(question, agent)
+
+
+class AsynchronousMind:
+    async def __call__(self, question: Any, agent: Agent) -> Propose:
+        return Propose(0.5)
+
+
+class LiveMind(Participant):
+    async def answer(self, ask: Any) -> Propose:
+        return Propose(0.5)
+
+
 NONSENSE: dict[str, Callable[[], Any]] = {
     "nothing": lambda: None,
     "a number": lambda: 3,
@@ -313,10 +328,21 @@ def test_a_strategy_that_raises_is_recorded_and_the_run_goes_on(
     assert recorded(result) == (["error"] * 2, [noted] * 2)
 
 
+@pytest.mark.parametrize(
+    "mind", [coroutine, AsynchronousMind(), LiveMind()], ids=["function", "callable", "participant"]
+)
+def test_a_mind_that_has_to_be_awaited_is_refused_before_time_0(mind: Any) -> None:
+    """It would decline everything, and the result would look like that of a market."""
+    with pytest.raises(
+        ScenarioError, match=r"strategy of ann is .*; expected a plain function: live minds answer in"
+    ):
+        bare(agents={"ann": {"strategy": mind}})
+
+
 @pytest.mark.parametrize("check", [False, True])
 def test_a_coroutine_is_recorded_as_what_only_live_minds_are(check: bool) -> None:
     """It is closed, so Python does not warn that it was never awaited."""
-    result = against_bob(coroutine, check)
+    result = against_bob(unawaited, check)
     assert result.allocation["t"].winner == "bob"
     note = "the strategy is a coroutine, which only live minds are"
     assert recorded(result) == (["illegal"] * 2, [note] * 2)

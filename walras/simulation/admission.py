@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import iscoroutinefunction
 from math import inf
 from typing import Any
 
@@ -37,9 +38,16 @@ def check_settings(settings: dict[str, Any]) -> None:
 
 
 def check_agent(agent: object) -> None:
-    """Raise `ScenarioError` unless it is an agent."""
+    """Raise `ScenarioError` unless it is an agent whose mind answers when it is called, without being awaited."""
     if not isinstance(agent, Agent):
         raise ScenarioError("agent", agent, "an Agent")
+    mind = agent.strategy
+    if any(map(iscoroutinefunction, (mind, type(mind).__call__, getattr(mind, "answer", None)))):
+        raise ScenarioError(
+            f"strategy of {agent.id}",
+            mind,
+            "a plain function: live minds answer in walras.live.Live, or recorded",
+        )
 
 
 def check_drawn(world: object) -> Instance:

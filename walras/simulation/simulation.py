@@ -125,7 +125,7 @@ class Simulation:
         return self.world.clock._now
 
     def add(self, agent: Agent) -> None:
-        """Bring an agent into the world."""
+        """Bring an agent into the world, whose mind answers when it is called."""
         check_agent(agent)
         self.world.add(agent)
 
