@@ -77,7 +77,7 @@ _HOMES = {
     "sealed": ("AllPay", "FirstPrice", "SealedBid", "Vickrey"),
     "shading": ("Limited", "LoadPriced", "Naive", "Shading", "Tabled"),
     "strategies": ("truthful", "worth"),
-    "traders": ("ZeroIntelligence", "Zip", "ZipSettings", "truthful_trader"),
+    "traders": ("ZeroIntelligence", "Zip", "ZipSettings", "at_any_price", "truthful_trader"),
     "values": ("Affiliated", "Drawn", "Independent", "Risk", "ValueModel", "Wallet", "common_value"),
     "ascending_clock": ("AscendingClock",),
     "clinching": ("Clinching",),
@@ -188,7 +188,7 @@ if TYPE_CHECKING:
     from auctions.sealed import AllPay, FirstPrice, SealedBid, Vickrey
     from auctions.shading import Limited, LoadPriced, Naive, Shading, Tabled
     from auctions.strategies import truthful, worth
-    from auctions.traders import ZeroIntelligence, Zip, ZipSettings, truthful_trader
+    from auctions.traders import ZeroIntelligence, Zip, ZipSettings, at_any_price, truthful_trader
     from auctions.values import Affiliated, Drawn, Independent, Risk, ValueModel, Wallet, common_value
 
 __all__ = [
@@ -281,6 +281,7 @@ __all__ = [
     "ZipSettings",
     "all_pay",
     "assign",
+    "at_any_price",
     "ausubel",
     "clear",
     "clear_rounds",

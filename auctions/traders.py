@@ -4,14 +4,14 @@ A trader works on one unit at a time: its *limit* is what the next unit is worth
 costs it. All offer one unit, and replace their order each time when they are asked.
 """
 
-from math import inf
+from math import inf, nextafter
 from random import Random
 from typing import Any, Literal
 
 import msgspec
 
 from auctions.induced import Limits
-from auctions.order_book import Order, Side
+from auctions.order_book import MOST, Order, Side
 from auctions.order_messages import Leave, OrderWanted, Top, Trade
 from walras.agents import Agent
 from walras.amounts import is_amount
@@ -34,6 +34,22 @@ def next_limit(question: OrderWanted, agent: Agent) -> tuple[Side, float] | None
     if owned > 0:
         return "sell", values([good] * owned) - values([good] * (owned - 1))
     return "buy", values([good])
+
+
+def at_any_price(side: Side, units: int, agent: Agent) -> Order:
+    """A market order, as a venue can take it: it trades with what there is at any price, and what it does not find lapses.
+
+    An account holds the price of its order to buy, so here any price is what the agent can pay: all its free money.
+
+    >>> at_any_price("buy", 2, Agent("ada", money=30))
+    Order(side='buy', units=2, price=15.0, only_now=True)
+    """
+    if side == "sell":
+        return Order("sell", units)
+    price = min(agent.free, MOST) / units
+    if price * units > agent.free:
+        price = nextafter(price, 0.0)
+    return Order("buy", units, price, only_now=True)
 
 
 def truthful_trader(question: Question, agent: Agent) -> Any:

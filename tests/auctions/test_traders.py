@@ -24,7 +24,8 @@ from auctions.induced import (
 )
 from auctions.order_book import Order
 from auctions.order_messages import Leave, OrderWanted, Top, Trade
-from auctions.traders import ZeroIntelligence, Zip, ZipSettings, truthful_trader
+from auctions.traders import ZeroIntelligence, Zip, ZipSettings, at_any_price, truthful_trader
+from auctions.venue import Venue
 from walras.agents import Agent
 from walras.errors import ScenarioError
 from walras.items import Lot
@@ -216,6 +217,54 @@ def test_a_zip_trader_that_is_done_listens_but_lowers_no_margin() -> None:
     assert mind.margin == before
     mind(wanted(3, sold=1, tape=(Trade(3, 300, 1, "buy"),)), agent)
     assert mind.margin > before
+
+
+# -------------------------------------------------------------------------------------------------------- market orders
+def once(side: Any, units: int, price: float) -> Any:
+    """Offers this once, and then waits."""
+    return lambda question, agent: None if question.number > 1 else Order(side, units, price)
+
+
+@pytest.mark.parametrize(
+    ("money", "bought"),
+    [(float("inf"), {6: 2, 9: 1}), (30, {6: 2, 9: 1}), (21, {6: 2}), (18, {6: 2}), (17, {})],
+)
+def test_an_order_at_any_price_takes_what_there_is_as_far_as_ones_money_goes(
+    money: float, bought: dict[int, int]
+) -> None:
+    """Three units, so that a unit may cost a third of the money; what is not found does not rest."""
+
+    def buyer(question: Any, agent: Agent) -> Any:
+        seen = question.top is not None and question.top.ask_units == 2
+        return at_any_price("buy", 3, agent) if seen and not question.bought else None
+
+    simulation = Simulation(seed=1)
+    simulation.add(Agent("pit"))
+    simulation.add(Agent("s1", once("sell", 2, 6), money=0))
+    simulation.add(Agent("s2", once("sell", 1, 9), money=0))
+    simulation.add(Agent("b1", buyer, money=money))
+    simulation.open(
+        ContinuousDouble(endowments={"s1": 3, "s2": 3}), [Lot("wheat", quantity=6)], "pit", finish_by=20.0
+    )
+    simulation.run(until=19.0)
+    lines = [line for _, line in simulation.world.awards]
+    assert {line.price / line.quantity: line.quantity for line in lines} == bought
+    orders = [row for row in simulation.world.trace if row.kind == "answer" and row.agent == "b1"]
+    assert not [row for row in orders if row.details.get("status") == "unfunded"]
+    role = simulation.role("pit/1", "pit")
+    assert isinstance(role, Venue)
+    book = role.book
+    assert sum(resting.units for resting in book.orders.values()) == 3 - sum(bought.values())
+    assert book.top("buy") is None
+
+
+def test_at_any_price_one_asks_for_no_more_than_one_has_to_the_last_bit() -> None:
+    for money in (10.1, 0.7, 29.0, 0):
+        for units in (1, 3, 7, 49):
+            order = at_any_price("buy", units, Agent("b1", money=money))
+            assert order.price is not None
+            assert 0 <= money - order.price * units <= 1e-15 * money
+    assert at_any_price("sell", 2, Agent("s1")) == Order("sell", 2)
 
 
 # -------------------------------------------------------------------------------------------------------------- markets
