@@ -6,11 +6,8 @@ Money is in one currency, time in seconds.
 """
 
 import math
-from collections.abc import Mapping
 from math import fsum
 from typing import ClassVar
-
-import msgspec
 
 from consensus.replicated import Replicated
 from contractnet import ContractNet
@@ -92,15 +89,6 @@ class FallenAuctioneer(Scenario, frozen=True, kw_only=True):
         return Season(self, seed)
 
 
-class Known(msgspec.Struct, frozen=True):
-    """What each task takes a worker, by its id."""
-
-    by_task: Mapping[str, Estimate]
-
-    def __call__(self, task: Task) -> Estimate | None:
-        return self.by_task.get(task.id)
-
-
 fallen_auctioneer = FallenAuctioneer
 """The scenario, as it is called on the pages."""
 
@@ -119,7 +107,7 @@ class Season(Instance):
         workers = [
             Agent(
                 name,
-                costs=Known({task.id: self.truth[task.id, name] for task in tasks}),
+                costs={task.id: self.truth[task.id, name] for task in tasks},
                 capacity=settings.tasks,
             )
             for name in self.names

@@ -6,7 +6,7 @@ from the other half. Agents work on several tasks at once, tasks need one agent,
 MT-SR-IA in the taxonomy of Gerkey and Mataric (Int. J. Robotics Research 23(9), 2004).
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import cached_property
 from math import fsum, inf
 from pathlib import Path
@@ -15,11 +15,11 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from scenarios.llm_router_data import Arrivals, Request, Run, Runs, gap_at_load
-from walras.agents import Agent, Estimate
+from walras.agents import Agent, CostTable, Estimate
 from walras.allocation import Report
 from walras.amounts import is_number, is_whole
 from walras.errors import ScenarioError
-from walras.items import Task
+from walras.items import Task, are_names
 from walras.messages import AgentId
 from walras.randomness import stream
 from walras.scenario import Arrival, Instance, Optimum, Scenario
@@ -81,9 +81,9 @@ class LLMRouter(Scenario, frozen=True, kw_only=True):
             _number(field, getattr(self, field), positive=True)
         for field in ("value_of_quality", "price_of_waiting", "overstate"):
             _number(field, getattr(self, field), positive=False)
-        if self.models is not None and not (self.models and _are_names(self.models)):
+        if self.models is not None and not (self.models and are_names(self.models)):
             raise ScenarioError("models", self.models, "names of models, at least one, or None for all")
-        if not _are_names(self.liars) and not is_whole(self.liars):
+        if not are_names(self.liars) and not is_whole(self.liars):
             raise ScenarioError("liars", self.liars, "a whole number of 0 or more, or names of models")
         if self.raw is not None and not isinstance(self.raw, str | Path):
             raise ScenarioError("raw", self.raw, "the path of a folder, or None for the shipped tables")
@@ -94,16 +94,6 @@ class LLMRouter(Scenario, frozen=True, kw_only=True):
 
 llm_router = LLMRouter
 """The scenario, as it is called on the first page of the documentation."""
-
-
-class Knowledge:
-    """What an agent believes of itself, or says: an estimate per kind of task. Pickles, and reads as it is called."""
-
-    def __init__(self, table: Mapping[str, Estimate]) -> None:
-        self.table = dict(table)
-
-    def __call__(self, task: Task) -> Estimate | None:
-        return self.table.get(task.kind)
 
 
 class RouterInstance(Instance):
@@ -118,8 +108,7 @@ class RouterInstance(Instance):
             if model not in self.runs.models:
                 raise ScenarioError("models", model, f"names among {', '.join(self.runs.models)}")
         self.liars = self._draw_liars(seed, models)
-        agents = [Agent(ROUTER, capacity=0, operator=True), *(self._agent(model) for model in models)]
-        self._by_id = {agent.id: agent for agent in agents}
+        population = [self._agent(model) for model in models]
         seconds = [self._mean_seconds(model) for model in models]
         gap = gap_at_load(settings.load, [settings.slots] * len(models), seconds)
         requests = Arrivals(settings.trace, raw).draw(
@@ -132,11 +121,16 @@ class RouterInstance(Instance):
         ]
         arrivals = [
             Arrival(
-                request.at_s, (task,), ROUTER, self._invited(task, models), request.at_s + settings.within_s
+                request.at_s,
+                (task,),
+                ROUTER,
+                self._invited(task, population),
+                request.at_s + settings.within_s,
             )
             for task, request in zip(tasks, requests, strict=True)
         ]
-        super().__init__(agents, arrivals, seed=seed)
+        router = Agent(ROUTER, capacity=0, operator=True)
+        super().__init__([router, *population], arrivals, seed=seed)
 
     def _draw_liars(self, seed: int, models: tuple[str, ...]) -> tuple[str, ...]:
         liars = self.settings.liars
@@ -154,10 +148,10 @@ class RouterInstance(Instance):
         claims = None
         if model in self.liars:
             more = 1.0 + self.settings.overstate
-            claims = Knowledge(
+            claims = CostTable(
                 {k: Estimate(e.cost, min(1.0, e.quality * more), e.seconds / more) for k, e in known.items()}
             )
-        return Agent(model, costs=Knowledge(known), claims=claims, capacity=self.settings.slots)
+        return Agent(model, costs=CostTable(known), claims=claims, capacity=self.settings.slots)
 
     def _mean_seconds(self, model: str) -> float:
         kinds = self.runs.kinds
@@ -173,13 +167,13 @@ class RouterInstance(Instance):
             price_of_waiting=settings.price_of_waiting,
         )
 
-    def _invited(self, task: Task, models: tuple[str, ...]) -> tuple[AgentId, ...]:
-        if self.settings.invite is None or self.settings.invite >= len(models):
-            return models
-        ranked = sorted(
-            models, key=lambda model: (-self.worth(task, self.estimate(model, task) or Estimate()), model)
+    def _invited(self, task: Task, population: Sequence[Agent]) -> tuple[AgentId, ...]:
+        if self.settings.invite is None or self.settings.invite >= len(population):
+            return tuple(model.id for model in population)
+        best = sorted(
+            population, key=lambda model: (-self.worth(task, model.claim(task) or Estimate()), model.id)
         )
-        return tuple(sorted(ranked[: self.settings.invite]))
+        return tuple(sorted(model.id for model in best[: self.settings.invite]))
 
     # ------------------------------------------------------------------ what truly happens
     def work(self, task: Task, agent: AgentId) -> Report:
@@ -193,9 +187,6 @@ class RouterInstance(Instance):
     def value(self, task: Task, report: Report, latency_s: float) -> float:
         """Dollars: the score at its price, less the price of waiting."""
         return self.settings.value_of_quality * report.quality - self.settings.price_of_waiting * latency_s
-
-    def estimate(self, agent: AgentId, task: Task) -> Estimate | None:
-        return self._by_id[agent].claim(task)
 
     def worth(self, task: Task, estimate: Estimate, wait_s: float = 0.0) -> float:
         """Dollars that a requester may expect of an agent with this estimate, after it has waited."""
@@ -235,10 +226,6 @@ class RouterInstance(Instance):
 
 def _estimate(run: Run) -> Estimate:
     return Estimate(cost=run.cost_usd, quality=run.score, seconds=run.seconds)
-
-
-def _are_names(value: object) -> bool:
-    return isinstance(value, tuple | list) and all(isinstance(name, str) for name in value)
 
 
 def _whole(field: str, value: object, most: float = inf) -> None:

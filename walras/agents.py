@@ -122,8 +122,8 @@ class Agent(msgspec.Struct):
     """None: it answers by the mechanism's `default_strategy`, from its private type."""
     values: Valuation | Mapping[str, float] = Additive({})
     """What lots are worth to it; a mapping from item id to value is taken as additive."""
-    costs: Costs | Mapping[str, float] | None = None
-    """What tasks cost it, a function of the task or a mapping from task id (or kind) to cost; None: it does no tasks."""
+    costs: Costs | Mapping[str, Estimate | float] | None = None
+    """What tasks take it, a function of the task or a mapping from task id (or kind); None: it does no tasks."""
     claims: Costs | None = None
     """What it tells others that a task would take, where that differs from what it believes (`costs`)."""
     capabilities: tuple[Capability, ...] = ()
@@ -239,7 +239,7 @@ class Agent(msgspec.Struct):
         return not task.requires or set(task.requires) <= set(self.capabilities)
 
 
-def _estimate(costs: "Costs | Mapping[str, float] | None", task: Task) -> Estimate | None:
+def _estimate(costs: "Costs | Mapping[str, Estimate | float] | None", task: Task) -> Estimate | None:
     found: Estimate | float | None
     if costs is None:
         return None

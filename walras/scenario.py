@@ -57,16 +57,15 @@ class Instance:
         self.seed = seed
         if not self.agents:
             raise ScenarioError("agents", [], "at least one agent")
-        seen: set[AgentId] = set()
+        self._blueprints: dict[AgentId, Agent] = {}
         for agent in self.agents:
-            if agent.id in seen:
+            if agent.id in self._blueprints:
                 raise ScenarioError("agent id", agent.id, "an id of its own for every agent")
-            seen.add(agent.id)
+            self._blueprints[agent.id] = agent
 
     def work(self, task: Task, agent: AgentId) -> Report:
         """What truly happens when this agent does this task: seconds of service, true cost, quality."""
-        blueprint = next(a for a in self.agents if a.id == agent)
-        estimate = blueprint.estimate(task) or Estimate()
+        estimate = self._blueprints[agent].estimate(task) or Estimate()
         return Report("done", cost=estimate.cost, quality=estimate.quality, seconds=estimate.seconds)
 
     def value(self, task: Task, report: Report, latency_s: float) -> float:
@@ -78,7 +77,7 @@ class Instance:
 
         By default agents know what lots are worth to them; a scenario in which they only have a signal says otherwise.
         """
-        blueprint = next((a for a in self.agents if a.id == award.winner), None)
+        blueprint = self._blueprints.get(award.winner) if award.winner is not None else None
         if blueprint is None or not award.quantity:
             return 0.0
         worth: float = blueprint.values((item.id,) * award.quantity)  # type: ignore[operator]  # an Agent's is no mapping
@@ -86,8 +85,7 @@ class Instance:
 
     def estimate(self, agent: AgentId, task: Task) -> Estimate | None:
         """What the public knows of an agent and a task; by default what the agent claims."""
-        blueprint = next(a for a in self.agents if a.id == agent)
-        return blueprint.claim(task)
+        return self._blueprints[agent].claim(task)
 
     def worth(self, task: Task, estimate: Estimate, wait_s: float = 0.0) -> float:
         """What its announcer may expect to gain from a task done as estimated, in the run's currency.
