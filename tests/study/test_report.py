@@ -72,8 +72,8 @@ def test_pictures_lie_beside_the_page(results: list[Result], tmp_path: Path) -> 
 
     found = sorted(path.name for path in tmp_path.glob("*.png"))
     assert found == [
-        "errands-metrics-1.png", "errands-metrics-2.png", "gantt-bob.png", "gantt-greedy.png", "gantt-random-b.png",
-        "sequence.png",
+        "errands-gantt-bob.png", "errands-gantt-greedy.png", "errands-gantt-random-b.png",
+        "errands-metrics-1.png", "errands-metrics-2.png", "sequence.png",
     ]  # fmt: skip
 
 
@@ -99,7 +99,15 @@ def test_where_nobody_works_prices_are_shown_in_place_of_work(tmp_path: Path) ->
     sale = execute(Run(scenario=floor, mechanism=CallMarket(), label="call market", seed=1))
     page = Page(write_report(sale, tmp_path).read_text("utf-8"))
     assert "What a unit cost, when" in page.said and "Who worked when" not in page.said
-    assert list(tmp_path.glob("prices-*.png"))
+    assert [path.name for path in tmp_path.glob("*-prices-*.png")] == ["trading-floor-prices-call-market.png"]
+
+
+def test_runs_of_several_scenarios_keep_their_pictures_apart(results: list[Result], tmp_path: Path) -> None:
+    """Each picture in the page lies beside it, though a mechanism ran on both."""
+    elsewhere = msgspec.structs.replace(results[0], scenario="elsewhere")
+    page = Page(write_report([results[0], elsewhere], tmp_path).read_text("utf-8"))
+
+    assert len(page.addresses) == len(list(tmp_path.glob("*.png")))
 
 
 def test_several_seeds_are_means(tmp_path: Path) -> None:

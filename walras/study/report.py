@@ -1,6 +1,6 @@
 """A report: one HTML file that needs no other, for results of runs or for a study, and its pictures as PNG beside it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from walras.results import Result
 from walras.results.metrics import Metrics
 from walras.study import plots
 from walras.study.comparison import side_by_side
-from walras.study.page import Section, picture, render
+from walras.study.page import Picture, Section, picture, render
 from walras.study.study import Study
 from walras.trace.file import as_text
 
@@ -81,9 +81,7 @@ def _by_mechanism(results: Iterable[Result]) -> dict[str, list[Result]]:
 
 
 def _side_by_side(results: Sequence[Result]) -> Section:
-    groups: dict[str, list[Result]] = {}
-    for result in results:
-        groups.setdefault(result.mechanism or "no mechanism", []).append(result)
+    groups = _by_mechanism(results)
     scenario = results[0].scenario or "bare run"
     several = max(map(len, groups.values())) > 1
     return Section(
@@ -103,11 +101,7 @@ def _side_by_side(results: Sequence[Result]) -> Section:
 
 def _work(results: Sequence[Result]) -> list[Section]:
     pictures = [
-        picture(
-            f"gantt-{result.mechanism}",
-            f"{result.mechanism}, seed {result.seed}",
-            partial(plots.gantt, result),
-        )
+        _one_run("gantt", result, plots.gantt)
         for result in results
         if any(agent.busy_s > 0 for agent in result.agents)
     ]
@@ -120,17 +114,20 @@ def _work(results: Sequence[Result]) -> list[Section]:
 def _trade(results: Sequence[Result]) -> list[Section]:
     """What lots were sold at, where nobody worked."""
     pictures = [
-        picture(
-            f"prices-{result.mechanism}",
-            f"{result.mechanism}, seed {result.seed}",
-            partial(plots.prices, result),
-        )
+        _one_run("prices", result, plots.prices)
         for result in results
         if result.allocation and not any(agent.busy_s > 0 for agent in result.agents)
     ]
     if not pictures:
         return []
     return [Section(title="What a unit cost, when", pictures=pictures[:1], folded=pictures[1:])]
+
+
+def _one_run(kind: str, result: Result, draw: Callable[[Result], object]) -> Picture:
+    """A picture of one run, whose file has a name that no other run's has."""
+    scenario, mechanism = result.scenario or "bare run", result.mechanism or "no mechanism"
+    shows = f"{mechanism} on {scenario}, seed {result.seed}"
+    return picture(f"{scenario}-{kind}-{mechanism}", shows, partial(draw, result))
 
 
 def _conversation(results: Sequence[Result]) -> list[Section]:
