@@ -1,12 +1,16 @@
 """Comparisons are paired, lose nothing, and are the same however the work is spread."""
 
 import math
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -20,6 +24,7 @@ from walras.simulation.simulation import Simulation
 from walras.study import Conditions, InterruptedStudyError, Row, Study, compare
 from walras.study.summary import Line
 
+ROOT = Path(__file__).resolve().parents[2]
 MECHANISMS: dict[str, Mechanism] = {"greedy": Greedy(), "random": RandomAssignment(), "bob": BobFirst()}
 
 
@@ -80,6 +85,24 @@ def test_a_run_that_fails_is_a_row_and_the_others_are_there() -> None:
     assert sum(bool(row.metrics) for row in study.rows) == 6
     assert study.summary("welfare")["n"].tolist() == [2, 2, 2]
     assert study.table["error"].tolist().count("") == 6
+
+
+def test_a_script_without_a_guard_is_told_so_and_not_shown_tracebacks(tmp_path: Path) -> None:
+    """Each worker runs the script again, which would start workers of its own; the study says why it has no results."""
+    script = tmp_path / "unguarded.py"
+    script.write_text(
+        "from walras import Greedy\nfrom walras.study import compare\nfrom tests.study.worlds import Errands\n"
+        "study = compare(Errands(), {'greedy': Greedy()}, seeds=range(2), workers=2)\nprint(study.errors[0].error)\n"
+    )
+    said = subprocess.run(
+        [sys.executable, script], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+
+    assert "has no line `if __name__ == '__main__':`" in said.stdout
+    assert {line.partition(";")[0] for line in said.stderr.splitlines()} == {
+        "walras: the script that called compare has no line `if __name__ == '__main__':` before that call"
+    }
 
 
 def test_a_worker_that_dies_takes_only_its_own_run_with_it() -> None:
@@ -162,12 +185,17 @@ def test_a_damaged_study_is_named(content: str, tmp_path: Path) -> None:
 
 
 def test_plots_have_units_and_intervals(study: Study) -> None:
-    """A panel per scenario, its axis with a unit, a line for every interval."""
+    """A panel per scenario, its axis with a unit, a line with two ends for every interval."""
     panels = study.plot("latency_p50_s")
+    intervals = [
+        np.asarray(line.get_xdata()).tolist() for line in panels[0].lines if line.get_marker() == "|"
+    ]
+    expected = study.summary("latency_p50_s").query(f"scenario == {study.scenarios[0]!r}")
 
     assert [axes.get_title("left") for axes in panels] == study.scenarios
     assert panels[0].get_xlabel() == "median latency, s"
     assert [label.get_text() for label in panels[0].get_yticklabels()] == study.mechanisms
+    assert intervals == expected[["low", "high"]].to_numpy().tolist()
 
 
 def test_errors_name_what_is_near(study: Study) -> None:

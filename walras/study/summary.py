@@ -114,13 +114,14 @@ def draw(study: "Study", metric: str) -> "list[Axes]":
 
 
 def _point(axes: "Axes", y: int, seeds: list[float], mean: Interval) -> None:
-    axes.plot(seeds, [y + 0.18] * len(seeds), "o", color=INK, markersize=2, alpha=0.35, markeredgewidth=0)
+    axes.plot(seeds, [y + 0.18] * len(seeds), "o", color=INK, markersize=2.5, alpha=0.5, markeredgewidth=0)
     if not seeds:
         axes.annotate("not defined", (0, y), xycoords=("axes fraction", "data"), fontsize=7, va="center")
         return
     if not math.isnan(mean.low):
-        axes.plot([mean.low, mean.high], [y - 0.08] * 2, color=BLUE, linewidth=2.2, solid_capstyle="butt")
-    axes.plot([mean.estimate], [y - 0.08], "D", color=BLUE, markersize=4.5, markeredgecolor="white")
+        # its ends stand out above the mark of the mean, however narrow it is
+        axes.plot([mean.low, mean.high], [y - 0.08] * 2, "|-", color=BLUE, linewidth=1.4, markersize=8)
+    axes.plot([mean.estimate], [y - 0.08], "D", color=BLUE, markersize=4, markeredgewidth=0)
 
 
 def _axis(study: "Study", metric: str) -> str:

@@ -112,13 +112,18 @@ def _on_processors(tasks: list[Task], workers: int) -> Iterator[Row]:
             yield from _failed(dead, _DIED)
 
 
+_UNGUARDED = "the script that called compare has no line `if __name__ == '__main__':` before that call"
 _DIED = BrokenExecutor(
     "its process ended abruptly: it was killed, ran out of memory, cannot import a class that was made in a notebook, or "
-    "the script that called compare has no line `if __name__ == '__main__':`"
+    + _UNGUARDED
 )
 
 
 def _in_processes(tasks: list[Task], workers: int, lost: list[Task]) -> Iterator[Row]:
+    if getattr(
+        multiprocessing.current_process(), "_inheriting", False
+    ):  # this is a worker that is being started
+        raise SystemExit(f"walras: {_UNGUARDED}; so each worker begins with the whole script, and ends here")
     context = multiprocessing.get_context("spawn")  # the only way that is the same on every system
     pool = ProcessPoolExecutor(workers, context, initializer=_die_quietly)
     try:
