@@ -245,6 +245,17 @@ def test_a_late_bid_prolongs_a_soft_close_and_an_early_one_does_not() -> None:
     assert MakeAward(Award("vase", "ada", 8)) in script.timer("hammer")
 
 
+@pytest.mark.parametrize(("at", "closes_at"), [(6.9, 10.0), (7.1, 10.1), (8.6, 11.6), (9.9, 12.9)])
+def test_a_soft_close_moves_to_so_long_after_a_bid_that_comes_within_that_time(
+    at: float, closes_at: float
+) -> None:
+    script = auctioneer(close="soft", extend_s=3.0, gather_s=0.0)
+    script.port.now = at
+    script.hear("ada", Bid("vase", 4, round=1))
+    script.timer("gavel")
+    assert said(script).closes_at == pytest.approx(closes_at)
+
+
 def test_a_soft_close_moves_no_further_than_there_is_time() -> None:
     script = auctioneer(close="soft", extend_s=5.0, finish_by=12.0)
     script.port.now = 9.0
