@@ -102,3 +102,20 @@ def test_with_a_budget_of_nothing_only_what_is_free_is_called() -> None:
     status = {row.agent: row.details["status"] for row in result.trace if row.kind == "answer"}
     assert status == {"w0": "ok", "w1": "ok", "c": "ok", "x": "over_budget"}
     assert (result.records[0].winner, result.records[0].status) == ("w1", "done")
+
+
+def test_what_came_too_late_is_in_the_trace_with_what_it_took_and_why_before_the_result_is_there() -> None:
+    class Slow(Participant):
+        async def answer(self, ask: Ask) -> Any:
+            await asyncio.sleep(1e6)
+
+    async def main(market: Live) -> Any:
+        for agent in (*workers(2), Agent("x", Slow(), costs={"job": 0.0})):
+            market.add(agent)
+        return await market.run(ContractNet(announcements=1, reply_within_s=2.0, margin_s=0.25), tasks(1))
+
+    rows = [(row.at, row.kind, row.details) for row in in_market(main).trace if row.agent == "x"]
+    rows = [(at, kind, details) for at, kind, details in rows if kind in ("answer", "thought", "note")]
+    (_, _, answer), (at, _, thought), (_, _, note) = rows
+    assert (answer["status"], at, thought["attempts"], thought["usage"]["calls"]) == ("silent", 1.75, 1, 1)
+    assert note["text"] == "about bid: no answer in time"

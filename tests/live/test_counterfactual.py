@@ -9,18 +9,21 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import field
 
 from auctions import English, FirstPrice, SealedBid, second_price, truthful
 from auctions.messages import Bid, Pass
 from contractnet import ContractNet
-from tests.live.minds import Scripted
+from tests.live.minds import Scripted, how_much
 from walras.adapters.function import InThread
 from walras.agents import Agent
+from walras.allocation import Outcome
 from walras.errors import ReplayError, ScenarioError
 from walras.items import Lot, Task
 from walras.live import Guard, Recording
 from walras.live.recording import read_entries
 from walras.mechanism import Mechanism
+from walras.protocol import Protocol
 from walras.questions import Question
 from walras.results import Result
 from walras.study.market import Market, first_changes
@@ -107,6 +110,53 @@ def test_a_contract_net_with_its_work_replays_too(tmp_path: Path) -> None:
     lived = record(path, net)
     assert len(lived.allocation) == 3
     assert net.replayed(path).simulated().allocation == lived.allocation
+
+
+def test_a_mind_whose_silence_ended_the_round_is_silent_again(tmp_path: Path) -> None:
+    """The market closes at once; that nobody answered is part of what happened."""
+    path = tmp_path / "answers.jsonl"
+    one = market()
+    one = msgspec.structs.replace(one, agents=(*one.agents, Agent("dan", thinking(1e6), values={"l": 99.0})))
+    lived = record(path, one)
+    assert [entry.status for entry in read_entries(path) if entry.agent == "dan"] == ["timeout"]
+    for again in (one.replayed(path).simulated(), relive(one.replayed(path))):
+        assert again.allocation == lived.allocation
+        assert again.ended_s == pytest.approx(lived.ended_s)
+
+
+class Fickle(Protocol):
+    """Asks, and thinks better of it."""
+
+    heard: list[Any] = field(default_factory=list)
+
+    def on_start(self) -> None:
+        self.decide("q", how_much(decide_by=self.now + 9.0))
+        self.set_timer("enough", self.now + 2.0)
+
+    def on_decision(self, name: Any, answer: Any) -> None:
+        self.heard.append(answer)
+
+    def on_timer(self, name: Any) -> None:
+        self.withdraw("q")
+        self.finish(Outcome("done", why=str(len(self.heard))))
+
+
+class Fickleness(Mechanism, frozen=True):
+    protocol = "x-fickle"
+
+    def opener(self, me: Any, items: Any, participants: Any) -> Protocol:
+        return Fickle()
+
+
+def test_a_question_that_was_called_off_is_called_off_again(tmp_path: Path) -> None:
+    path = tmp_path / "answers.jsonl"
+    house = Agent("house", thinking(5.0))
+    one = Market(mechanism=Fickleness(), items=(Task("t"),), agents=(house,))
+    lived = record(path, one)
+    (entry,) = read_entries(path)
+    assert (entry.status, entry.latency_s) == ("timeout", 9.0)
+    for again in (one.replayed(path).simulated(), relive(one.replayed(path))):
+        assert again.outcomes == lived.outcomes == {"house/1": Outcome("done", why="0")}
 
 
 # --------------------------------------------------------------------------------------------------- what if

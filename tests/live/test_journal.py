@@ -15,7 +15,7 @@ from msgspec import field
 
 from contractnet import ContractNet, truthful
 from tests.live.minds import Offer, how_much
-from tests.live.worlds import CONTRACT_NET, tasks, workers
+from tests.live.worlds import CONTRACT_NET, in_market, tasks, workers
 from walras.agents import Agent
 from walras.allocation import Outcome
 from walras.errors import ScenarioError
@@ -355,6 +355,42 @@ def test_what_cannot_be_journaled_is_refused_with_a_reason(tmp_path: Path) -> No
         return True
 
     assert lives(tmp_path / "market.db", main, never())
+
+
+class Unkept(Curious):
+    """Recovers from records, and holds what does not pickle."""
+
+    recovery = "records"
+    rule: Any = None
+
+    def on_start(self) -> None:
+        self.finish(Outcome("done"))
+
+
+class Unkeepable(Mechanism, frozen=True):
+    protocol = "x-unkeepable"
+
+    def opener(self, me: Any, items: Any, participants: Any) -> Protocol:
+        role = Unkept()
+        role.rule = lambda: None
+        return role
+
+
+def test_an_opener_that_cannot_be_kept_is_refused_with_a_journal_and_leaves_nothing_behind(
+    tmp_path: Path,
+) -> None:
+    async def main(market: Live) -> Any:
+        with pytest.raises(ScenarioError, match="something that pickles"):
+            await market.run(Unkeepable(), tasks(1))
+        market.add(workers(1)[0])
+        return await market.run(CONTRACT_NET, tasks(1))
+
+    assert lives(tmp_path / "market.db", main, never()).outcomes["house/1"].status == "done"
+
+
+def test_without_a_journal_nothing_has_to_pickle() -> None:
+    result = in_market(lambda market: market.run(Unkeepable(), tasks(1)))
+    assert result.outcomes == {"house/1": Outcome("done")}
 
 
 def test_what_was_refused_is_not_in_the_journal(tmp_path: Path) -> None:

@@ -76,6 +76,25 @@ def test_a_guard_that_was_there_has_counted_it_already(tmp_path: Path) -> None:
     assert guard.budgets.run.usd == 0.8
 
 
+def test_calls_that_came_too_late_are_counted_again_too(tmp_path: Path) -> None:
+    class Slow(Dear):
+        async def answer(self, ask: Ask) -> Any:
+            await asyncio.sleep(1e6)
+
+    async def main(guard: Guard) -> None:
+        async with Live(
+            guard=guard, journal=tmp_path / "m.db", wall=asyncio.get_running_loop().time
+        ) as market:
+            market.add(Agent("ada", Slow(PRICED)))
+            await market.run(SealedBid(second_price, reply_within_s=2.0), [Lot("l")], within_s=10.0)
+
+    guards = [guarded(unknown_usd=0.4), guarded(unknown_usd=0.4)]
+    for guard in guards:
+        run_virtually(main(guard))
+    assert [guard.budgets.run.assumed_usd for guard in guards] == [0.4, 0.4]
+    assert guards[1].budgets.reservations == 0, "nobody was asked in the second life"
+
+
 def test_the_account_of_an_open_conversation_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "market.db"
 

@@ -68,6 +68,8 @@ class Board:
             self._answer(line, row[5], row[6])
         elif kind == "note":
             line.noted = row[4]
+            if line.status == "silent":  # of an answer that came too late it comes after the silence
+                self._reason(line)
         elif kind == "thought":
             line.calls += row[5].calls
             line.latency_s = row[6]
@@ -80,8 +82,13 @@ class Board:
 
     def _answer(self, line: Line, answer: Any, status: str) -> None:
         line.said, line.status = _said(answer), status
+        if status != "ok":
+            self._reason(line)
+        line.noted = ""
+
+    def _reason(self, line: Line) -> None:
         why, line.noted = _printable(line.noted.partition(": ")[2]), ""  # of "about <question>: <why>"
-        if status != "ok" and why and why not in line.why and len(line.why) < _MOST_REASONS:
+        if why and why not in line.why and len(line.why) < _MOST_REASONS:
             line.why.append(why)
 
     def _award(self, item: str, winner: AgentId | None, price: float) -> None:

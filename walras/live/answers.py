@@ -55,6 +55,10 @@ NOTHING = Usage(0, 0, 0, 0.0)
 """What a rule takes, and whoever was not asked."""
 
 
+CALLED_OFF = "called off"
+"""How a call is cancelled whose question is over: recorded as silence. One that is merely broken off is asked again."""
+
+
 class Answered(msgspec.Struct, frozen=True):
     """The end of one question. `latency_s` runs from asking to the answer, repairs and retries included.
 

@@ -15,7 +15,7 @@ import msgspec
 
 from walras.agents import Agent, Strategy
 from walras.errors import ReplayError, ScenarioError
-from walras.live.answers import NOTHING, Answered, Usage, in_words
+from walras.live.answers import CALLED_OFF, NOTHING, Answered, Usage, in_words
 from walras.live.breaker import Breaker
 from walras.live.budget import Budgets
 from walras.live.cache import AnswerCache
@@ -31,6 +31,9 @@ from walras.questions import Question
 log = logging.getLogger("walras.live")
 
 _ONE_CALL = Usage(1, 0, 0, 0.0)
+
+_FOR_EVER_S = 1e9
+"""What a recording has of it: JSON has no infinity."""
 
 INSTANT_S = 0.01
 """So long a plain function may take in any case, also where others have held the loop up until its time was over."""
@@ -152,6 +155,11 @@ class Guard:
             answered = await self._ask(mind, agent, question, conversation, seconds)
             if self.memory is not None:
                 self.memory.note(agent.id, conversation, question, answered)
+        except asyncio.CancelledError as broken_off:
+            if broken_off.args == (CALLED_OFF,) and self.recording is not None:
+                silence = Answered("timeout", None, Usage(), min(seconds, _FOR_EVER_S))
+                self.recording.write(agent.id, conversation, question, silence)
+            raise
         except ReplayError:
             raise
         except Exception as error:  # of a question or a provider that cannot even be looked at
@@ -232,7 +240,7 @@ class Guard:
         took = clock() - began
         if took > max(seconds, INSTANT_S):
             why = f"it blocked the market for {took:.3g} s; make it a coroutine, or a walras.adapters.function.InThread"
-            log.warning("%s: %s", agent.id, why)  # its time is over, so no trace will have it
+            log.warning("%s: %s", agent.id, why)  # whoever wrote it should see it at once
             return Answered("timeout", None, NOTHING, took, 1, why)
         if legal:
             return Answered("ok", value, NOTHING, took, 1)

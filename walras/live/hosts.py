@@ -20,7 +20,7 @@ from walras.allocation import Report
 from walras.errors import ReplayError
 from walras.items import Task
 from walras.live.agenda import DELIVERY
-from walras.live.answers import Answered, in_words
+from walras.live.answers import CALLED_OFF, Answered, in_words
 from walras.live.sameness import check_same
 from walras.messages import ConversationId
 
@@ -165,7 +165,7 @@ class Mind:
         """Nobody wants the answer any more: a call that is under way is broken off, and so costs no more."""
         task = self.pondering.get(asked.id)
         if task is not None:
-            task.cancel()
+            task.cancel(CALLED_OFF)
 
     def tasks(self) -> list[asyncio.Task[None]]:
         """What is under way."""
@@ -174,8 +174,8 @@ class Mind:
     def stop(self) -> None:
         """Break off everything; the questions stay open until their time is over."""
         self.waiting.clear()
-        for task in self.pondering.values():
-            task.cancel()
+        for id_, task in self.pondering.items():
+            task.cancel(None if id_ in self.host.runtime.inquiries.open else CALLED_OFF)
 
 
 @dataclass(slots=True, eq=False)

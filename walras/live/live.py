@@ -349,6 +349,7 @@ class Live:
         """
         run = self._run(conversation)
         await run.wait()
+        await self.runtime.inquiries.reported()
         return run.result()
 
     def so_far(self, conversation: ConversationId) -> Result:

@@ -18,7 +18,7 @@ import msgspec
 
 from walras.agents import Agent
 from walras.errors import LocalProtocolError, RemoteProtocolError, ScenarioError, WalrasError
-from walras.live.answers import Usage
+from walras.live.answers import Usage, in_words
 from walras.live.door import MIND, MISTAKEN, REPLACED, Backoff, LineRules, check_address, dial, unreachable
 from walras.live.participant import Ask, Participant, Prompt, Reply, Retryable
 from walras.live.vocabulary import Vocabulary, plain
@@ -137,9 +137,8 @@ async def serve(
                     await server.answer_on(line)
             except WalrasError:
                 raise
-            except (
-                Exception
-            ) as error:  # of the network, of the market's machine: there will be another attempt
+            # Of the network, of the market's machine: there will be another attempt.
+            except Exception as error:
                 why = unreachable(error)
                 log.info("%s: %s", url, why)
                 if why.startswith("wrong token"):
@@ -229,7 +228,7 @@ class _Server:
         except Retryable as fault:
             return Failed(asking.id, f"{fault}"[:300], again=True, after_s=fault.after_s)
         except Exception as error:  # a mind is not ours; the market gives it a status
-            return Failed(asking.id, f"{type(error).__name__}: {error}"[:300])
+            return Failed(asking.id, in_words(error))
 
     def _ask(self, asking: Asking) -> Ask:
         a = asking

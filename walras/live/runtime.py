@@ -152,6 +152,7 @@ class Runtime:
             run.check_same(opening)
         else:
             role = mechanism.opener(opening.opener, opening.items, opening.participants)
+            self.birth(role)  # one that cannot be kept is refused before anything has begun
             self.agenda.at_once(self.take_opening, opening, role=role)
         self.claimed[opening.opener] = number
         return self.runs[opening.id]
@@ -186,8 +187,7 @@ class Runtime:
         """Seat somebody who plays the opener's role, and who starts in a moment."""
         assert talk.mechanism is not None
         role = role or talk.mechanism.opener(talk.opener, talk.items, talk.opening.participants)
-        birth = Journal.encode((role,)) if role.recovery == "records" else b""
-        self.agenda.post(self.now, DELIVERY, self.seat(talk, self.host(agent), role, birth).start)
+        self.agenda.post(self.now, DELIVERY, self.seat(talk, self.host(agent), role, self.birth(role)).start)
 
     def enter(self, opening: Opening, parent: Port | None = None) -> Conversation:
         """Enter a conversation into the book."""
@@ -205,9 +205,7 @@ class Runtime:
             if seated is not type(role):
                 raise ScenarioError("role", role, f"a {seated.__name__}, which sits there already")
             return
-        birth = (
-            Journal.encode((role,)) if role.recovery == "records" or self.agenda.journal is not None else b""
-        )
+        birth = self.birth(role, by_hand=True)
         self.agenda.at_once(self.take_seat, host.id, birth, conversation, finish_by, role=role)
 
     def take_seat(
@@ -217,6 +215,15 @@ class Runtime:
         talk = self.book.get(conversation) or self.enter(Opening(conversation, None, finish_by=finish_by))
         port = self.seat(talk, self.host(agent), role if role is not None else self.newborn(birth), birth)
         self.agenda.post(self.now, DELIVERY, port.start)
+
+    def birth(self, role: Protocol, by_hand: bool = False) -> bytes:
+        """A role that is about to be seated, as the journal needs it: for new lives from records, or since no rules make it.
+
+        Raises:
+            ScenarioError: for one that does not pickle.
+        """
+        needed = self.agenda.journal is not None and (by_hand or role.recovery == "records")
+        return Journal.encode((role,)) if needed else b""
 
     @staticmethod
     def newborn(birth: bytes) -> Protocol:

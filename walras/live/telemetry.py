@@ -64,12 +64,9 @@ class Traced(Watching):
 
     def __init__(self, guard: Asker) -> None:
         super().__init__(guard)
-        self._trace, metrics = (
-            needed("opentelemetry.trace", "telemetry"),
-            needed("opentelemetry.metrics", "telemetry"),
-        )
+        self._trace = needed("opentelemetry.trace", "telemetry")
         self._tracer = self._trace.get_tracer(INSTRUMENTATION)
-        meter = metrics.get_meter(INSTRUMENTATION)
+        meter = needed("opentelemetry.metrics", "telemetry").get_meter(INSTRUMENTATION)
         self._tokens = meter.create_histogram("gen_ai.client.token.usage", unit="{token}")
         self._duration = meter.create_histogram("gen_ai.client.operation.duration", unit="s")
 
