@@ -23,6 +23,7 @@ from walras.agents import Agent
 from walras.allocation import Report
 from walras.errors import RemoteProtocolError, ScenarioError
 from walras.items import Item, Task
+from walras.live.answers import in_words
 from walras.live.desk import Desk
 from walras.live.extras import needed
 from walras.live.feed import DeskRules
@@ -232,9 +233,9 @@ class AgentExecutor(_Executor):
         self.guard.forget(context_id)
         if found.status == "ok":
             return {"answer": plain(found.value)}
-        return (
-            {"answer": None} if found.status == "declined" else {"failed": f"{found.status}: {found.detail}"}
-        )
+        if found.status == "declined":
+            return {"answer": None}
+        return {"failed": f"{found.status}: {found.detail}"}
 
     async def _work(self, body: dict[str, Any], context_id: str) -> dict[str, Any]:
         task = self.vocabulary.read(body.get("task"), Task)
@@ -244,7 +245,7 @@ class AgentExecutor(_Executor):
                 found if isinstance(found, Report) else Report("done", quality=1.0, result=f"{found or ''}")
             )
         except Exception as error:  # a worker is not ours
-            report = Report("failed", result=f"{type(error).__name__}: {error}"[:300])
+            report = Report("failed", result=in_words(error))
         return {"report": plain(report)}
 
     async def _carried_out(self, task: Task, key: str) -> Any:

@@ -77,9 +77,8 @@ class ADKParticipant(FrameworkParticipant):
                 "static_instruction": self.agent.instruction or None,
                 "tools": tools,
                 "sub_agents": [],
-                "output_schema": None
-                if tools
-                else dict(ask.schema),  # with tools the kit makes it one of them
+                # With tools the kit makes the schema one of them.
+                "output_schema": None if tools else dict(ask.schema),
                 "generate_content_config": config.model_copy(
                     update={"max_output_tokens": self.most_output_tokens, "http_options": http}
                 ),

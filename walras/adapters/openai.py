@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from walras.adapters.frameworks import (
     json_format,
 )
 from walras.errors import ScenarioError
+from walras.live.door import is_loopback
 from walras.live.participant import Ask
 from walras.live.prices import Price
 
@@ -107,7 +107,7 @@ def _key(given: Any, address: str | None) -> str:
     """What is sent as the key."""
     field, found = ("api_key", given) if given is not None else (KEY, os.environ.get(KEY))
     if not found:
-        if given is None and not _is_loopback(address):
+        if given is None and not is_loopback(address or ""):
             raise ScenarioError(
                 "api_key",
                 given,
@@ -119,11 +119,3 @@ def _key(given: Any, address: str | None) -> str:
             field, "(not shown)", "a key of printable ASCII, without spaces or a line break at its ends"
         )
     return found
-
-
-def _is_loopback(address: str | None) -> bool:
-    host = urlsplit(address).hostname if address is not None else None
-    try:
-        return host == "localhost" or ip_address(host or "").is_loopback
-    except ValueError:
-        return False

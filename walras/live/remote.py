@@ -128,12 +128,12 @@ async def serve(
     check_address("url", url, rules)
     pool = ThreadPoolExecutor(max_workers=1)
     server = _Server(mind, tuple(questions), rules, pool)
-    backoff = Backoff(rules)
+    backoff, clock = Backoff(rules), asyncio.get_running_loop().time
     try:
         while True:
+            began = clock()
             try:
                 async with dial(url, MIND, token, rules, ssl) as line:
-                    backoff.failures = 0
                     await server.answer_on(line)
             except WalrasError:
                 raise
@@ -145,7 +145,7 @@ async def serve(
                     raise ScenarioError(
                         "token", "...", "what the market's door gives for the agent"
                     ) from None
-            await asyncio.sleep(backoff.pause_s())
+            await asyncio.sleep(backoff.pause_s(clock() - began))
     finally:
         server.stop()
         pool.shutdown(wait=False, cancel_futures=True)
