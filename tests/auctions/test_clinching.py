@@ -108,11 +108,21 @@ def test_a_hidden_reserve_is_bid_up_to() -> None:
     assert not play(mechanism, [Lot("vase", quantity=2, reserve=13)], VALUES).allocation
 
 
+def test_a_hidden_reserve_holds_for_what_is_left_over_at_the_end_too() -> None:
+    """At 5 both want one, which is too little; at 10 only ada does, and bob cannot have the other one for 5."""
+    mechanism = Clinching(increment=5, hidden_reserve=True)
+    values = {"ada": {"vase": 12}, "bob": {"vase": 9}}
+    result = play(mechanism, [Lot("vase", quantity=2, reserve=7)], values)
+    assert result.allocation.lines == (Award("vase", "ada", 10),)
+    result = play(mechanism, [Lot("vase", quantity=2, reserve=5)], values)
+    assert sorted(result.allocation.lines, key=str) == [Award("vase", "ada", 5), Award("vase", "bob", 5)]
+
+
 # -------------------------------------------------------------------------------------------------------------- scripted
-def auctioneer(seed: int = 0, **settings: Any) -> Script:
+def auctioneer(seed: int = 0, finish_by: float = 60.0, **settings: Any) -> Script:
     rules = Clinching(**({"increment": 2} | settings))
     lot = Lot("w", quantity=3)
-    script = Script(rules.opener(HOUSE, (lot,), ("ada", "bob")), me=HOUSE, finish_by=60.0, seed=seed)
+    script = Script(rules.opener(HOUSE, (lot,), ("ada", "bob")), me=HOUSE, finish_by=finish_by, seed=seed)
     script.start()
     return script
 
@@ -186,6 +196,22 @@ def test_what_is_left_over_goes_by_dice_among_those_to_whom_it_is_worth_just_tha
         assert tie == TieDecided("w", ("ada", "bob"), (str(winner),))
         winners.add(winner)
     assert winners == {"ada", "bob"}
+
+
+def test_when_time_is_up_dice_share_out_what_is_wanted_at_the_price_that_was_called_last() -> None:
+    best: set[str | None] = set()
+    for seed in range(10):
+        script = auctioneer(seed=seed, finish_by=5.0)
+        for call, now in ((1, 1.9), (2, 3.8), (3, 4.75)):  # bidding is over at 4.75
+            script.hear("ada", Demand("w", 2, call))
+            script.port.now = now
+            effects = script.hear("bob", Demand("w", 2, call))
+        awards = [effect.line for effect in effects if isinstance(effect, MakeAward)]
+        assert sorted((line.quantity, line.price) for line in awards) == [(1, 0), (2, 4)]
+        (tie,) = [effect.fact for effect in effects if isinstance(effect, Publish)]
+        assert isinstance(tie, TieDecided) and tie.tied == ("ada", "bob")
+        best.update(line.winner for line in awards if line.quantity == 2)
+    assert best == {"ada", "bob"}
 
 
 def test_the_question_says_what_is_clinched_and_what_it_has_cost() -> None:
