@@ -26,6 +26,7 @@ from pathlib import Path
 import msgspec
 
 from consensus.raft.transcripts.running import Difference, Summary, run_folder, summarize
+from walras.errors import WalrasError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not options.folder.is_dir():
         parser.error(f"{options.folder} is not a folder")
-    summary = summarize(run_folder(options.folder))
+    try:
+        summary = summarize(run_folder(options.folder))
+    except WalrasError as error:
+        parser.error(str(error))
     if not summary.files:
         parser.error(f"there is no transcript in {options.folder}")
     if options.json:

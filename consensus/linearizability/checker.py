@@ -149,7 +149,8 @@ class _Search:
         step, operations, owner, is_call = self.model.step, self.operations, self.owner, self.is_call
         ends = [operation.returned is not None for operation in operations]
         waiting, done = sum(ends), 0
-        entered: dict[Hashable, set[int]] = {self.state: {0}}
+        entered: dict[Hashable, set[int]] = {}
+        _masks(entered, self.state).add(0)
         node = self.after[0]
         while waiting:
             i = owner[node]

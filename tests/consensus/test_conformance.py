@@ -7,7 +7,7 @@ import pytest
 
 from consensus.conformance import main
 from consensus.raft.transcripts import describe
-from consensus.raft.transcripts.commands import COMMANDS
+from consensus.raft.transcripts.commands import COMMANDS, Stage
 from consensus.raft.transcripts.reading import Directive, read_transcript, without_log
 from consensus.raft.transcripts.running import run_folder, run_transcript, summarize
 
@@ -466,13 +466,25 @@ def test_every_command_of_the_facts_is_there() -> None:
     assert set(COMMANDS) == set(told.split())
 
 
-def test_a_failed_assertion_of_ours_is_a_difference_and_not_the_end() -> None:
+def test_arguments_without_sense_are_a_difference_and_not_the_end() -> None:
     text = "committed cfg=(1,2) idx=(x,y)\n----\n7\n\nvote cfg=(1) votes=(y)\n----\nVoteWon\n"
     result = run_transcript("bad", text)
 
     assert (result.directives, result.matched) == (2, 1)
     assert result.difference is not None
-    assert result.difference.printed[0].startswith("ValueError")
+    assert result.difference.printed[0].startswith("these arguments make no sense here (")
+
+
+def test_a_failed_assertion_of_ours_is_a_difference_and_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(stage: Stage, directive: Directive) -> list[str]:
+        raise AssertionError("never")
+
+    monkeypatch.setitem(COMMANDS, "raft-state", fail)
+    result = run_transcript("bad", "raft-state\n----\nok\n\nvote cfg=(1) votes=(y)\n----\nVoteWon\n")
+
+    assert (result.directives, result.matched) == (2, 1)
+    assert result.difference is not None
+    assert result.difference.printed == ("AssertionError: never",)
 
 
 def test_ids_print_in_hexadecimal_and_workers_by_name() -> None:
@@ -539,3 +551,8 @@ def test_the_program_says_what_is_wrong_with_its_folder(
             main(["raft", str(folder)])
         assert stopped.value.code == 2
         assert why in capsys.readouterr().err
+    (tmp_path / "photo.txt").write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(SystemExit) as stopped:
+        main(["raft", str(tmp_path)])
+    assert stopped.value.code == 2
+    assert "photo.txt is not text in UTF-8" in capsys.readouterr().err

@@ -550,6 +550,8 @@ def test_values_and_states_that_cannot_be_compared_are_said() -> None:
         check([Operation(1, "award", None, 1)], AWARD_LOG)
     with pytest.raises(HistoryError, match="cannot be hashed"):
         check([Operation(1, "go", None, 1, 2, "ok")], Model(None, lambda state, operation: []))
+    with pytest.raises(HistoryError, match="cannot be hashed"):
+        check([Operation(1, "go", None, 1, 2, "ok")], Model([], lambda state, operation: None))  # type: ignore[arg-type]
     with pytest.raises(HistoryError, match="type bytearray"):
         operations_of([Event(1, "invoke", "write", value=bytearray(b"x"))])
 

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from consensus.raft.ready import Ready
+from consensus.raft.records import Entry
+from consensus.raft.replica import Replica
 from walras.cli import main
 from walras.errors import ScenarioError
 from walras.messages import Frozen
@@ -105,7 +109,8 @@ def test_it_goes_on_until_enough_is_broken_and_counts_what_happened() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [{"seeds": ()}, {"seconds": 0.0}, {"seconds": -1.0}, {"workers": 0}, {"enough": 0}]
+    "bad",
+    [{"seeds": ()}, {"seconds": 0.0}, {"seconds": -1.0}, {"seconds": inf}, {"workers": 0}, {"enough": 0}],
 )
 def test_nothing_to_do_is_an_error(bad: dict[str, Any]) -> None:
     given = {"seeds": range(3), "seconds": 5.0, **bad}
@@ -231,6 +236,33 @@ def test_progress_is_demanded() -> None:
     assert trial.transcript
 
 
+@pytest.mark.parametrize("wrongly", ["one entry is left out", "one entry is another"])
+def test_a_machine_that_is_given_something_else_is_found_at_once(
+    wrongly: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of which the logs say nothing, and the machines' states only when everything is over."""
+    right = Replica.carry_out
+
+    def carry_out(self: Replica, ready: Ready) -> None:
+        given: list[Entry] = []
+        for entry in ready.committed_entries:
+            if self.me != "r2" or entry.index != 8:
+                given.append(entry)
+            elif wrongly == "one entry is another":
+                given.append(replace(entry, data="something else"))
+        right(self, replace(ready, committed_entries=tuple(given)))
+
+    target = RaftTarget(3)
+    calm = target.draw(0, SECONDS)
+    plan = replace(calm, network=Network(heal_s=SECONDS), faults=Faults(), load=Load(replicas=3, founders=3))
+    assert not target.run(plan).broken
+    monkeypatch.setattr(Replica, "carry_out", carry_out)
+    trial = target.run(plan)
+
+    assert trial.broken == "StateMachineSafety"
+    assert trial.ended_s < SECONDS
+
+
 def test_a_bug_is_found_shrunk_and_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with mutated("vote_not_recorded"):
         code = main(["explore", "raft", "--seeds", "60", "--seconds", "12", "--out", str(tmp_path)])
@@ -255,7 +287,7 @@ def test_a_bug_is_found_shrunk_and_replayed(tmp_path: Path, capsys: pytest.Captu
 def test_the_command_says_what_happened_and_what_never_did(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explore", "raft", "--seed", "3", "--seconds", "2", "--worlds", "alike"]) == 0
     said = capsys.readouterr().out
-    assert "1 seeds" in said
+    assert "1 seed, " in said
     assert "never happened: " in said
     assert main(["explore", "raft", "--seeds", "3:5", "--seconds", "2", "--replicas", "3", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -272,11 +304,15 @@ def test_the_command_says_what_happened_and_what_never_did(capsys: pytest.Captur
         ("raft", "--worlds", "calm"),
         ("raft", "--seeds", "none"),
         ("raft", "--seeds", "5:5"),
+        ("raft", "--seeds", "0"),
+        ("raft", "--seeds", "-3"),
+        ("raft", "--seeds", "true"),
         ("raft", "--seed", "x"),
         ("raft", "--seed", "1.5"),
         ("raft", "--seconds", "0"),
         ("raft", "--seconds", "-3"),
         ("raft", "--seconds", "soon"),
+        ("raft", "--seconds", "inf"),
         ("raft", "--workers", "0"),
         ("raft", "--plan", "/nowhere"),
         ("raft", "--plan", __file__),
@@ -286,6 +322,26 @@ def test_bad_input_is_one_sentence(arguments: tuple[str, ...], capsys: pytest.Ca
     assert main(["explore", *arguments]) == 2
     error = capsys.readouterr().err
     assert error.startswith("walras: ")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("replicas", 0), ("founders", 9), ("clients", 0), ("keys", 0), ("think_s", 0.0), ("patience_s", 0.0),
+     ("reads", 1.5), ("noise_s", -1.0), ("max_inflight", 0), ("compact_every", 0), ("seconds", -1.0)],
+)  # fmt: skip
+def test_a_plan_that_was_edited_into_nonsense_is_one_sentence(
+    field: str, value: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = msgspec.to_builtins(RaftTarget().draw(3, 1.0))
+    (plan if field in plan else plan["load"])[field] = value
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(plan))
+
+    assert main(["explore", "raft", "--plan", str(file)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("walras: ")
+    assert field in error
     assert error.count("\n") == 1
 
 

@@ -1,13 +1,14 @@
 """`walras explore`: many worlds in which things go wrong, until something breaks."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
-from walras.amounts import is_number
+from walras.amounts import is_number, is_whole
 from walras.cli import folders
 from walras.errors import WalrasError
 from walras.study.declared import seeds_of
@@ -69,10 +70,14 @@ def explore(
     return 1 if found.found else 0
 
 
-def _seeds(given: str) -> tuple[int, ...]:
+def _seeds(given: str) -> Sequence[int]:
     """``100`` are a hundred seeds here, since one alone has an option of its own."""
     value = scalar(given)
-    return tuple(range(value)) if isinstance(value, int) and value > 0 else seeds_of(value)
+    if not is_number(value):
+        return seeds_of(value)
+    if not is_whole(value, 1):
+        raise WalrasError(f"--seeds is {given}; expected how many, 1 or more, or a range such as 100:200")
+    return range(value)
 
 
 def _number(option: str, given: str) -> Any:
@@ -129,9 +134,10 @@ def _summary(found: "Exploration") -> dict[str, Any]:
 def _told(found: "Exploration", target: "Target") -> str:
     """For people: what happened how often, what never, and what broke."""
     speed = found.seeds / found.took_s if found.took_s else 0.0
+    worlds = "1 seed" if found.seeds == 1 else f"{found.seeds:,} seeds"
     width = max((len(name) for name in found.counts), default=0)
     lines = [
-        f"{found.seeds} seeds, {found.simulated_s:,.0f} simulated seconds, {speed:.1f} seeds per second",
+        f"{worlds}, {found.simulated_s:,.0f} simulated seconds, {speed:.1f} seeds per second",
         "",
     ]
     lines += [f"    {name:<{width}} {count:>10,}" for name, count in sorted(found.counts.items())]

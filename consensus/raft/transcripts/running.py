@@ -7,6 +7,7 @@ import msgspec
 
 from consensus.raft.transcripts.commands import Stage
 from consensus.raft.transcripts.reading import Directive, read_transcript, without_log
+from walras.errors import WalrasError
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -54,20 +55,34 @@ def run_transcript(name: str, text: str) -> FileResult:
 
 
 def _run(stage: Stage, directive: Directive) -> list[str]:
-    """What a directive prints. An assertion of ours that fails is a difference like any other."""
+    """What a directive prints; what is wrong with it, or an assertion of ours that fails, is a difference like any other."""
     try:
         return stage.run(directive)
-    except (AssertionError, LookupError, TypeError, ValueError) as error:
-        return [f"{type(error).__name__}: {error}"]
+    except AssertionError as error:
+        return [f"AssertionError: {error}"]
+    except (LookupError, TypeError, ValueError) as error:
+        return [f"these arguments make no sense here ({error})"]
 
 
 def run_folder(folder: Path) -> list[FileResult]:
-    """Every transcript of a folder and its subfolders, in order of names; other text files are left out."""
+    """Every transcript of a folder and its subfolders, in order of names; other text files are left out.
+
+    Raises `WalrasError` for a file that cannot be read.
+    """
     results = [
-        run_transcript(path.relative_to(folder).as_posix(), path.read_text("utf-8"))
+        run_transcript(path.relative_to(folder).as_posix(), _text(path))
         for path in sorted(folder.rglob("*.txt"))
     ]
     return [result for result in results if result.directives]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise WalrasError(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise WalrasError(f"{path} is not text in UTF-8") from None
 
 
 def summarize(results: Iterable[FileResult]) -> Summary:

@@ -4,6 +4,7 @@ import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from math import inf
 from multiprocessing import get_context
 from time import perf_counter
 from typing import Any
@@ -76,10 +77,10 @@ def explore(
     Raises:
         ScenarioError: for no seeds, no time, or no workers.
     """
-    for name, value, fine in (("seeds", seeds, len(seeds) > 0), ("seconds", seconds, seconds > 0),
+    for name, value, fine in (("seeds", seeds, len(seeds) > 0), ("seconds", seconds, 0 < seconds < inf),
                               ("workers", workers, workers > 0), ("enough", enough, enough > 0)):  # fmt: skip
         if not fine:
-            raise ScenarioError(name, value, "more than none")
+            raise ScenarioError(name, value, "more than none, and an end")
     exploration, began = Exploration(target.name, seconds), perf_counter()
     for seed, trial in _trials(target, seeds, seconds, workers):
         exploration.seeds += 1

@@ -1,10 +1,12 @@
 """What is explored: plans of worlds, what became of them, and the targets that know how to make and judge them."""
 
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from walras.errors import ScenarioError
 from walras.messages import Frozen
 from walras.simulation.faults import Faults
 from walras.simulation.network import Network
@@ -22,6 +24,10 @@ class Plan(Frozen, Generic[L], frozen=True):
     faults: Faults
     load: L
     """What the target does in this world."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.seconds < inf:
+            raise ScenarioError("seconds", self.seconds, "simulated seconds above 0")
 
     def __str__(self) -> str:
         faults = self.faults.describe(self.network)

@@ -8,6 +8,7 @@ linearizable.
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
+from math import inf
 from random import Random
 from traceback import extract_tb
 from typing import Any
@@ -18,7 +19,7 @@ from consensus.linearizability import KEY_VALUE, Recorder, check, operations_of
 from consensus.raft.checkers import InvariantError, Invariants
 from consensus.raft.kv import KeyValueStore
 from consensus.raft.messages import Kind, RaftMessage
-from consensus.raft.records import NodeId
+from consensus.raft.records import Entry, NodeId
 from consensus.raft.replica import Replica
 from consensus.raft.sessions import Sessions
 from consensus.raft.settings import ReadOnly, Settings
@@ -35,7 +36,7 @@ from walras.simulation.swarm import log_uniform, random_faults
 from walras.study.explore.counting import FAULTS, fired
 from walras.study.explore.plan import Plan, Trial
 from walras.study.explore.raft_ambush import Ambushes
-from walras.study.explore.raft_roles import PATIENCE_S, Administrator, Client
+from walras.study.explore.raft_roles import GIVE_UP_S, PATIENCE_S, Administrator, Client
 from walras.study.explore.raft_worlds import WORLDS
 
 TICK_S = 0.05
@@ -73,6 +74,21 @@ class Load(Frozen, frozen=True):
     lease: bool = False
     max_inflight: int = 256
     max_size: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        """Of plans that somebody has edited; raises `ScenarioError` for what the replicas would not notice."""
+        for names, least, most in (
+            (("replicas", "clients", "keys"), 1, inf),
+            (("founders",), 1, self.replicas),
+            (("think_s",), 0.001, inf),
+            (("patience_s",), 0.001, GIVE_UP_S),
+            (("reads", "ambush_elected", "ambush_changing"), 0, 1),
+            (("reconfigure_s", "transfer_s", "noise_s"), 0, inf),
+        ):
+            for name in names:
+                if not least <= getattr(self, name) <= most:
+                    expected = f"at least {least}" if most == inf else f"from {least} to {most}"
+                    raise ScenarioError(name, getattr(self, name), expected)
 
     def settings(self) -> Settings:
         """The knobs of the replicas' core."""
@@ -220,6 +236,13 @@ class Watched(Replica):
     def check(self) -> None:
         super().check()
         self.world.saw(self)
+
+    def apply(self, entry: Entry) -> None:
+        if entry.index != self.applied + 1:
+            detail = f"{self.me} applies entry {entry.index} after {self.applied}"
+            raise InvariantError("StateMachineSafety", detail)
+        self.world.invariants.applies(entry.index, entry.data)
+        super().apply(entry)
 
     @on(RaftMessage)
     def hear(self, sender: AgentId, message: RaftMessage) -> None:
