@@ -140,7 +140,7 @@ def _decided(equal: NDArray[np.bool_], ids: list[str], rng: Random) -> int:
 
 
 def _prices(offers: Floats, best: Floats, limit: Floats, k: int) -> Floats:
-    """The k-th highest offer of each row, at least the reserve and at most the best offer."""
+    """The k-th highest offer of each row, at least the reserve, where somebody meets that."""
     if k == 1:
         return best
     if k <= offers.shape[1]:
@@ -149,7 +149,7 @@ def _prices(offers: Floats, best: Floats, limit: Floats, k: int) -> Floats:
         kth = np.full(len(offers), -math.inf)
     price = np.maximum(kth, limit)
     lowest = np.where(offers > -math.inf, offers, math.inf).min(axis=1)
-    found: Floats = np.minimum(np.where(price == -math.inf, lowest, price), best)
+    found: Floats = np.where(price == -math.inf, lowest, price)
     return found
 
 

@@ -198,6 +198,19 @@ def test_a_zip_buyer_is_the_mirror_image(tape: tuple[Any, ...], direction: int) 
     assert after <= 100
 
 
+def test_a_zip_price_moves_by_the_widrow_hoff_rule_with_momentum() -> None:
+    """Half of the way to the target each time, and half of that is the last change: 120, +5, then +2.5 and half of 7.5."""
+    half = (0.5, 0.5)
+    settings = ZipSettings(
+        learning_rate=half, momentum=half, first_margin=(0.2, 0.2), relative=0.0, absolute=0.0
+    )
+    mind, agent = Zip(settings), seller(100)
+    found = [mind(wanted(1), agent).price]
+    for number in (2, 3):
+        found.append(mind(wanted(number, tape=(Trade(number, 140, 1, "buy"),)), agent).price)
+    assert found == pytest.approx([120, 125, 131.25])
+
+
 def test_a_zip_mind_begins_anew_with_another_agent_only() -> None:
     mind, agent = Zip(), seller(100)
     mind(wanted(1), agent)
