@@ -41,7 +41,8 @@ from auctions.positions import SlotPrice
 
 PICTURES = Path(__file__).with_name("pictures")
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-ROUNDS = 100_000
+ROUNDS, LESSONS, MARKETS = 100_000, 5_000, 400
+"""How many auctions are drawn, how many learners learn from, and how many double auctions there are for each point."""
 
 
 def revenue_equivalence() -> None:
@@ -76,7 +77,7 @@ def revenue_equivalence() -> None:
         axes.errorbar(x, 100 * more, 100 * half, fmt="o", color=colour, markersize=4, capsize=3, label=name)
     axes.axhline(0.0, color="#333333", linewidth=0.8)
     axes.set_xticks(range(len(labels)), labels, fontsize=8)
-    _label(axes, "", "more than the second price, %", "three bidders, 100,000 auctions, 99 % intervals")
+    _label(axes, "", "more than the second price, %", f"three bidders, {ROUNDS:,} auctions, 99 % intervals")
     figure.savefig(PICTURES / "revenue-equivalence.png", dpi=110)
 
 
@@ -95,14 +96,14 @@ def equilibrium_bids() -> None:
     grid = np.linspace(0.0, 1.0, 21)
     learners = [[RegretMatching(21) for _ in range(8)] for _ in range(2)]
     learned = learn_to_bid(
-        learners, grid, uniform, first_price, rounds=5000, seed=7, dice=[Random(1), Random(2)]
+        learners, grid, uniform, first_price, rounds=LESSONS, seed=7, dice=[Random(1), Random(2)]
     )
     right.plot(v, v / 2, color=BLUE, label="equilibrium")
     for bidder, marker in enumerate("os"):
         right.plot(
             learned.values, learned.bids[bidder], marker, color=VERMILION, label=f"learner {bidder + 1}"
         )
-    _label(right, "value", "bid", "two bidders, first price, 5,000 auctions")
+    _label(right, "value", "bid", f"two bidders, first price, {LESSONS:,} auctions")
     figure.savefig(PICTURES / "equilibrium-bids.png", dpi=110)
 
 
@@ -119,7 +120,7 @@ def reserves() -> None:
         drawn = [clear_rounds(second_price, values[:, :n], reserve=x).revenue.mean() for x in some]
         axes.plot(some, drawn, "o", color=colour, markersize=4)
     axes.axvline(0.5, color="#333333", linewidth=0.8, linestyle=":")
-    _label(axes, "reserve", "revenue", "uniform values: closed form (lines) and 100,000 auctions (dots)")
+    _label(axes, "reserve", "revenue", f"uniform values: closed form (lines) and {ROUNDS:,} auctions (dots)")
     figure.savefig(PICTURES / "reserves.png", dpi=110)
 
 
@@ -173,7 +174,7 @@ def positions_and_doubles() -> None:
         right,
         "buyers, and as many sellers",
         "share of the gains from trade",
-        "uniform values, 400 markets each",
+        f"uniform values, {MARKETS} markets each",
     )
     figure.savefig(PICTURES / "positions-and-doubles.png", dpi=110)
 
@@ -189,7 +190,7 @@ def _net(price: SlotPrice, bid: float) -> float:
 def _double(rule: DoubleRule, n: int, rng: np.random.Generator) -> tuple[float, float]:
     """The share of the gains from trade that is reached, and what the house keeps (below zero: pays) of all."""
     possible = reached = kept = 0.0
-    for _ in range(400):
+    for _ in range(MARKETS):
         values, costs = rng.random(n).tolist(), rng.random(n).tolist()
         exchange = rule(
             [Offer(f"b{k}", v) for k, v in enumerate(values)],
