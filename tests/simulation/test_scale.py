@@ -20,7 +20,9 @@ from tests.simulation.worlds import Knows
 from walras import Agent, Simulation, Task
 from walras.baselines import FirstComeClaim, RandomAssignment
 from walras.mechanism import Mechanism
+from walras.protocol import Protocol
 from walras.simulation import Crash, Faults
+from walras.simulation.world import FOLD_ROWS
 
 GAP_S = 0.5
 QUICK = ContractNet(
@@ -120,6 +122,30 @@ def test_finished_conversations_do_not_crowd_the_heap() -> None:
         rounds.play(700, lasts_s=1e6)
         sizes.append(len(rounds.simulation.env))
     assert max(sizes) < 1_500
+
+
+class Ticker(Protocol):
+    """Never ends, and is never joined by anybody."""
+
+    waiting: int = 0
+
+    def on_start(self) -> None:
+        self.on_timer("tick")
+
+    def on_timer(self, name: str) -> None:
+        port: Any = self._port
+        self.waiting = max(self.waiting, len(port.world.trace.rows))
+        self.set_timer("tick", self.now + 0.01)
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_rows_are_encoded_while_a_conversation_without_an_end_goes_on(check: bool) -> None:
+    simulation, ticker = Simulation(seed=1, check=check), Ticker()
+    simulation.add(Agent("a"))
+    simulation.seat("a", ticker, "endless")
+    result = simulation.run(until=50.0, progress=False)
+    assert len(result.trace) > 4 * FOLD_ROWS
+    assert ticker.waiting < 2 * FOLD_ROWS
 
 
 def test_a_wide_market_costs_no_more_per_message_than_a_benchmark_round() -> None:

@@ -112,6 +112,7 @@ def fire(timer: Timer) -> None:
     if not timer.live:
         port.world.dead_entries -= 1
         return
+    port.world.fold_soon()  # roles that never end, and whom nobody joins, live by their timers
     if port.guarded and port.postponed(fire, timer):
         return
     timer.live = False

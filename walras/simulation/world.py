@@ -187,8 +187,7 @@ class World:
             why = "unknown agent" if host is None else "over" if talk is None else "not seated"
             self.trace.rows.append((self.clock._now, "ignored", conversation, to, message, why))
             return None
-        # A wide conversation is folded while it lasts, and warm in the cache.
-        if len(self.trace.rows) > FOLD_ROWS:
+        if len(self.trace.rows) > FOLD_ROWS:  # `fold_soon`, unrolled
             self.trace.fold()
         mechanism = talk.mechanism
         role = mechanism.join(
@@ -227,8 +226,7 @@ class World:
 
     def conversation_dropped(self, talk: Conversation) -> None:
         """Its memory has been given back."""
-        if len(self.trace.rows) > FOLD_ROWS:
-            self.trace.fold()
+        self.fold_soon()
         self.on_drop(talk)
 
     def cancel(self, conversation: ConversationId) -> None:
@@ -370,6 +368,11 @@ class World:
         self.done.append(Done(job.port.conversation, job.port.me, job.task, job.report, self.clock._now))
 
     # ------------------------------------------------------------------ odds and ends
+    def fold_soon(self) -> None:
+        """Encode the rows of the trace when there are enough of them: while they are few, they are warm in the cache."""
+        if len(self.trace.rows) > FOLD_ROWS:
+            self.trace.fold()
+
     def proof(self, agent: AgentId, body: Any) -> bytes:
         """An agent's signature: a code under a key that only this world and the agent know."""
         key = f"{self.seed}/{agent}".encode()
