@@ -53,7 +53,7 @@ def test_a_thread_that_is_given_up_runs_on_and_takes_its_place_until_it_ends() -
     assert asyncio.run(market()) == [["timeout", "timeout"], ["error"], ["ok"]]
 
 
-@pytest.mark.parametrize("error", [KeyError("x"), SystemExit(1), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [KeyError("x"), SystemExit(1), KeyboardInterrupt(), StopIteration(1)])
 def test_what_a_thread_raises_is_its_askers(error: BaseException) -> None:
     def failing(question: Any, agent: Agent) -> Any:
         raise error

@@ -1,6 +1,7 @@
 """The same markets live as in simulation; agents that come, go, block, crash and lie; many markets at once."""
 
 import asyncio
+import threading
 import time
 from typing import Any
 
@@ -182,6 +183,31 @@ def test_work_that_outlives_its_lease_is_reported_as_unknown() -> None:
     result = work(worker, rules=Rules(lease_s=4.0))
     reports = [row.details["report"] for row in result.trace if row.kind == "performed"]
     assert (reports[0]["status"], reports[0]["seconds"]) == ("unknown", 4.0)
+
+
+def test_functions_that_never_return_hold_up_neither_the_work_of_others_nor_the_end() -> None:
+    """However many: their leases run out, and their threads take nobody's place."""
+    let_go = threading.Event()
+
+    def worker(task: Task, key: str) -> str:
+        if task.id != "t":
+            let_go.wait(600.0)
+        return "done"
+
+    async def main() -> list[str]:
+        async with Live(rules=Rules(lease_s=0.3)) as market:
+            market.add(Agent("ada", costs={"job": 1.0}, capacity=99), worker)
+            stuck = [
+                Task(f"stuck-{k}", kind="job") for k in range(70)
+            ]  # a pool of threads has 64 at most, often fewer
+            rules = ContractNet(reply_within_s=5.0, announcements=1)
+            await market.run(rules, stuck, within_s=60.0)
+            return [row.status for row in (await market.run(rules, [Task("t", kind="job")])).records]
+
+    try:
+        assert asyncio.run(main()) == ["done"], "and it has come to its end"
+    finally:
+        let_go.set()
 
 
 class Foreman(Protocol):

@@ -1,12 +1,12 @@
 """A strategy that blocks, in a thread of its own."""
 
-import asyncio
 import threading
 from typing import Any
 
 from walras.agents import Agent, Strategy
 from walras.errors import ScenarioError
 from walras.live.participant import Retryable
+from walras.live.threads import in_thread
 from walras.questions import Question
 
 
@@ -36,31 +36,11 @@ class InThread:
             if self.running >= self.threads:
                 raise Retryable(f"all {self.threads} threads are still at work")
             self.running += 1
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Any] = loop.create_future()
-        threading.Thread(target=self._work, args=(loop, answer, question, agent), daemon=True).start()
-        return await answer
+        return await in_thread(self._counted, question, agent)
 
-    def _work(
-        self, loop: asyncio.AbstractEventLoop, answer: asyncio.Future[Any], question: Question, agent: Agent
-    ) -> None:
-        value, error = None, None
+    def _counted(self, question: Question, agent: Agent) -> Any:
         try:
-            value = self.strategy(question, agent)
-        except BaseException as raised:  # whatever it is, it belongs to who asked
-            error = raised if isinstance(raised, Exception) else RuntimeError(repr(raised))
-        with self._lock:
-            self.running -= 1
-        try:
-            loop.call_soon_threadsafe(_hand_over, answer, value, error)
-        except RuntimeError:  # the loop has been closed meanwhile
-            return
-
-
-def _hand_over(answer: asyncio.Future[Any], value: Any, error: Exception | None) -> None:
-    if answer.done():
-        return  # given up
-    if error is not None:
-        answer.set_exception(error)
-    else:
-        answer.set_result(value)
+            return self.strategy(question, agent)
+        finally:
+            with self._lock:
+                self.running -= 1

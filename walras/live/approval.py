@@ -258,13 +258,12 @@ class Gatekeeper(Protocol):
         """The role inside after all inputs so far; it is a function of them."""
         role, dice = deepcopy(self.newborn), Random()
         dice.setstate(self.dice)
-        opened, self.opened = self.opened, 0
+        self.opened = 0
         for now, handler, arguments in self.inputs:
             inside = Inside(self, now, dice)
             inside.seat(role)
             getattr(role, handler)(*arguments)
             self.opened = inside.opened
-        self.opened = opened
         return role
 
     def catch_up(self) -> None:

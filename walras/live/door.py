@@ -75,9 +75,11 @@ class Backoff:
         self.rules, self.rng = rules, rng if rng is not None else Random()
         self.failures = 0
 
-    def pause_s(self) -> float:
-        """How long to wait after one more failure."""
+    def pause_s(self, lasted_s: float = 0.0) -> float:
+        """How long to wait after a line that lasted so long, or was not made; after a good one the pauses begin anew."""
         rules = self.rules
+        if lasted_s > rules.most_backoff_s:
+            self.failures = 0
         longest = min(rules.most_backoff_s, rules.backoff_s * 2.0 ** min(self.failures, 30))
         self.failures += 1
         return longest * (0.5 + 0.5 * self.rng.random())

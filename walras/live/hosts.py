@@ -22,6 +22,7 @@ from walras.items import Task
 from walras.live.agenda import DELIVERY
 from walras.live.answers import CALLED_OFF, Answered, in_words
 from walras.live.sameness import check_same
+from walras.live.threads import in_thread
 from walras.messages import ConversationId
 
 if TYPE_CHECKING:
@@ -321,7 +322,7 @@ async def _carried_out(work: Work, job: Job) -> Report:
     if inspect.iscoroutinefunction(work) or inspect.iscoroutinefunction(getattr(work, "__call__", None)):  # noqa: B004
         found = await work(job.task, job.idempotency_key)  # type: ignore[misc]
     else:  # a plain function may take its time: the market does not wait for it
-        found = await asyncio.to_thread(work, job.task, job.idempotency_key)
+        found = await in_thread(work, job.task, job.idempotency_key)
     if isinstance(found, Report):
         return found
     return Report("done", quality=1.0, result="" if found is None else str(found))

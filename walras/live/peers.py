@@ -65,14 +65,14 @@ class Peers:
             self.link.send(number, envelope)
 
     def outbox(self) -> list[tuple[int, Envelope]]:
-        """What no process has said to have, in order, and durable; what is too old to be heard anywhere is dropped."""
+        """What no process has said to have, in order, and durable; what is too old to be heard anywhere is lost."""
         journal = self.runtime.agenda.journal
         if journal is not None:
             journal.commit()
         oldest = self.runtime.agenda.clock() - self.runtime.lifetime_s
         for number in [number for number, envelope in self._outbox.items() if envelope.sent < oldest]:
-            del self._outbox[number]
-        return list(self._outbox.items())
+            self.refused(number, "too old")
+        return [(number, envelope) for number, envelope in self._outbox.items() if envelope.sent >= oldest]
 
     def addressee(self, number: int) -> AgentId | None:
         """To whom a message in the outbox is; None if there is none."""
@@ -89,7 +89,7 @@ class Peers:
         self._outbox.pop(number, None)
 
     def refused(self, number: int, why: str) -> None:
-        """A message of ours cannot be carried, or its recipient's process does not take it: it is lost, and says why."""
+        """A message of ours cannot be carried in time, or its recipient's process does not take it: it is lost, and why."""
         if number in self._outbox:
             self.runtime.agenda.submit(DELIVERY, self.take_refusal, number, why)
 

@@ -289,6 +289,8 @@ class Runtime:
     def forget(self, talk: Conversation) -> None:
         """Its memory is given back."""
         self.book.pop(talk.id, None)
+        for child in (child for port in talk.seats.values() for child in port.children):
+            self.came_to.pop(child, None)
         self.peers.conversation_over(talk)
         self.agenda.outward(self.guard.forget, talk.id)
         for trace in (self.trace, talk.run.trace if talk.run is not None else self.trace):

@@ -201,9 +201,7 @@ class Wire:
                 self._note(process, str(error))
             except Exception as error:  # of the network, mostly: there will be another attempt
                 self._note(process, unreachable(error))
-            if clock() - began > self.rules.most_backoff_s:  # it was a good line
-                backoff.failures = 0
-            await asyncio.sleep(backoff.pause_s())
+            await asyncio.sleep(backoff.pause_s(clock() - began))
 
     async def _called(self, name: str, line: Connection) -> None:
         """A process has called, and proved its name."""
