@@ -190,9 +190,8 @@ def check_ends(world: Any) -> None:
         (me, talk) for talk, seats in world.seats_of.items() for me, port in seats.items() if not port.ended
     ]
     assert not left, f"these roles never end: {left}"
-    late = {
-        talk: at for talk, at in world.ended_at.items() if at > HORIZON_S + 1.1
-    }  # a skewed clock is up to 1 s wrong
+    # a skewed clock is up to 1 s wrong
+    late = {talk: at for talk, at in world.ended_at.items() if at > HORIZON_S + 1.1}
     assert not late, f"ended after the deadline: {late}"
 
 

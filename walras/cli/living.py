@@ -137,9 +137,8 @@ def _replay(
     from walras.live.approval import Approved
 
     rules = otherwise = None
-    if (
-        mechanism is not None
-    ):  # its questions were not asked then: who has no recorded answer answers by its default
+    # its questions were not asked then: who has no recorded answer answers by its default
+    if mechanism is not None:
         (rules,) = mechanisms_of([mechanism]).values()
         otherwise = rules.default_strategy
         if isinstance(market.mechanism, Approved):

@@ -74,11 +74,8 @@ class Live:
         ...     async with Live(seed=7) as market:
         ...         market.add(Agent("ada", costs={"job": 3.0}))
         ...         market.add(Agent("bob", costs={"job": 2.0}))
-        ...         return (
-        ...             (await market.run(ContractNet(), items=[Task("job")], within_s=5))
-        ...             .allocation["job"]
-        ...             .winner
-        ...         )
+        ...         result = await market.run(ContractNet(), items=[Task("job")], within_s=5)
+        ...         return result.allocation["job"].winner
         >>> asyncio.run(main())
         'bob'
     """
@@ -302,9 +299,7 @@ class Live:
         Raises:
             ScenarioError: for items, agents or times that make no sense, before anything happens.
         """
-        conversation = self.open(
-            mechanism, items, within_s, opener=opener, participants=participants
-        )  # fmt: skip
+        conversation = self.open(mechanism, items, within_s, opener=opener, participants=participants)
         return await self.result(conversation)
 
     def open(
@@ -325,9 +320,8 @@ class Live:
         host = runtime.hosts.get(opener)
         if host is None:
             self.add(Agent(opener, capacity=0))
-        elif (
-            host.agent is None and not host.away
-        ):  # the journal has brought its place back, and nobody who sits there
+        elif host.agent is None and not host.away:
+            # the journal has brought its place back, and nobody who sits there
             self.add(Agent(opener, money=host.account.money, capacity=host.account.slots))
         provide(runtime, mechanism)
         whoever_is_there = participants is None

@@ -120,9 +120,8 @@ _DIED = BrokenExecutor(
 
 
 def _in_processes(tasks: list[Task], workers: int, lost: list[Task]) -> Iterator[Row]:
-    if getattr(
-        multiprocessing.current_process(), "_inheriting", False
-    ):  # this is a worker that is being started
+    # this is a worker that is being started
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise SystemExit(f"walras: {_UNGUARDED}; so each worker begins with the whole script, and ends here")
     context = multiprocessing.get_context("spawn")  # the only way that is the same on every system
     pool = ProcessPoolExecutor(workers, context, initializer=_die_quietly)
