@@ -54,6 +54,14 @@ def test_a_hidden_reserve_is_bid_up_to() -> None:
     ).allocation
 
 
+def test_a_bidder_stays_in_as_far_as_its_money_goes_since_one_bid_is_held_and_not_the_sum_of_all() -> None:
+    result = play(AscendingClock(increment=1), [VASE], VALUES, money=10)
+    assert result.allocation["vase"] == Award("vase", "ada", 10)
+    values = {"ada": {"vase": 12}, "bob": {"vase": 8}}
+    result = play(AscendingClock(increment=1), [VASE], values, money=9)
+    assert result.allocation["vase"] == Award("vase", "ada", 9)
+
+
 def auctioneer(item: Any = VASE, seed: int = 0, **settings: Any) -> Script:
     rules = AscendingClock(**({"increment": 2} | settings))
     script = Script(rules.opener(HOUSE, (item,), NAMES), me=HOUSE, finish_by=60.0, seed=seed)
