@@ -130,6 +130,20 @@ def test_cancelled_and_overdue_end_all_copies() -> None:
         assert not still_there
 
 
+def test_how_children_have_ended_is_known_as_long_as_somebody_may_ask() -> None:
+    async def main() -> Any:
+        async with Live(wall=asyncio.get_running_loop().time) as live:
+            for agent in agents((Task("a"), Task("b"))):
+                live.add(agent)
+            await live.run(Replicated(NET, MACHINES), [Task("a"), Task("b")], 60.0)
+            known = [(child, outcome.status) for child, outcome in live.runtime.came_to.items()]
+            await asyncio.sleep(100.0)
+            return known, live.runtime.came_to
+
+    known, left = run_virtually(main())
+    assert known == [("house/1/house/1", "done"), ("house/1/house/2", "done")] and left == {}
+
+
 @cases
 @pytest.mark.parametrize("stop_after_s", [0.0, 0.5, 2.0, 4.5])
 def test_a_market_that_is_stopped_anywhere_goes_on_from_its_journal(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from contractnet import ContractNet
+from tests.live.lines import ROOM, Teller
 from tests.live.test_records_roles import Add, Adder
 from tests.live.worlds import tasks, workers
 from tests.sketches.raft import LOG, WRITERS, Client, Replica
@@ -104,6 +105,33 @@ def test_what_comes_twice_under_one_number_is_heard_once() -> None:
             return role.heard
 
     assert run_virtually(main()) == [2, 2, 2]
+
+
+def test_a_message_that_nobody_took_in_its_lifetime_is_lost_and_says_so(tmp_path: Path) -> None:
+    async def life(seconds: float) -> list[tuple[Any, ...]]:
+        clock = asyncio.get_running_loop().time
+        async with Live(journal=tmp_path / "m.db", wall=clock, rules=Rules(lifetime_s=10.0)) as market:
+            market.add(Agent("tel"))
+            market.add_absentee("lis")
+            market.seat("tel", Teller("lis", 3, every_s=1.0), ROOM)
+            for _ in range(int(seconds)):
+                await asyncio.sleep(1.0)
+                waiting = [envelope.message.number for _, envelope in market.runtime.peers.outbox()]
+                seen.append((market.now, waiting))
+            lost = [row for row in market.trace if row.kind == "lost"]
+            return [(row.at, row.agent, row.details["message"]["number"], row.details["why"]) for row in lost]
+
+    async def lives() -> Any:
+        return await life(3.0), await life(12.0)
+
+    seen: list[Any] = []
+    first, second = run_virtually(lives())
+    assert first == [] and seen[2] == (3.0, [1, 2, 3])
+    assert [(agent, number, why) for _, agent, number, why in second] == [
+        ("tel", k, "too old") for k in (1, 2, 3)
+    ]
+    assert all(at > 10.0 + number - 1 for at, _, number, _ in second)
+    assert seen[-1][1] == []
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.4])

@@ -31,7 +31,7 @@ from tests.live.worlds import tasks, workers
 from walras.agents import Agent
 from walras.errors import ScenarioError
 from walras.live import Live
-from walras.live.door import MIND, Door, LineRules, Tokens
+from walras.live.door import MIND, Backoff, Door, LineRules, Tokens
 from walras.live.extras import MissingExtraError
 from walras.live.wire import Peer, Wire
 
@@ -126,6 +126,19 @@ def test_both_sides_may_call_each_other() -> None:
         assert there.runtime.peers.outbox() == []
 
     asyncio.run(main())
+
+
+def test_pauses_between_attempts_double_up_to_a_limit_and_begin_anew_after_a_good_line() -> None:
+    class Most(Random):
+        def random(self) -> float:
+            return 1.0
+
+    backoff = Backoff(LineRules(backoff_s=0.5, most_backoff_s=3.0), Most())
+    assert [backoff.pause_s() for _ in range(5)] == [0.5, 1.0, 2.0, 3.0, 3.0]
+    assert backoff.pause_s(lasted_s=2.9) == 3.0, "it was made, and broke at once"
+    assert [backoff.pause_s(lasted_s=3.1), backoff.pause_s()] == [0.5, 1.0]
+    spread = [Backoff(LineRules(backoff_s=0.5), Random(k)).pause_s() for k in range(50)]
+    assert 0.25 <= min(spread) < 0.3 and 0.45 < max(spread) <= 0.5
 
 
 # ------------------------------------------------------------------ restarts

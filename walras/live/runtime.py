@@ -271,7 +271,7 @@ class Runtime:
                 run.ended_at[talk.id] = self.now
         parent = talk.parent
         if parent is not None:
-            if parent.is_deputy:
+            if parent.is_deputy and parent.talk.id in self.book:
                 self.came_to[talk.id] = outcome
             for port in parent.talk.at_the_opening() if parent.is_deputy else [parent]:
                 self.agenda.post(self.now, DELIVERY, port.child_ended, talk.id, outcome)
