@@ -98,9 +98,11 @@ class ContinuousDouble(Mechanism, frozen=True, kw_only=True):
 
     def opener(self, me: AgentId, items: tuple[Item, ...], participants: tuple[AgentId, ...]) -> Venue:
         """A `Venue`, for one lot that is on sale."""
-        if len(items) != 1 or not isinstance(items[0], Lot) or items[0].procured:
-            raise ScenarioError("items", items, "one Lot that is on sale: the good that is traded")
-        return Venue(self, items[0].id, {agent: True for agent in participants if agent != me})
+        item = items[0] if len(items) == 1 else None
+        if not isinstance(item, Lot) or item.procured or item.reserve is not None:
+            expected = "one Lot on sale without a reserve: the good that is traded, for which sellers ask"
+            raise ScenarioError("items", items, expected)
+        return Venue(self, item.id, {agent: True for agent in participants if agent != me})
 
     def join(self, me: AgentId, invitation: Envelope | None) -> Trader | None:
         """A `Trader`, for who is told that there is trade, or comes by its own wish."""

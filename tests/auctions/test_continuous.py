@@ -456,7 +456,9 @@ def test_bad_settings_are_refused_by_name(settings: dict[str, Any], field: str) 
     assert caught.value.field == field
 
 
-@pytest.mark.parametrize("items", [(), (Task("job"),), (Lot("a"), Lot("b")), (Lot("a", wanted=True),)])
+@pytest.mark.parametrize(
+    "items", [(), (Task("job"),), (Lot("a"), Lot("b")), (Lot("a", wanted=True),), (Lot("a", reserve=3),)]
+)
 def test_it_is_about_one_lot_on_sale(items: tuple[Any, ...]) -> None:
-    with pytest.raises(ScenarioError, match="one Lot that is on sale"):
+    with pytest.raises(ScenarioError, match="one Lot on sale without a reserve"):
         ContinuousDouble().opener("pit", items, ())
