@@ -10,6 +10,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -303,7 +304,7 @@ def test_a_wrong_token_is_turned_away_at_the_door(token: str) -> None:
 
 def test_a_process_with_another_secret_learns_why_it_is_turned_away() -> None:
     async def main() -> None:
-        others = SHARED._replace(secret=bytes(16))
+        others = replace(SHARED, secret=bytes(16))
         async with (
             listening() as (_, wire, _),
             Live(rules=others) as market,
@@ -362,7 +363,7 @@ def test_mistakes_are_told_before_anything_happens() -> None:
         async with Live() as market:
             with pytest.raises(ScenarioError, match="epoch"):
                 Wire(market, "a", {})
-        async with Live(rules=SHARED._replace(secret=b"short")) as market:
+        async with Live(rules=replace(SHARED, secret=b"short")) as market:
             with pytest.raises(ScenarioError, match="'5 bytes'; expected 16") as told:
                 Wire(market, "a", {})
             assert "short" not in str(told.value)

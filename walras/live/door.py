@@ -22,6 +22,7 @@ import msgspec
 
 from walras.errors import ScenarioError
 from walras.live.extras import needed
+from walras.live.settings import check_above_0
 
 if TYPE_CHECKING:
     from websockets.asyncio.connection import Connection
@@ -63,9 +64,9 @@ class LineRules(msgspec.Struct, frozen=True):
     """Whether to let ``ws://`` leave this machine, where everybody on the way can read tokens; else it takes ``wss://``."""
 
     def __post_init__(self) -> None:
-        for name in ("most_bytes", "backoff_s", "most_backoff_s", "ping_s", "patience_s", "most_skew_s"):
-            if not getattr(self, name) > 0:
-                raise ScenarioError(name, getattr(self, name), "a number above 0")
+        check_above_0(
+            self, "most_bytes", "backoff_s", "most_backoff_s", "ping_s", "patience_s", "most_skew_s"
+        )
 
 
 class Backoff:

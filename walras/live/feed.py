@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from walras.allocation import Report
-from walras.errors import ScenarioError
 from walras.items import Task
 from walras.live.participant import Ask
+from walras.live.settings import check_above_0
 from walras.messages import AgentId, ConversationId
 from walras.questions import Question
 
@@ -43,9 +43,7 @@ class DeskRules(msgspec.Struct, frozen=True):
     """How often somebody may report its work in a way that is none, before the work has failed."""
 
     def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
-            if not getattr(self, name) > 0:
-                raise ScenarioError(name, getattr(self, name), "a number above 0")
+        check_above_0(self, *self.__struct_fields__)
 
 
 EventKind = Literal["opened", "asked", "closed", "won", "charged", "paid", "ended"]

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from walras.agents import Agent, Strategy
+from walras.amounts import is_number, is_whole
 from walras.errors import ReplayError, ScenarioError
 from walras.live.answers import CALLED_OFF, NOTHING, Answered, Usage, in_words
 from walras.live.breaker import Breaker
@@ -64,12 +65,18 @@ class GuardRules(msgspec.Struct, frozen=True):
     """What may be used to answer questions of a class; nothing for all others, bids among them."""
 
     def __post_init__(self) -> None:
-        for name in ("retries", "backoff_s", "repairs", "open_s"):
-            if not getattr(self, name) >= 0:
+        for name, least in {
+            "retries": 0,
+            "repairs": 0,
+            "failures": 1,
+            "most_bytes": 1,
+            "most_repeats": 1,
+        }.items():
+            if not is_whole(getattr(self, name), least):
+                raise ScenarioError(name, getattr(self, name), f"a whole number of {least} or more")
+        for name in ("backoff_s", "open_s"):
+            if not is_number(getattr(self, name), 0):
                 raise ScenarioError(name, getattr(self, name), "a number of 0 or more")
-        for name in ("failures", "most_bytes", "most_repeats"):
-            if not getattr(self, name) >= 1:
-                raise ScenarioError(name, getattr(self, name), "a whole number of 1 or more")
 
 
 _PARTS = {

@@ -29,7 +29,7 @@ from walras.live.participant import Participant
 from walras.live.recovery import bring_back, compact
 from walras.live.runs import Run
 from walras.live.runtime import Runtime
-from walras.live.settings import Asker, Onlooker, Rules
+from walras.live.settings import Asker, Onlooker, Rules, is_above_0
 from walras.mechanism import Mechanism
 from walras.messages import AgentId, ConversationId
 from walras.protocol import Protocol
@@ -41,6 +41,8 @@ log = logging.getLogger("walras.live")
 
 DRAIN_LOOK_S = 0.05
 """How often to look whether a leaving agent has finished."""
+
+A_MECHANISM = "a Mechanism, such as contractnet.ContractNet()"
 
 FAREWELL_S = 5.0
 """How long a market that ends waits for its participants to give back what they hold."""
@@ -100,7 +102,9 @@ class Live:
         limits = Limits(usd=inf if budget_usd is None else budget_usd)
         self.guard: Asker = guard if guard is not None else Guard(budgets=Budgets(limits))
         self._journal_path, self._fsync, self._wall = journal, fsync, wall
-        self._rules = (rules or Rules())._replace(seed=seed)
+        if not isinstance(rules, Rules | None):
+            raise ScenarioError("rules", rules, "Rules, or None")
+        self._rules = msgspec.structs.replace(rules or Rules(), seed=seed)
         self._runtime: Runtime | None = None
         self._audit: AuditTrail | None = None
         self._directory: Directory | None = None
@@ -236,6 +240,8 @@ class Live:
 
         What a market that is brought back had already shown is not shown again. An onlooker that raises is logged.
         """
+        if not callable(onlooker):
+            raise ScenarioError("onlooker", onlooker, "a function of one row of the trace")
         self.runtime.onlookers.follow(onlooker)
 
     # ------------------------------------------------------------------ agents
@@ -249,6 +255,8 @@ class Live:
         """
         if not isinstance(agent, Agent):
             raise ScenarioError("agent", agent, "an Agent")
+        if not (worker is None or callable(worker)):
+            raise ScenarioError(f"worker of {agent.id}", worker, "a function of a task and its key, or None")
         self.runtime.add(agent, worker if worker is not None else getattr(agent.strategy, "work", None))
         if isinstance(agent.strategy, Participant):
             self._participants[id(agent.strategy)] = agent.strategy
@@ -273,6 +281,8 @@ class Live:
 
     def serve(self, mechanism: Mechanism) -> None:
         """Let our agents join conversations that other processes open by this mechanism."""
+        if not isinstance(mechanism, Mechanism):
+            raise ScenarioError("mechanism", mechanism, A_MECHANISM)
         peers = self.runtime.peers
         if peers.protocols.get(mechanism.protocol) != mechanism:
             self.runtime.agenda.at_once(peers.take_protocol, mechanism)
@@ -314,9 +324,15 @@ class Live:
         """As `run`, without waiting: the id of the conversation, ``opener/k``. By default it may last for ever."""
         runtime = self.runtime
         if not isinstance(mechanism, Mechanism):
-            raise ScenarioError("mechanism", mechanism, "a Mechanism, such as contractnet.ContractNet()")
-        if not within_s > 0:
+            raise ScenarioError("mechanism", mechanism, A_MECHANISM)
+        if isinstance(items, Item):
+            raise ScenarioError("items", items, "several, in a list: [item], if there is only one")
+        if not is_above_0(within_s):
             raise ScenarioError("within_s", within_s, "a number of seconds above 0")
+        participants = None if participants is None else tuple(participants)
+        for agent in participants or ():
+            if not isinstance(agent, str):
+                raise ScenarioError("participants", agent, "the id of an agent of this market")
         host = runtime.hosts.get(opener)
         if host is None:
             self.add(Agent(opener, capacity=0))
@@ -371,6 +387,8 @@ class Live:
         With a journal, a role that was seated before the program was killed is there already, as it was; one that
         recovers from records has begun a new life.
         """
+        if not isinstance(role, Protocol):
+            raise ScenarioError("role", role, "a Protocol")
         self.runtime.seat_bare(agent, role, conversation, finish_by)
 
     def role(self, conversation: ConversationId, agent: AgentId) -> Protocol:

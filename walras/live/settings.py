@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
 
 from walras.agents import Agent, Strategy
+from walras.amounts import is_amount, is_number, is_whole
+from walras.errors import ScenarioError
 from walras.live.answers import Answered
 from walras.messages import ConversationId
 from walras.questions import Question
@@ -16,8 +20,12 @@ if TYPE_CHECKING:
     from walras.live.port import Port
 
 
-class Rules(NamedTuple):
-    """Settings of a live market that hold for its whole life."""
+class Rules(msgspec.Struct, frozen=True):
+    """Settings of a live market that hold for its whole life.
+
+    Raises:
+        ScenarioError: for a setting that makes no sense; it names the field.
+    """
 
     seed: int = 0
     """Of the roles' random streams; `Live` sets it to its own."""
@@ -37,6 +45,43 @@ class Rules(NamedTuple):
     """The file of the audit trail (`walras.live.audit`), sealed with `secret` if there is one; None: none is kept."""
     epoch: float | None = None
     """When the market's time 0 was, by the time of day; processes that share a market share it. None: when it began."""
+
+    def __post_init__(self) -> None:
+        right = {
+            "seed": (is_whole(self.seed, -inf), "a whole number"),
+            "name": (isinstance(self.name, str), "a text"),
+            "lifetime_s": (is_amount(self.lifetime_s), "a finite number of seconds of 0 or more"),
+            "grace_s": (is_amount(self.grace_s), "a finite number of seconds of 0 or more"),
+            "lease_s": (is_above_0(self.lease_s), "a number of seconds above 0"),
+            "compact_every": (is_whole(self.compact_every, 1), "a whole number of 1 or more"),
+            "secret": (isinstance(self.secret, bytes), "bytes, as secrets.token_bytes(32) makes them"),
+            "audit": (isinstance(self.audit, str | Path | None), "the path of a file, or None"),
+            "epoch": (self.epoch is None or _is_finite(self.epoch), "a time of day in seconds, or None"),
+        }
+        for field, (sound, expected) in right.items():
+            if not sound:
+                shown = type(self.secret).__name__ if field == "secret" else getattr(self, field)
+                raise ScenarioError(field, shown, expected)
+
+
+def _is_finite(value: object) -> bool:
+    return is_number(value) and -inf < value < inf
+
+
+def is_above_0(value: object) -> bool:
+    """Whether it is a number above 0, infinity included."""
+    return is_number(value, 0) and value > 0
+
+
+def check_above_0(rules: msgspec.Struct, *fields: str) -> None:
+    """Refuse the first of these settings that is no number above 0.
+
+    Raises:
+        ScenarioError: naming it.
+    """
+    for field in fields:
+        if not is_above_0(getattr(rules, field)):
+            raise ScenarioError(field, getattr(rules, field), "a number above 0")
 
 
 class Asker(Protocol):
