@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from auctions.clearing import ClearingRule, first_price, second_price
-from auctions.distributions import Uniform
+from auctions.distributions import Floats, Uniform
 from auctions.learning import Exp3, Hedge, Learned, Learner, RegretMatching, choose, learn_to_bid
 from walras.errors import ScenarioError
 
@@ -60,6 +60,33 @@ def test_a_bandit_finds_the_better_of_two_arms() -> None:
         paid = np.array([0.6, 0.3]) if rng.random() < 0.9 else np.array([-0.2, 0.1])
         learner.learn(np.where(np.arange(2) == taken, paid, np.nan), taken)
     assert learner.chances()[0] > 0.9
+
+
+def test_what_a_bandit_seldom_does_counts_for_the_times_that_it_did_not() -> None:
+    """The payoff over the chance: on average what the arm would have paid, however seldom it is taken."""
+    learner = Exp3(2, rate=1.0, explore=0.2)
+    learner.learn(np.array([2.0, np.nan]), 0)
+    assert learner.total.tolist() == [4.0, 0.0]  # 2 over 1/2
+    chance = 0.1 + 0.8 / (1 + np.exp(4.0))
+    assert learner.chances()[1] == pytest.approx(chance)
+    learner.learn(np.array([np.nan, 1.0]), 1)
+    assert learner.total[1] == pytest.approx(1 / chance)
+
+
+def test_what_was_bid_before_half_of_the_rounds_does_not_count() -> None:
+    class Turning(RegretMatching):
+        """Bids the least of the grid in its first 50 rounds, and the most in all others."""
+
+        seen = 0
+
+        def chances(self) -> Floats:
+            self.seen += 1
+            return np.array([1.0, 0.0] if self.seen <= 50 else [0.0, 1.0])
+
+    learners = [[Turning(2)] for _ in range(2)]
+    dice = [Random(1), Random(2)]
+    found = learn_to_bid(learners, np.array([0.1, 0.4]), Uniform(), first_price, rounds=100, dice=dice)
+    assert found.bids.ravel().tolist() == pytest.approx([0.4, 0.4])
 
 
 def test_the_same_dice_learn_the_same_and_others_something_else() -> None:

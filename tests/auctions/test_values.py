@@ -163,6 +163,13 @@ def test_who_is_averse_to_risk_takes_the_mean_rather_than_the_gamble(a: float, b
     assert Risk()(a) == a
 
 
+def test_a_loss_is_a_loss_for_everybody() -> None:
+    """CRRA says nothing of losses; they are taken as they are, so that to pay more than one's value is never better."""
+    assert Risk(crra=0.5)(-3.0) == Risk()(-3.0) == -3.0
+    assert Risk(crra=0.5)(np.array([-3.0, 4.0])).tolist() == [-3.0, 4.0]
+    assert Risk(cara=1.0)(-1.0) < -1.0
+
+
 @pytest.mark.parametrize(
     "make",
     [
