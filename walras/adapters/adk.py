@@ -1,10 +1,12 @@
 """An agent of Google's Agent Development Kit (extra ``adk``).
 
-from google.adk.agents import LlmAgent
-from walras import Agent
-from walras.adapters.adk import ADKParticipant
+In a live market::
 
-market.add(Agent("ada", ADKParticipant(LlmAgent(name="ada", model="gemini-3-flash"))))
+    from google.adk.agents import LlmAgent
+    from walras import Agent
+    from walras.adapters.adk import ADKParticipant
+
+    market.add(Agent("ada", ADKParticipant(LlmAgent(name="ada", model="gemini-3-flash"))))
 """
 
 from typing import Any

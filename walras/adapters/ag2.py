@@ -1,11 +1,14 @@
 """An agent of AG2, from version 1 on (extra ``ag2``).
 
-from ag2 import Agent as Mind
-from ag2.config import OpenAIConfig
-from walras import Agent
-from walras.adapters.ag2 import AG2Participant
+In a live market::
 
-market.add(Agent("ada", AG2Participant(Mind("ada", "You are thrifty.", config=OpenAIConfig(model="gpt-4o-mini")))))
+    from ag2 import Agent as Mind
+    from ag2.config import OpenAIConfig
+    from walras import Agent
+    from walras.adapters.ag2 import AG2Participant
+
+    mind = Mind("ada", "You are thrifty.", config=OpenAIConfig(model="gpt-4o-mini"))
+    market.add(Agent("ada", AG2Participant(mind)))
 """
 
 import asyncio

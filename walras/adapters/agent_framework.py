@@ -1,11 +1,14 @@
 """An agent of Microsoft Agent Framework (extra ``agent-framework``).
 
-from agent_framework import Agent as Mind
-from agent_framework.openai import OpenAIChatClient
-from walras import Agent
-from walras.adapters.agent_framework import AgentFrameworkParticipant
+In a live market::
 
-market.add(Agent("ada", AgentFrameworkParticipant(Mind(OpenAIChatClient(model="gpt-4o-mini"), "You are thrifty."))))
+    from agent_framework import Agent as Mind
+    from agent_framework.openai import OpenAIChatClient
+    from walras import Agent
+    from walras.adapters.agent_framework import AgentFrameworkParticipant
+
+    mind = Mind(OpenAIChatClient(model="gpt-4o-mini"), "You are thrifty.")
+    market.add(Agent("ada", AgentFrameworkParticipant(mind)))
 """
 
 from typing import Any

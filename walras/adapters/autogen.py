@@ -1,10 +1,12 @@
 """An agent of AutoGen 0.7 (extra ``autogen``), whose development has ended: for what exists.
 
-from autogen_ext.models.openai import OpenAIChatCompletionClient
-from walras import Agent
-from walras.adapters.autogen import AutoGenParticipant
+In a live market::
 
-market.add(Agent("ada", AutoGenParticipant(OpenAIChatCompletionClient(model="gpt-4o-mini"))))
+    from autogen_ext.models.openai import OpenAIChatCompletionClient
+    from walras import Agent
+    from walras.adapters.autogen import AutoGenParticipant
+
+    market.add(Agent("ada", AutoGenParticipant(OpenAIChatCompletionClient(model="gpt-4o-mini"))))
 """
 
 from typing import Any

@@ -1,11 +1,13 @@
 """An agent of CrewAI (extra ``crewai``).
 
-from crewai import Agent as Mind
-from walras import Agent
-from walras.adapters.crewai import CrewAIParticipant
+In a live market::
 
-mind = Mind(role="bicycle mechanic", goal="earn a living", backstory="You are thrifty.", llm="openai/gpt-4o-mini")
-market.add(Agent("ada", CrewAIParticipant(mind)))
+    from crewai import Agent as Mind
+    from walras import Agent
+    from walras.adapters.crewai import CrewAIParticipant
+
+    mind = Mind(role="mechanic", goal="earn a living", backstory="You are thrifty.", llm="openai/gpt-4o-mini")
+    market.add(Agent("ada", CrewAIParticipant(mind)))
 """
 
 import os

@@ -1,10 +1,12 @@
 """A chat model of LangChain (extra ``langchain``).
 
-from langchain_openai import ChatOpenAI
-from walras import Agent
-from walras.adapters.langchain import LangChainParticipant
+In a live market::
 
-market.add(Agent("ada", LangChainParticipant(ChatOpenAI(model="gpt-4o-mini"))))
+    from langchain_openai import ChatOpenAI
+    from walras import Agent
+    from walras.adapters.langchain import LangChainParticipant
+
+    market.add(Agent("ada", LangChainParticipant(ChatOpenAI(model="gpt-4o-mini"))))
 """
 
 import inspect

@@ -1,10 +1,12 @@
 """A graph of LangGraph, or an agent of LangChain, which is one (extra ``langgraph``).
 
-from langchain.agents import create_agent
-from walras import Agent
-from walras.adapters.langgraph import LangGraphParticipant
+In a live market::
 
-market.add(Agent("ada", LangGraphParticipant(create_agent("openai:gpt-4o-mini", tools=[]))))
+    from langchain.agents import create_agent
+    from walras import Agent
+    from walras.adapters.langgraph import LangGraphParticipant
+
+    market.add(Agent("ada", LangGraphParticipant(create_agent("openai:gpt-4o-mini", tools=[]))))
 """
 
 from typing import Any

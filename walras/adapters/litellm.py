@@ -1,9 +1,11 @@
 """Any of the many providers that LiteLLM knows (extra ``litellm``).
 
-from walras import Agent
-from walras.adapters.litellm import LiteLLMParticipant
+In a live market::
 
-market.add(Agent("ada", LiteLLMParticipant("anthropic/claude-haiku-4-5")))
+    from walras import Agent
+    from walras.adapters.litellm import LiteLLMParticipant
+
+    market.add(Agent("ada", LiteLLMParticipant("anthropic/claude-haiku-4-5")))
 """
 
 import os

@@ -1,10 +1,13 @@
 """A language model of LlamaIndex (extra ``llamaindex``).
 
-from llama_index.llms.openai_like import OpenAILike
-from walras import Agent
-from walras.adapters.llamaindex import LlamaIndexParticipant
+In a live market::
 
-market.add(Agent("ada", LlamaIndexParticipant(OpenAILike("qwen3", api_base="http://localhost:8000/v1", is_chat_model=True))))
+    from llama_index.llms.openai_like import OpenAILike
+    from walras import Agent
+    from walras.adapters.llamaindex import LlamaIndexParticipant
+
+    llm = OpenAILike("qwen3", api_base="http://localhost:8000/v1", is_chat_model=True)
+    market.add(Agent("ada", LlamaIndexParticipant(llm)))
 """
 
 from typing import Any

@@ -1,10 +1,12 @@
 """An agent of the OpenAI Agents SDK (extra ``openai-agents``).
 
-from agents import Agent as Mind
-from walras import Agent
-from walras.adapters.openai_agents import OpenAIAgentsParticipant
+In a live market::
 
-market.add(Agent("ada", OpenAIAgentsParticipant(Mind(name="ada", model="gpt-4o-mini"))))
+    from agents import Agent as Mind
+    from walras import Agent
+    from walras.adapters.openai_agents import OpenAIAgentsParticipant
+
+    market.add(Agent("ada", OpenAIAgentsParticipant(Mind(name="ada", model="gpt-4o-mini"))))
 """
 
 from typing import Any

@@ -1,10 +1,13 @@
 """An agent of Pydantic AI (extra ``pydantic-ai``).
 
-from pydantic_ai import Agent as Mind
-from walras import Agent
-from walras.adapters.pydantic_ai import PydanticAIParticipant
+In a live market::
 
-market.add(Agent("ada", PydanticAIParticipant(Mind("openai:gpt-4o-mini", instructions="You repair bicycles."))))
+    from pydantic_ai import Agent as Mind
+    from walras import Agent
+    from walras.adapters.pydantic_ai import PydanticAIParticipant
+
+    mind = Mind("openai:gpt-4o-mini", instructions="You repair bicycles.")
+    market.add(Agent("ada", PydanticAIParticipant(mind)))
 """
 
 from typing import Any

@@ -1,11 +1,14 @@
 """An agent of Semantic Kernel (extra ``semantic-kernel``), which is only maintained: for what exists.
 
-from semantic_kernel.agents import ChatCompletionAgent
-from semantic_kernel.connectors.ai.open_ai import OpenAIChatCompletion
-from walras import Agent
-from walras.adapters.semantic_kernel import SemanticKernelParticipant
+In a live market::
 
-market.add(Agent("ada", SemanticKernelParticipant(ChatCompletionAgent(service=OpenAIChatCompletion(), name="ada"))))
+    from semantic_kernel.agents import ChatCompletionAgent
+    from semantic_kernel.connectors.ai.open_ai import OpenAIChatCompletion
+    from walras import Agent
+    from walras.adapters.semantic_kernel import SemanticKernelParticipant
+
+    mind = ChatCompletionAgent(service=OpenAIChatCompletion(), name="ada")
+    market.add(Agent("ada", SemanticKernelParticipant(mind)))
 """
 
 from typing import Any

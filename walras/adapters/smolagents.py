@@ -1,10 +1,12 @@
 """A model of smolagents (extra ``smolagents``).
 
-from smolagents import OpenAIServerModel
-from walras import Agent
-from walras.adapters.smolagents import SmolagentsParticipant
+In a live market::
 
-market.add(Agent("ada", SmolagentsParticipant(OpenAIServerModel("gpt-4o-mini"))))
+    from smolagents import OpenAIServerModel
+    from walras import Agent
+    from walras.adapters.smolagents import SmolagentsParticipant
+
+    market.add(Agent("ada", SmolagentsParticipant(OpenAIServerModel("gpt-4o-mini"))))
 """
 
 from typing import Any

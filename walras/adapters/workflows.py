@@ -1,9 +1,11 @@
 """A workflow of LlamaIndex Workflows (extra ``workflows``).
 
-from walras import Agent
-from walras.adapters.workflows import WorkflowParticipant
+In a live market, where its start event has `ask`, and its result is the answer::
 
-market.add(Agent("ada", WorkflowParticipant(MyWorkflow())))    # its start event has `ask`, its result is the answer
+    from walras import Agent
+    from walras.adapters.workflows import WorkflowParticipant
+
+    market.add(Agent("ada", WorkflowParticipant(MyWorkflow())))
 """
 
 import asyncio
