@@ -288,6 +288,21 @@ def test_a_server_that_is_no_market_is_noticed() -> None:
     asyncio.run(main())
 
 
+def test_another_version_of_what_is_said_on_the_line_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with Live() as market, Door(secret=SECRET) as door:
+            running = asyncio.ensure_future(auction(market, door))
+            await until(lambda: "mind" in door.callers)
+            monkeypatch.setattr("walras.adapters.websocket.VERSION", 2)
+            with pytest.raises(RemoteProtocolError, match="has ended this: version 1 where 2 is spoken"):
+                await asyncio.wait_for(remote(door, bidding(12.0)), 60.0)
+            monkeypatch.undo()
+            async with served(remote(door, bidding(12.0))):
+                assert (await running).allocation["0"].winner == "ada"
+
+    asyncio.run(main())
+
+
 def test_a_mind_that_cannot_answer_is_refused_at_once() -> None:
     minds: list[Any] = [Agent("ada"), truthful, None]
     for mind in minds:

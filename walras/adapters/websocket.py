@@ -11,9 +11,10 @@ import msgspec
 
 from walras.errors import RemoteProtocolError
 from walras.live.answers import Usage
-from walras.live.door import MIND, MISTAKEN, REPLACED, Door
+from walras.live.door import MIND, MISTAKEN, REPLACED, UNLIKE, Door
 from walras.live.participant import Ask, Participant, Reply, Retryable
-from walras.live.remote import Asking, Failed, Here, Over, Said, answer_types, encode, write_from
+from walras.live.remote import VERSION, Asking, Failed, Here, Over, Said, answer_types, encode, write_from
+from walras.live.session import UnlikeError
 from walras.live.vocabulary import Vocabulary, plain
 from walras.messages import AgentId
 from walras.questions import Question
@@ -146,6 +147,8 @@ class Seat:
                 await before.close(REPLACED, f"another process answers for {self.agent}"[:100])
             async for raw in line:
                 self._hear(_decode(raw), line)
+        except UnlikeError as error:
+            await line.close(UNLIKE, f"{error}")
         except (msgspec.DecodeError, RecursionError) as error:
             log.warning("%s answers in no frame of ours: %s", self.agent, error)
             await line.close(MISTAKEN, "no frame")
@@ -158,6 +161,8 @@ class Seat:
 
     def _hear(self, said: Said | Failed | Here, line: "Connection") -> None:
         if isinstance(said, Here):
+            if said.version != VERSION:
+                raise UnlikeError(f"version {said.version} where {VERSION} is spoken")
             if self.line is line and not self.here.is_set():
                 for id_ in [id_ for id_ in self.open if id_ not in said.ids]:
                     self._send(id_)

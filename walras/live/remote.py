@@ -19,7 +19,17 @@ import msgspec
 from walras.agents import Agent
 from walras.errors import LocalProtocolError, RemoteProtocolError, ScenarioError, WalrasError
 from walras.live.answers import Usage, in_words
-from walras.live.door import MIND, MISTAKEN, REPLACED, Backoff, LineRules, check_address, dial, unreachable
+from walras.live.door import (
+    MIND,
+    MISTAKEN,
+    REPLACED,
+    UNLIKE,
+    Backoff,
+    LineRules,
+    check_address,
+    dial,
+    unreachable,
+)
 from walras.live.participant import Ask, Participant, Prompt, Reply, Retryable
 from walras.live.vocabulary import Vocabulary, plain
 from walras.questions import Question
@@ -28,6 +38,9 @@ if TYPE_CHECKING:
     from websockets.asyncio.connection import Connection
 
 log = logging.getLogger("walras.live")
+
+VERSION = 1
+"""Of what is said on such a line."""
 
 MOST_KEPT = 1000
 """How many answers are kept for a market that may not have heard them."""
@@ -59,6 +72,7 @@ class Here(msgspec.Struct, frozen=True, tag=True):
     """To the market, first on every line: these asks have come before, and need not come again."""
 
     ids: tuple[str, ...] = ()
+    version: int = VERSION
 
 
 class Said(msgspec.Struct, frozen=True, tag=True):
@@ -191,7 +205,7 @@ class _Server:
         except WalrasError:
             raise
         except Exception:
-            if line.close_code in (REPLACED, MISTAKEN):
+            if line.close_code in (REPLACED, MISTAKEN, UNLIKE):
                 raise RemoteProtocolError(f"the market has ended this: {line.close_reason}") from None
             raise
         finally:
