@@ -5,7 +5,18 @@ from typing import Any
 
 import pytest
 
-from auctions import AscendingClock, Bid, BidSchedule, ClockPrice, Closed, Pass, Rejected, StillIn, TieDecided
+from auctions import (
+    AscendingClock,
+    Bid,
+    BidSchedule,
+    ClockPrice,
+    Closed,
+    English,
+    Pass,
+    Rejected,
+    StillIn,
+    TieDecided,
+)
 from scenarios import llm_router
 from tests.auctions.worlds import HOUSE, play, sent
 from walras import Agent, Award, Lot, Network, ScenarioError, Simulation, Task
@@ -52,6 +63,26 @@ def test_a_hidden_reserve_is_bid_up_to() -> None:
     assert not play(
         AscendingClock(increment=1, hidden_reserve=True), [Lot("vase", reserve=13)], VALUES
     ).allocation
+
+
+@pytest.mark.parametrize(
+    ("item", "opening", "first"),
+    [
+        (Lot("vase"), None, 0),
+        (Lot("vase", reserve=5), None, 5),
+        (Lot("vase", reserve=5), 3, 5),
+        (Lot("vase", reserve=5), 8, 8),
+        (Task("job", reserve=20), None, 20),
+        (Task("job", reserve=20), 30, 20),
+        (Task("job", reserve=20), 10, 10),
+        (Lot("vase", wanted=True), 7, 7),
+    ],
+)
+def test_the_first_price_is_the_opening_one_but_never_where_the_reserve_forbids_to_trade(
+    item: Any, opening: float | None, first: float
+) -> None:
+    assert AscendingClock(opening=opening).opening_price(item) == first
+    assert English(opening=opening).opening_price(item) == first
 
 
 def test_a_bidder_stays_in_as_far_as_its_money_goes_since_one_bid_is_held_and_not_the_sum_of_all() -> None:
