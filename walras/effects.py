@@ -6,7 +6,7 @@ role's inputs and carries out its effects elsewhere.
 
 from collections.abc import Hashable, Iterable
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -20,74 +20,112 @@ from walras.randomness import stream
 
 
 class Effect(msgspec.Struct, frozen=True):
-    """Something that a role wants done."""
+    """Something that a role wants done: a call of a verb, whose arguments are the fields."""
+
+    verb: ClassVar[str]
+
+    def carry_out(self, role: Any) -> None:
+        """Call the verb, on a role or on its port."""
+        getattr(role, self.verb)(*(getattr(self, field) for field in self.__struct_fields__))
 
 
 class Send(Effect, frozen=True):
+    verb: ClassVar[str] = "send"
+
     to: AgentId
     message: Message
 
 
 class Broadcast(Effect, frozen=True):
+    verb: ClassVar[str] = "broadcast"
+
     to: tuple[AgentId, ...]
     message: Message
 
 
 class Tell(Effect, frozen=True):
+    verb: ClassVar[str] = "tell"
+
     conversation: ConversationId
     message: Message
 
 
 class Ignore(Effect, frozen=True):
+    verb: ClassVar[str] = "ignore"
+
     message: object
     why: str
 
 
 class SetTimer(Effect, frozen=True):
+    verb: ClassVar[str] = "set_timer"
+
     name: Hashable
     at: float
 
 
 class CancelTimer(Effect, frozen=True):
+    verb: ClassVar[str] = "cancel_timer"
+
     name: Hashable
 
 
 class Decide(Effect, frozen=True):
+    verb: ClassVar[str] = "decide"
+
     name: Hashable
     question: Question
 
 
 class Withdraw(Effect, frozen=True):
+    verb: ClassVar[str] = "withdraw"
+
     name: Hashable
 
 
 class Perform(Effect, frozen=True):
+    verb: ClassVar[str] = "perform"
+
     key: str
     task: Task
 
 
 class Stop(Effect, frozen=True):
+    verb: ClassVar[str] = "stop"
+
     key: str
 
 
 class Open(Effect, frozen=True):
+    verb: ClassVar[str] = "open"
+
     conversation: ConversationId
     mechanism: Mechanism
     items: tuple[Item, ...]
     participants: tuple[AgentId, ...]
     finish_by: float
 
+    def carry_out(self, role: Any) -> None:
+        """Open it; `conversation` is what the recorder has called it, and a port calls it by its own count."""
+        role.open(self.mechanism, self.items, self.participants, self.finish_by)
+
 
 class CancelChild(Effect, frozen=True):
+    verb: ClassVar[str] = "cancel"
+
     conversation: ConversationId
 
 
 class MakeAward(Effect, frozen=True):
+    verb: ClassVar[str] = "award"
+
     line: Award
     key: str = ""
 
 
 class Settle(Effect, frozen=True):
+    verb: ClassVar[str] = "settle"
+
     item: str
     paid: float
     winner: AgentId | None = None
@@ -96,18 +134,26 @@ class Settle(Effect, frozen=True):
 
 
 class Publish(Effect, frozen=True):
+    verb: ClassVar[str] = "publish"
+
     fact: Fact
 
 
 class Finish(Effect, frozen=True):
+    verb: ClassVar[str] = "finish"
+
     outcome: Outcome
 
 
 class Persist(Effect, frozen=True):
+    verb: ClassVar[str] = "persist"
+
     record: Any
 
 
 class Checkpoint(Effect, frozen=True):
+    verb: ClassVar[str] = "checkpoint"
+
     record: Any
 
 

@@ -99,6 +99,13 @@ def test_every_verb_is_recorded_in_the_order_of_the_calls() -> None:
     assert port.effects == EFFECTS
 
 
+def test_what_was_recorded_can_be_carried_out() -> None:
+    port = Recorder("me")
+    for effect in EFFECTS:
+        effect.carry_out(port)
+    assert port.effects == EFFECTS
+
+
 def test_there_is_no_effect_that_this_test_does_not_know() -> None:
     ours = {kind for kind in Effect.__subclasses__() if kind.__module__ == Effect.__module__}
     assert {type(effect) for effect in EFFECTS} == ours

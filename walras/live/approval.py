@@ -17,23 +17,15 @@ from msgspec.structs import replace
 
 from walras.allocation import Award, Outcome
 from walras.effects import (
-    Broadcast,
-    CancelChild,
     CancelTimer,
     Decide,
     Effect,
     Finish,
-    Ignore,
     MakeAward,
     Open,
-    Perform,
-    Publish,
     Recorder,
-    Send,
     SetTimer,
     Settle,
-    Stop,
-    Tell,
     Withdraw,
 )
 from walras.errors import ScenarioError
@@ -60,13 +52,6 @@ from walras.mechanism import Mechanism
 from walras.messages import AgentId, ConversationId, Envelope, Message, Signed
 from walras.protocol import Protocol, on
 from walras.questions import Question
-
-_VERBS: dict[type[Effect], str] = {
-    Send: "send", Broadcast: "broadcast", Tell: "tell", Ignore: "ignore", SetTimer: "set_timer",
-    CancelTimer: "cancel_timer", Decide: "decide", Withdraw: "withdraw", Perform: "perform", Stop: "stop",
-    CancelChild: "cancel", MakeAward: "award", Settle: "settle", Publish: "publish", Finish: "finish",
-}  # fmt: skip
-"""Effects whose fields are the arguments of their verb."""
 
 _TIMER = "time for an approval"
 
@@ -303,8 +288,7 @@ class Gatekeeper(Protocol):
             elif isinstance(effect, Finish):
                 self.say_goodbye()
                 effect = Finish(self.ended(effect.outcome))
-            arguments = (getattr(effect, name) for name in effect.__struct_fields__)
-            getattr(self, _VERBS[type(effect)])(*arguments)
+            effect.carry_out(self)
 
     def drop(self, handler: str, name: Any) -> None:
         """A timer that is moved, a question that is withdrawn: neither is heard of again, also if it has waited here."""

@@ -7,31 +7,13 @@ role saw; both are state, so they survive whatever the state of a role survives.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, ClassVar
 
 from msgspec import field
 
 from walras.allocation import Outcome, Report
-from walras.effects import (
-    Broadcast,
-    CancelTimer,
-    Checkpoint,
-    Decide,
-    Effect,
-    Finish,
-    MakeAward,
-    Open,
-    Perform,
-    Persist,
-    Publish,
-    Send,
-    SetTimer,
-    Settle,
-    Stop,
-    Tell,
-    Withdraw,
-)
+from walras.effects import Effect
 from walras.errors import LocalProtocolError
 from walras.items import Item
 from walras.mechanism import Mechanism
@@ -119,6 +101,9 @@ class After(Effect, frozen=True):
     name: Hashable
     delay_s: float
 
+    def carry_out(self, role: Any) -> None:
+        role.set_timer(self.name, role.now + self.delay_s)
+
 
 class Ask(Effect, frozen=True):
     """Ask the mind, with a deadline relative to now."""
@@ -126,6 +111,9 @@ class Ask(Effect, frozen=True):
     label: str
     within_s: float
     name: str = "q"
+
+    def carry_out(self, role: Any) -> None:
+        role.decide(self.name, Choose(label=self.label, decide_by=role.now + self.within_s))
 
 
 class OpenChild(Effect, frozen=True):
@@ -136,9 +124,15 @@ class OpenChild(Effect, frozen=True):
     items: tuple[Item, ...] = ()
     participants: tuple[AgentId, ...] = ()
 
+    def carry_out(self, role: Any) -> None:
+        role.children.append(role.open(self.rules, self.items, self.participants, role.now + self.within_s))
+
 
 class CancelLatest(Effect, frozen=True):
     """Cancel the child that was opened last."""
+
+    def carry_out(self, role: Any) -> None:
+        role.cancel(role.children[-1])
 
 
 class Testify(Effect, frozen=True):
@@ -149,11 +143,20 @@ class Testify(Effect, frozen=True):
     by: AgentId = ""
     deep: bool = False
 
+    def carry_out(self, role: Any) -> None:
+        note = Note(self.text)
+        quote = Signed(self.by, note, role.sign(note).proof) if self.by else role.sign(note)
+        hidden = (Wrapped(quote),) if self.deep else ()
+        role.send(self.to, Quote(self.text, () if self.deep else (quote,), hidden))
+
 
 class Look(Effect, frozen=True):
     """Write down how much money is free, as the strategy sees it."""
 
     mind: Any
+
+    def carry_out(self, role: Any) -> None:
+        role.log.append((f"free {self.mind.view.free:g}", role.now))
 
 
 class Draw(Effect, frozen=True):
@@ -161,63 +164,11 @@ class Draw(Effect, frozen=True):
 
     to: AgentId
 
+    def carry_out(self, role: Any) -> None:
+        drawn = f"drew {role.rng.random()!r}"
+        role.log.append((drawn, role.now))
+        role.send(self.to, Note(drawn))
 
-def carry_out(role: Protocol, effect: Any) -> None:
-    """Call the verb that this effect stands for."""
-    VERBS[type(effect)](role, effect)
-
-
-def _ask(role: Protocol, effect: Ask) -> None:
-    role.decide(effect.name, Choose(label=effect.label, decide_by=role.now + effect.within_s))
-
-
-def _open(role: Any, effect: OpenChild) -> None:
-    child = role.open(effect.rules, effect.items, effect.participants, role.now + effect.within_s)
-    role.children.append(child)
-
-
-def _testify(role: Protocol, effect: Testify) -> None:
-    note = Note(effect.text)
-    quote = Signed(effect.by, note, role.sign(note).proof) if effect.by else role.sign(note)
-    hidden = (Wrapped(quote),) if effect.deep else ()
-    role.send(effect.to, Quote(effect.text, () if effect.deep else (quote,), hidden))
-
-
-def _look(role: Any, effect: Look) -> None:
-    role.log.append((f"free {effect.mind.view.free:g}", role.now))
-
-
-def _draw(role: Any, effect: Draw) -> None:
-    drawn = f"drew {role.rng.random()!r}"
-    role.log.append((drawn, role.now))
-    role.send(effect.to, Note(drawn))
-
-
-VERBS: dict[type, Callable[[Any, Any], object]] = {
-    Send: lambda role, e: role.send(e.to, e.message),
-    Broadcast: lambda role, e: role.broadcast(e.to, e.message),
-    Tell: lambda role, e: role.tell(e.conversation, e.message),
-    SetTimer: lambda role, e: role.set_timer(e.name, e.at),
-    CancelTimer: lambda role, e: role.cancel_timer(e.name),
-    Decide: lambda role, e: role.decide(e.name, e.question),
-    Withdraw: lambda role, e: role.withdraw(e.name),
-    Perform: lambda role, e: role.perform(e.key, e.task),
-    Stop: lambda role, e: role.stop(e.key),
-    Open: lambda role, e: role.open(e.mechanism, e.items, e.participants, e.finish_by),
-    MakeAward: lambda role, e: role.award(e.line, e.key),
-    Settle: lambda role, e: role.settle(e.item, e.paid, e.winner, e.penalty, e.key),
-    Publish: lambda role, e: role.publish(e.fact),
-    Finish: lambda role, e: role.finish(e.outcome),
-    Persist: lambda role, e: role.persist(e.record),
-    Checkpoint: lambda role, e: role.checkpoint(e.record),
-    After: lambda role, e: role.set_timer(e.name, role.now + e.delay_s),
-    Ask: _ask,
-    OpenChild: _open,
-    CancelLatest: lambda role, e: role.cancel(role.children[-1]),
-    Testify: _testify,
-    Look: _look,
-    Draw: _draw,
-}
 
 # --------------------------------------------------------------------------------------------------- the puppet
 
@@ -256,7 +207,7 @@ class Puppet(Protocol):
     def act(self, effect: Effect) -> None:
         """Carry out an effect; what the runtime refuses is logged, too."""
         try:
-            carry_out(self, effect)
+            effect.carry_out(self)
         except LocalProtocolError:
             self.log.append((f"refused {type(effect).__name__}", self.now))
 
