@@ -153,7 +153,7 @@ def test_two_questions_at_once_are_asked_one_after_the_other() -> None:
 def test_who_has_hung_up_declines_from_then_on() -> None:
     person = Terminal(HANG_UP, "Offer price=3").person()
     assert [found.status for found in asked(person, times=2)] == ["declined", "declined"]
-    assert asyncio.run(person.health()) == "nobody is at the terminal"
+    assert asyncio.run(person.health("ada")) == "nobody is at the terminal"
 
 
 def test_a_person_who_is_silent_may_be_followed_by_somebody_else() -> None:

@@ -115,6 +115,19 @@ def test_a_process_that_ends_is_started_again(make: Make) -> None:
     assert found[0].detail == "the process ended with code 3, 3 times"
 
 
+def test_what_a_failing_program_says_last_is_in_the_note(make: Make) -> None:
+    """One line, of a length that can be read, nothing in it that a terminal obeys; and a program that floods goes on."""
+    (broken,) = asked(make("raise ValueError('no model\\x1b[31m')"), retries=0)
+    assert broken.detail == "the process ended with code 1: ValueError: no model?[31m, 1 times"
+    (loud,) = asked(make("sys.stderr.write('x' * 1_000_000); sys.exit(4)"), retries=0)
+    assert loud.detail == f"the process ended with code 4: {'x' * 200}, 1 times"
+    flooding = make("""
+        sys.stderr.write("x" * 1_000_000)
+        say(ask["key"], {"type": "Offer", "price": 1})
+    """)
+    assert offered(asked(flooding, 2)) == [1.0, 1.0]
+
+
 def test_a_slow_process_is_killed_with_its_children_and_its_late_answer_is_nobodys(
     make: Make, tmp_path: Path
 ) -> None:

@@ -68,7 +68,7 @@ class TestWithTheSdk:
             async with remote(ada, streaming=streaming) as mind, Live() as live:
                 live.add(Agent("ada", mind))
                 live.add(Agent("bob", bids_truly, values={"vase": 9}))
-                assert await mind.health() == ""
+                assert await mind.health("ada") == ""
                 return (
                     await live.run(SealedBid(second_price, reply_within_s=8), [Lot("vase")], 20)
                 ).allocation["vase"]
@@ -233,7 +233,7 @@ class TestWithTheSdk:
 
         async def market() -> tuple[Answered, str]:
             async with remote(app) as mind:
-                return await asked(mind), await mind.health()
+                return await asked(mind), await mind.health("ada")
 
         found, health = asyncio.run(market())
         assert found.status == "error" and why in found.detail and why in health

@@ -296,7 +296,7 @@ class Patient(Participant):
     async def answer(self, ask: Ask) -> Any:
         return Propose(1.0)
 
-    async def health(self) -> str:
+    async def health(self, agent: str) -> str:
         if isinstance(self.condition, Exception):
             raise self.condition
         if isinstance(self.condition, float):

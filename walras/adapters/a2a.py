@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from math import inf
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,8 +27,10 @@ from walras.items import Task
 from walras.live.answers import Usage
 from walras.live.door import is_loopback
 from walras.live.extras import needed
+from walras.live.feed import Work
 from walras.live.participant import Ask, Participant, Retryable
 from walras.live.vocabulary import plain
+from walras.messages import AgentId
 
 EXTENSION = "urn:walras:a2a:market:1"
 """Names the vocabulary above, on cards and in the header ``A2A-Extensions``."""
@@ -105,12 +108,12 @@ class A2AParticipant(Participant):
         if heard.state == "CANCELED":
             return Report("stopped")
         if isinstance(heard.data, dict) and isinstance(heard.data.get("report"), dict):
-            return msgspec.convert(heard.data["report"], Report)
+            return _report(heard.data["report"], task)
         if heard.state not in ("", "COMPLETED"):
             return Report("failed", result=heard.text or heard.state)
         return Report("done", quality=1.0, result=heard.text)
 
-    async def health(self) -> str:
+    async def health(self, agent: AgentId) -> str:
         try:
             await self._connected()
         except (Retryable, RuntimeError) as error:
@@ -227,6 +230,21 @@ class A2AParticipant(Participant):
         if status is None:
             return Retryable(why) if isinstance(cause, self._http.TransportError) else RuntimeError(why)
         return Retryable(why) if status in _MAY_PASS or status >= 500 else RuntimeError(why)
+
+
+def _report(said: dict[str, Any], task: Task) -> Report:
+    """What a remote agent says of its work.
+
+    Raises:
+        RemoteProtocolError: for what is no report.
+    """
+    try:
+        report = msgspec.convert(said, Report)
+    except msgspec.ValidationError as error:
+        raise RemoteProtocolError(f"a report that is none: {error}"[:300]) from None
+    if not Work(task=task, decide_by=inf).accepts(report):
+        raise RemoteProtocolError(f"a report that is none: {report}"[:300])
+    return report
 
 
 class Heard:

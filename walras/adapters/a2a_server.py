@@ -10,8 +10,9 @@ import abc
 import asyncio
 import contextlib
 import inspect
+import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, MutableMapping
 from math import inf
 from typing import Any, Generic, TypeVar
 
@@ -24,12 +25,13 @@ from walras.allocation import Report
 from walras.errors import RemoteProtocolError, ScenarioError
 from walras.items import Item, Task
 from walras.live.answers import in_words
+from walras.live.approval_rules import ApprovalAsked, ApprovalEnded
 from walras.live.desk import Desk
 from walras.live.extras import needed
 from walras.live.feed import DeskRules
 from walras.live.guard import Guard
 from walras.live.hosts import Work, pretend
-from walras.live.passes import Passes, Reception, RefusedError
+from walras.live.passes import Pass, Passes, Reception, RefusedError
 from walras.live.remote import answer_types
 from walras.live.settings import Asker
 from walras.live.visitor import Visitor
@@ -71,7 +73,9 @@ def agent_app(
         raise ScenarioError("agent", agent, "an agent that has a strategy")
     worker = work or getattr(agent.strategy, "work", None) or pretend(agent)
     asked = guard if guard is not None else Guard()
-    executor = AgentExecutor(agent, tuple(questions), asked, worker, rules.most_keys)
+    asks = tuple(questions)
+    vocabulary = Vocabulary((*asks, *answer_types(asks)), f"what {agent.id} is asked")
+    executor = AgentExecutor(agent, vocabulary, asked, worker, passes, rules.most_keys)
     skills = [
         ("bid", "Bids", "Answers the questions of market roles"),
         ("work", "Works", "Does the tasks that it wins"),
@@ -99,19 +103,35 @@ def auctioneer_app(desk: Desk, mechanism: Mechanism) -> Entrance:
 class _Executor(abc.ABC):
     """What the SDK calls with a message: finds the first data part, and answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, passes: Passes) -> None:
+        self.passes = passes
         self._sdk, self._types = needed("a2a.helpers", "a2a"), needed("a2a.types", "a2a")
         self._errors = needed("a2a.utils.errors", "a2a")
         self._updater = needed("a2a.server.tasks", "a2a").TaskUpdater
 
     async def execute(self, context: Any, queue: Any) -> None:
-        """One message; called by the SDK."""
+        """One message; called by the SDK. What it asks for ends when its caller's pass is revoked."""
         data = [part for part in context.message.parts if part.WhichOneof("content") == "data"]
         try:
             body = from_part(data[0]) if data else None
-            await self.heed(body if isinstance(body, dict) else {}, context, queue)
+            heeding = self.heed(body if isinstance(body, dict) else {}, context, queue)
+            await self._unless_revoked(_pass(context), heeding)
         except (RemoteProtocolError, RefusedError, ScenarioError, msgspec.ValidationError) as error:
             raise self._errors.InvalidParamsError(message=f"{error}"[:300]) from None
+
+    async def _unless_revoked(self, shown: Pass, act: Coroutine[Any, Any, None]) -> None:
+        acting = asyncio.ensure_future(act)
+        revoked = asyncio.ensure_future(self.passes.revocation(shown))
+        try:
+            await asyncio.wait((acting, revoked), return_when=asyncio.FIRST_COMPLETED)
+            if acting.done():
+                acting.result()
+            else:
+                self.passes.check(shown)
+        finally:
+            acting.cancel()
+            revoked.cancel()
+            await asyncio.gather(acting, revoked, return_exceptions=True)
 
     @abc.abstractmethod
     async def heed(self, body: dict[str, Any], context: Any, queue: Any) -> None:
@@ -125,24 +145,34 @@ class _Executor(abc.ABC):
         """Answer by a message."""
         await queue.enqueue_event(self._sdk.new_data_message(said, context_id=context.context_id))
 
-    async def begin(self, context: Any, queue: Any) -> Any:
-        """Answer by a task, which is now worked on."""
+    async def begin(self, context: Any, queue: Any, state: str = "WORKING") -> Any:
+        """Answer by a task, which is now in this state."""
         task = self._sdk.new_task_from_user_message(context.message)
         task.id, task.context_id = context.task_id, context.context_id
         await queue.enqueue_event(task)
         updater = self._updater(queue, task.id, task.context_id)
-        await updater.start_work()
+        await self.say(updater, state)
         return updater
 
     async def end(self, updater: Any, state: str, result: dict[str, Any], why: str = "") -> None:
         """The task has come to an end."""
         await updater.add_artifact([self._sdk.new_data_part(result)], name="result")
+        await self.say(updater, state, why)
+
+    async def say(self, updater: Any, state: str, why: str = "") -> None:
+        """The state that the task is in now."""
         message = updater.new_agent_message([self._sdk.new_text_part(why)]) if why else None
         await updater.update_status(self._types.TaskState.Value(f"TASK_STATE_{state}"), message=message)
 
 
 def _caller(context: Any) -> Any:
     return context.call_context.state["auth"]
+
+
+def _pass(context: Any) -> Pass:
+    caller = _caller(context)
+    shown: Pass = caller.shown if isinstance(caller, Visitor) else caller
+    return shown
 
 
 T = TypeVar("T")
@@ -185,22 +215,29 @@ class AgentExecutor(_Executor):
     """Answers asks, and does work. The same key in the same context again is not pondered or done again."""
 
     def __init__(
-        self, agent: Agent, questions: tuple[type[Question], ...], guard: Asker, work: Work, most_kept: int
+        self, agent: Agent, vocabulary: Vocabulary, guard: Asker, work: Work, passes: Passes, most_kept: int
     ) -> None:
-        super().__init__()
-        self.agent, self.guard, self.work = agent, guard, work
-        self.vocabulary = Vocabulary((*questions, *answer_types(questions)), f"what {agent.id} is asked")
+        super().__init__(passes)
+        self.agent, self.vocabulary, self.guard, self.work = agent, vocabulary, guard, work
         self._kept: Kept[asyncio.Future[dict[str, Any]]] = Kept(most_kept)
 
     async def heed(self, body: dict[str, Any], context: Any, queue: Any) -> None:
-        _caller(context).demand("ask")
+        _pass(context).demand("ask")
         asked, task = body.get("ask"), body.get("do")
         if isinstance(asked, dict):
             seconds = msgspec.convert(asked.get("seconds"), float)
             if not 0 < seconds <= MOST_WITHIN_S:
                 raise RemoteProtocolError(f"seconds: a number above 0, up to {MOST_WITHIN_S:g}, is expected")
+            self.vocabulary.read(asked.get("question"), Question)
+            updater = None
+            if getattr(self.agent.strategy, "person", False):
+                updater = await self.begin(context, queue, "INPUT_REQUIRED")
             said = await self._once(context, asked, asked.get("question"), self._answer, seconds)
-            await self.reply(said, context, queue)
+            if updater is None:
+                await self.reply(said, context, queue)
+            else:
+                why = said.get("failed", "")
+                await self.end(updater, "FAILED" if why else "COMPLETED", said, why)
         elif isinstance(task, dict):
             self.vocabulary.read(task.get("task"), Task)  # before there is a task of theirs
             updater = await self.begin(context, queue)
@@ -217,7 +254,7 @@ class AgentExecutor(_Executor):
         self, context: Any, body: dict[str, Any], about: Any, act: Callable[..., Any], lasts_s: float
     ) -> dict[str, Any]:
         """What `act` returns for this key: once, as long as that lasts. Another market may use the same names later."""
-        caller = _caller(context).agent
+        caller = _pass(context).agent
         key = (act.__name__, context.context_id, f"{body.get('key') or context.message.message_id}")
         kept = self._kept.get(caller, key, about)
         if kept is None or kept.cancelled() or (kept.done() and kept.exception() is not None):
@@ -258,10 +295,12 @@ class AuctioneerExecutor(_Executor):
     """Opens conversations in the names of its callers, on their accounts."""
 
     def __init__(self, desk: Desk, mechanism: Mechanism) -> None:
-        super().__init__()
+        super().__init__(desk.passes)
         self.desk, self.mechanism = desk, mechanism
         self.vocabulary = Vocabulary((), "what is allocated here")
-        self._tasks: dict[str, ConversationId] = {}
+        self._tasks: dict[str, tuple[ConversationId, asyncio.Queue[str]]] = {}
+        """Those that are under way, and the states that they have come to meanwhile."""
+        desk.market.follow(self._saw)
         self._known: Kept[ConversationId] = Kept(desk.rules.most_keys)
 
     async def heed(self, body: dict[str, Any], context: Any, queue: Any) -> None:
@@ -279,9 +318,14 @@ class AuctioneerExecutor(_Executor):
         if conversation is None:
             conversation = visitor.open(self.mechanism, items, within_s)
             self._known.put(visitor.agent, key, wanted, conversation)
-        self._tasks[context.task_id] = conversation
+        news: asyncio.Queue[str] = asyncio.Queue()
+        self._tasks[context.task_id] = conversation, news
         updater = await self.begin(context, queue)
-        result = await self.desk.market.result(conversation)
+        telling = asyncio.create_task(self._tell(updater, news))
+        try:
+            result = await self.desk.market.result(conversation)
+        finally:
+            telling.cancel()
         del self._tasks[context.task_id]  # if it is cancelled, `cancel` needs it
         outcome = result.outcomes[conversation]
         awards = [plain(line) for line in outcome.awards]
@@ -290,10 +334,21 @@ class AuctioneerExecutor(_Executor):
         await self.end(updater, states.get(outcome.status, "FAILED"), said, outcome.why)
 
     async def cancel(self, context: Any, queue: Any) -> None:
-        conversation = self._tasks.pop(context.task_id, None)
+        conversation, _ = self._tasks.pop(context.task_id, (None, None))
         if conversation is not None:
             self.desk.market.cancel(conversation)
         await super().cancel(context, queue)
+
+    def _saw(self, row: tuple[Any, ...]) -> None:
+        """A row of the trace: while a person is asked to approve, tasks say so."""
+        if isinstance(row[-1], ApprovalAsked | ApprovalEnded):
+            for conversation, news in self._tasks.values():
+                if conversation == row[2]:
+                    news.put_nowait("INPUT_REQUIRED" if isinstance(row[-1], ApprovalAsked) else "WORKING")
+
+    async def _tell(self, updater: Any, news: asyncio.Queue[str]) -> None:
+        while True:
+            await self.say(updater, await news.get())
 
 
 # ----------------------------------------------------------------------------------------------------------- how it is served
@@ -318,6 +373,8 @@ def _card(name: str, does: str, skills: list[tuple[str, str, str]], costs: dict[
 
 def _app(executor: Any, card: Any, enter: Callable[[str], Known], rules: DeskRules) -> Entrance:
     """The SDK's routes for an executor, behind an entrance."""
+    for name in _TALKERS:
+        logging.getLogger(name).addFilter(_is_not_told)
     routes, handlers = needed("a2a.server.routes", "a2a"), needed("a2a.server.request_handlers", "a2a")
     starlette, routing = needed("starlette.applications", "http"), needed("starlette.routing", "http")
     responses, types = needed("starlette.responses", "http"), needed("a2a.types", "a2a")
@@ -350,6 +407,18 @@ def _app(executor: Any, card: Any, enter: Callable[[str], Known], rules: DeskRul
         lifespan=lasting,
     )
     return Entrance(_named(app), enter, rules, (CARD,))
+
+
+_TALKERS = tuple(
+    f"a2a.server.{name}"
+    for name in ("agent_execution.active_task", "routes.jsonrpc_dispatcher", "routes.rest_dispatcher")
+)
+
+
+def _is_not_told(record: logging.LogRecord) -> bool:
+    """Keeps the log free of what its caller is told: to the SDK each refusal is a failure, with a traceback."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, needed("a2a.utils.errors", "a2a").InvalidParamsError)
 
 
 class Tasks:

@@ -12,6 +12,7 @@ from walras.live.answers import Usage
 from walras.live.participant import Ask, Participant
 from walras.live.prompts import escaped
 from walras.live.schemas import instruction
+from walras.messages import AgentId
 
 _HELP = (
     "Answer as: {forms}\n"
@@ -33,7 +34,7 @@ class HumanParticipant(Participant):
         show: shows text.
     """
 
-    provider = ""
+    person = True
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class HumanParticipant(Participant):
     def estimate(self, ask: Ask) -> Usage:
         return Usage(1, 0, 0, 0.0)
 
-    async def health(self) -> str:
+    async def health(self, agent: AgentId) -> str:
         return "nobody is at the terminal" if self.gone else ""
 
     async def answer(self, ask: Ask) -> Any:

@@ -24,6 +24,9 @@ _LIMITED = 'ulimit -v "$1" && ulimit -t "$2" && ulimit -n "$3" && shift 3 && exe
 _FAREWELL_S = 2.0
 """For the pipes of a killed process to end; a child that left its group may hold them open."""
 
+_COMPLAINT = 4096
+"""Bytes of its standard error that are kept."""
+
 
 class Allowance(Frozen, frozen=True):
     """What the process may use; beyond it the system ends it, or refuses it more.
@@ -55,7 +58,7 @@ class SubprocessParticipant(Participant):
 
     It is started at the first question, with an empty environment and limited resources, in a group of its own. It
     answers one question at a time. If it is too slow it is killed with all its children; it is started anew for the
-    next question, as when it ended by itself.
+    next question, as when it ended by itself. The last line of its standard error says why it did.
 
     Args:
         command: the program, looked up on our own path, and its arguments.
@@ -81,6 +84,8 @@ class SubprocessParticipant(Participant):
         self.command = (program, *command[1:])
         self.allowance, self.environment = allowance, dict(environment or {})
         self._process: asyncio.subprocess.Process | None = None
+        self._complaining: asyncio.Task[None] | None = None
+        self._complaints = b""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turn = asyncio.Lock()
         self._ending: set[asyncio.Future[Any]] = set()
@@ -120,7 +125,7 @@ class SubprocessParticipant(Participant):
         except ValueError:
             raise RuntimeError(f"a line of more than {self.allowance.most_bytes:,} bytes") from None
         if not raw.endswith(b"\n"):
-            raise Retryable(f"the process ended with code {await process.wait()}")
+            raise Retryable(f"the process ended with code {await process.wait()}{await self._last_words()}")
         try:
             said = msgspec.json.decode(raw, type=_Answer)
         except msgspec.DecodeError as error:
@@ -136,11 +141,25 @@ class SubprocessParticipant(Participant):
             limits = (str(allowed.memory_mb * 1024), str(allowed.cpu_s), str(allowed.files))
             self._process = await asyncio.create_subprocess_exec(
                 "/bin/sh", "-c", _LIMITED, "sh", *limits, *self.command,
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
                 env=self.environment, start_new_session=True, limit=allowed.most_bytes,
             )  # fmt: skip
-            self._loop = loop
+            self._loop, self._complaints = loop, b""
+            self._complaining = asyncio.create_task(self._listen(self._process.stderr))
         return self._process
+
+    async def _listen(self, stderr: asyncio.StreamReader | None) -> None:
+        """Keep the last that the process says on its standard error, and let it go on."""
+        assert stderr is not None
+        while said := await stderr.read(_COMPLAINT):
+            self._complaints = (self._complaints + said)[-_COMPLAINT:]
+
+    async def _last_words(self) -> str:
+        """Why a process has ended, as far as it said so."""
+        assert self._complaining is not None
+        await asyncio.wait([self._complaining], timeout=_FAREWELL_S)
+        said = self._complaints.decode(errors="replace").strip().rpartition("\n")[2][:200]
+        return ": " + "".join(letter if letter.isprintable() else "?" for letter in said) if said else ""
 
     def _kill(self) -> None:
         """End the process with its children, without waiting for their end."""
@@ -149,7 +168,7 @@ class SubprocessParticipant(Participant):
             return
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        ending = asyncio.ensure_future(process.communicate())  # `wait` would wait for what nobody reads
+        ending = asyncio.ensure_future(_farewell(process, self._complaining))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
 
@@ -157,3 +176,11 @@ class SubprocessParticipant(Participant):
         self._kill()
         if self._ending:
             await asyncio.wait(self._ending, timeout=_FAREWELL_S)
+
+
+async def _farewell(process: asyncio.subprocess.Process, complaining: "asyncio.Task[None] | None") -> None:
+    """Read what is left in the pipes: `wait` would wait for what nobody reads."""
+    if complaining is not None:
+        complaining.cancel()
+        await asyncio.gather(complaining, return_exceptions=True)
+    await process.communicate()

@@ -54,10 +54,8 @@ class WebSocketParticipant(Participant):
             raise Retryable(said.why, said.after_s)
         raise RuntimeError(said.why)
 
-    async def health(self) -> str:
-        return (
-            "" if any(seat.here.is_set() for seat in self.reception.seats.values()) else "nobody has called"
-        )
+    async def health(self, agent: AgentId) -> str:
+        return "" if self.reception.seat(agent).here.is_set() else f"no process answers for {agent}"
 
 
 def _value(value: Any, question: type[Question]) -> Any:

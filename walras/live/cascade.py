@@ -35,6 +35,7 @@ class Cascade(Participant):
         if not 0 < share < 1:
             raise ScenarioError("share", share, "a number between 0 and 1")
         self.minds, self.share, self.enough = minds, share, enough
+        self.person = any(isinstance(mind, Participant) and mind.person for mind in minds)
 
     async def answer(self, ask: Ask) -> Any:
         """The guard asks its minds, never the cascade itself."""

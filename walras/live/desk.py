@@ -116,7 +116,7 @@ class Desk:
                 if question.accepts(report):
                     assert isinstance(report, Report)
                     return report
-                note = "the status is neither done nor failed"
+                note = "expected done or failed, cost and seconds of 0 or more, quality from 0 to 1"
             raise RemoteProtocolError(
                 f"{agent} has reported nonsense {self.rules.most_reports} times: {note}"
             )

@@ -146,7 +146,7 @@ class Directory:
             if until is not None and asyncio.get_running_loop().time() < until:
                 return f"{mind.provider or agent} keeps failing and is left alone"
         try:
-            return await asyncio.wait_for(mind.health(), HEALTH_WITHIN_S)
+            return await asyncio.wait_for(mind.health(agent), HEALTH_WITHIN_S)
         except TimeoutError:
             return f"it did not say within {HEALTH_WITHIN_S:g} s"
         except Exception as error:  # a participant is not ours

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import msgspec
 
 from walras.allocation import Report
+from walras.amounts import is_amount, is_number
 from walras.items import Task
 from walras.live.participant import Ask
 from walras.live.settings import check_above_0
@@ -119,7 +120,13 @@ class Work(Question, frozen=True, kw_only=True):
     answers: ClassVar[tuple[type, ...]] = (Report,)
 
     def accepts(self, answer: Any) -> bool:
-        return isinstance(answer, Report) and answer.status in ("done", "failed")
+        return (
+            isinstance(answer, Report)
+            and answer.status in ("done", "failed")
+            and is_amount(answer.cost)
+            and is_number(answer.quality, 0, 1)
+            and is_amount(answer.seconds)
+        )
 
 
 class Receipt(msgspec.Struct, frozen=True):

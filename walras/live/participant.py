@@ -77,6 +77,9 @@ class Participant(abc.ABC):
     informed: bool = True
     """Whether it uses the prompt, the schema or the key of an ask; else they are empty, which saves their making."""
 
+    person: bool = False
+    """Whether a person may decide, who takes time. Over A2A such an answer is a Task, which says INPUT_REQUIRED meanwhile."""
+
     @abc.abstractmethod
     async def answer(self, ask: Ask) -> Any:
         """Answer once: a `Reply` or the bare value; None declines.
@@ -94,8 +97,8 @@ class Participant(abc.ABC):
         """What this call may take at most, reserved before it is made; unknown parts are None."""
         return Usage(1, len(ask.prompt) // 2, self.most_output_tokens)
 
-    async def health(self) -> str:
-        """Why it could not answer now, in a sentence; empty if it could. Must cost nothing."""
+    async def health(self, agent: AgentId) -> str:
+        """Why it could not answer for this agent now, in a sentence; empty if it could. Must cost nothing."""
         return ""
 
     async def close(self) -> None:  # noqa: B027  # most hold nothing

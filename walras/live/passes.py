@@ -158,7 +158,7 @@ class Passes:
             raise RefusedError("expired", "this token has expired; ask the market's owner for a new one")
 
     def revoke(self, pass_id: str) -> None:
-        """Refuse a pass from now on; lines that are open under it end.
+        """Refuse a pass from now on; lines that are open under it end, and what agents do for its holder.
 
         Args:
             pass_id: ``passes.read(token).id``.
@@ -174,14 +174,19 @@ class Passes:
         Raises:
             RefusedError: then.
         """
+        while True:
+            self.check(shown)
+            left = None if shown.until is None else shown.until - self._wall()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.revocation(shown), left)
+
+    async def revocation(self, shown: Pass) -> None:
+        """Wait until a pass is revoked."""
         line = asyncio.Event()
         self._lines[line] = shown.id
         try:
-            while True:
-                self.check(shown)
-                left = None if shown.until is None else shown.until - self._wall()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(line.wait(), left)
+            if shown.id not in self.revoked:
+                await line.wait()
         finally:
             del self._lines[line]
 
