@@ -3,6 +3,7 @@
 from math import inf, nan
 from typing import Any
 
+import msgspec
 import pytest
 
 from auctions import (
@@ -122,6 +123,28 @@ def test_marginal_values_are_bid_demanded_and_taken() -> None:
     assert strategy(offered, ADA) == Bid("vase", 6, 2)
     assert strategy(PriceOffered(item=wine, auctioneer=HOUSE, price=10, decide_by=1.0), ADA) == Pass("vase")
     assert strategy(next_bid(6, wine), ADA) == Bid("vase", 6, 1, 3)
+
+
+@pytest.mark.parametrize("answer", [Bid("vase", 5), Pass("vase"), Later("vase", 9.0)])
+def test_an_answer_is_legal_in_its_own_round_and_about_its_own_item_only(answer: Any) -> None:
+    question = next_bid(5)
+    assert question.accepts(msgspec.structs.replace(answer, round=3))
+    assert not question.accepts(msgspec.structs.replace(answer, round=2))
+    assert not question.accepts(msgspec.structs.replace(answer, round=3, item="urn"))
+
+
+def test_a_demand_binds_what_is_clinched_and_what_is_wanted_or_may_be_got_at_this_price() -> None:
+    question = msgspec.structs.replace(demand_at(6), clinched=2, spent=7)
+    for demand, money in (
+        (Demand("vase", 3, 3), 13),
+        (Demand("vase", 3, 3, 2), 25),
+        (Demand("vase", 1, 3), 7),
+    ):
+        commitment = question.commits(demand)
+        assert commitment is not None and commitment.money == money
+    assert (
+        msgspec.structs.replace(question, item=Lot("vase", wanted=True)).commits(Demand("vase", 3, 3)) is None
+    )
 
 
 class Other(Question, frozen=True):
