@@ -233,6 +233,13 @@ def test_a_trader_asks_with_all_that_it_knows() -> None:
     assert again.tape == ()
 
 
+def test_of_all_that_it_hears_between_two_questions_a_trader_keeps_the_latest() -> None:
+    script = trader()
+    for serial in range(1, 301):
+        script.hear("pit", Trade(serial, 9, 1, "buy"))
+    assert [heard.serial for heard in asked(script).tape] == list(range(45, 301))
+
+
 def test_money_is_freed_when_the_venue_says_so_and_not_before() -> None:
     script = trader()
     for number in (1, 2, 3):
