@@ -77,7 +77,8 @@ def measure(participants: int = 1000, repeats: int = 5) -> dict[str, Any]:
 
     ``..._ms_per_question`` is all that a question costs from the opening of the round to its answer, runtime and guard
     together, in time of the processor: for plain functions, coroutines, and minds that are asked as language models
-    are, of which the dearest is ``guard_ms_per_question``. ``round_s`` is one round of plain functions, ``journaled_round_s`` one with a journal.
+    are, of which the dearest is ``guard_ms_per_question``. ``round_s`` is one round of plain functions,
+    ``journaled_round_s`` one with a journal.
     """
 
     def best(strategy: Strategy) -> tuple[float, float]:
