@@ -95,6 +95,13 @@ def test_another_price_or_another_lot_is_not_taken() -> None:
     assert MakeAward(Award("vase", first, 8)) in script.hear(first, Bid("vase", 8, round=1))
 
 
+def test_who_takes_more_than_there_is_left_gets_what_is_left() -> None:
+    script, (first, second, _) = setter(Lot("vase", quantity=3))
+    assert MakeAward(Award("vase", first, 16, 2)) in script.hear(first, Bid("vase", 8, 2, round=1))
+    assert MakeAward(Award("vase", second, 8, 1)) in script.hear(second, Bid("vase", 8, 2, round=2))
+    assert script.finished is not None and script.finished.status == "done"
+
+
 def test_when_all_have_passed_it_is_over() -> None:
     script, order = setter()
     for round_, bidder in enumerate(order, start=1):
