@@ -12,10 +12,9 @@ References:
     hashicorp/raft issue 661 (term and vote in two writes).
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
-from unittest import mock
 
 from msgspec.structs import replace
 
@@ -40,33 +39,21 @@ from consensus.raft.settings import ReadOnly, Settings
 from consensus.raft.state import Raft
 from consensus.raft.written import Stored, Written
 from walras.study.explore.raft import Load
+from walras.testing.patching import Bug, Patch, installed
 
-Patch = Callable[[Any, str, Any], None]
-Mutant = Callable[[Patch], None]
-
-MUTANTS: dict[str, Mutant] = {}
-"""By name; the docstring says what is wrong."""
+MUTANTS: dict[str, Bug] = {}
+"""By name."""
 
 
-def mutant(install: Mutant) -> Mutant:
+def mutant(install: Bug) -> Bug:
     """Enter a mutant under its own name."""
     MUTANTS[install.__name__] = install
     return install
 
 
-@contextmanager
-def mutated(name: str) -> Iterator[None]:
+def mutated(name: str) -> AbstractContextManager[None]:
     """Break Raft in this one way, inside the block."""
-    with ExitStack() as repairs:
-
-        def patch(owner: Any, attribute: str, replacement: Any) -> None:
-            if isinstance(owner, dict):
-                repairs.enter_context(mock.patch.dict(owner, {attribute: replacement}))
-            else:
-                repairs.enter_context(mock.patch.object(owner, attribute, replacement))
-
-        MUTANTS[name](patch)
-        yield
+    return installed(MUTANTS[name])
 
 
 def _handles(patch: Patch, kind: Kind, handler: Callable[[Raft, RaftMessage], None]) -> None:

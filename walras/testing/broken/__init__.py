@@ -4,16 +4,10 @@ They show that each check can fail, and that none fails for another's reason: wi
 of the same name fails. Whoever writes a check of a promise writes a bug beside it.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from importlib import import_module
-from typing import Any
-from unittest import mock
 
-Patch = Callable[[Any, str, Any], None]
-"""``patch(owner, name, replacement)``: put another attribute in a class's or module's place, for a while."""
-
-Bug = Callable[[Patch], None]
+from walras.testing.patching import Bug, installed
 
 BUGS: dict[str, Bug] = {}
 """By the name of the check that finds it."""
@@ -34,13 +28,6 @@ def all_bugs() -> dict[str, Bug]:
     return BUGS
 
 
-@contextmanager
-def broken(name: str) -> Iterator[None]:
+def broken(name: str) -> AbstractContextManager[None]:
     """Break the simulator in this one way, inside the block."""
-    with ExitStack() as repairs:
-
-        def patch(owner: Any, attribute: str, replacement: Any) -> None:
-            repairs.enter_context(mock.patch.object(owner, attribute, replacement))
-
-        all_bugs()[name](patch)
-        yield
+    return installed(all_bugs()[name])

@@ -14,7 +14,8 @@ from walras.simulation.book import Conversation
 from walras.simulation.hosts import Worker
 from walras.simulation.port import Port
 from walras.simulation.world import World
-from walras.testing.broken import Patch, bug
+from walras.testing.broken import bug
+from walras.testing.patching import Patch
 
 
 @bug

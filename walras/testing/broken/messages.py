@@ -12,7 +12,8 @@ from walras.simulation.guarded import GuardedWorld
 from walras.simulation.guarded_port import GuardedPort
 from walras.simulation.port import Port
 from walras.simulation.world import World
-from walras.testing.broken import Patch, bug
+from walras.testing.broken import bug
+from walras.testing.patching import Patch
 from walras.testing.puppets import Note
 
 # ---------------------------------------------------------------------------------------------- promises 1 and 2

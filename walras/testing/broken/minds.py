@@ -11,7 +11,8 @@ from walras.simulation.guarded_port import GuardedPort
 from walras.simulation.hosts import Mind
 from walras.simulation.port import Asked, Port
 from walras.simulation.world import World
-from walras.testing.broken import Patch, bug
+from walras.testing.broken import bug
+from walras.testing.patching import Patch
 from walras.testing.puppets import Choose, Skip
 
 

@@ -11,7 +11,8 @@ from walras.simulation.guarded_port import GuardedPort
 from walras.simulation.memory import Snapshot
 from walras.simulation.port import Port
 from walras.simulation.world import World
-from walras.testing.broken import Patch, bug
+from walras.testing.broken import bug
+from walras.testing.patching import Patch
 
 
 def _resume_without(patch: Patch, forget: Callable[[Any], None]) -> None:

@@ -13,7 +13,8 @@ from walras.simulation.guarded_port import GuardedPort
 from walras.simulation.hosts import Mind
 from walras.simulation.port import Port
 from walras.simulation.world import World
-from walras.testing.broken import Patch, bug
+from walras.testing.broken import bug
+from walras.testing.patching import Patch
 
 
 @bug
