@@ -127,8 +127,7 @@ class LogNormal(Latency, frozen=True):
 
 
 class Empirical(Latency, frozen=True):
-    """Measured delays: their quantiles at equally spaced probabilities, from the least (0) to the greatest
-    (1).
+    """Measured delays: their quantiles at equally spaced probabilities, from the least (0) to the greatest (1).
 
     Between two quantiles it interpolates linearly (type 7 of Hyndman and Fan, "Sample quantiles in
     statistical packages", The American Statistician 50(4), 1996).

@@ -30,10 +30,7 @@ from walras.messages import Frozen
 from walras.protocol import Protocol
 from walras.testing.errors import ContractError
 from walras.testing.hermetic import hermetic
-from walras.testing.mechanisms import check_mechanism
 from walras.testing.script import Script
-
-__all__ = ["Factory", "Input", "check_mechanism", "check_protocol"]
 
 Input = tuple[Any, ...]
 """One input of a script: the name of a method of `Script`, and its arguments, as in ``("hear", "bob", Propose(3.0))``."""

@@ -150,6 +150,3 @@ class SimulatedRuntime:
 def guarded_runtime(conditions: Conditions) -> SimulatedRuntime:
     """The same simulator on its other path: every input passes the gate that faulty worlds use."""
     return SimulatedRuntime(conditions, guarded=True)
-
-
-__all__ = ["SimulatedRuntime", "guarded_runtime"]

@@ -5,7 +5,7 @@ from walras.items import Task
 from walras.testing.errors import demand
 from walras.testing.promises.work import Takes
 from walras.testing.puppets import After, Ask, Draw, Mind, Note, Offer, OpenChild, PuppetRules
-from walras.testing.runtime import Make, Stage, promise
+from walras.testing.runtime import Conditions, Make, Stage, promise
 
 
 def _scene(make: Make, seed: int) -> Stage:
@@ -30,8 +30,6 @@ def _scene(make: Make, seed: int) -> Stage:
 
 def make_can(make: Make) -> frozenset[str]:
     """What the runtimes that this makes can do."""
-    from walras.testing.runtime import Conditions
-
     return make(Conditions()).can
 
 
