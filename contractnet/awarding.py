@@ -160,11 +160,14 @@ def best(
         As `leaders`: who wins outright, and who ties for the places that are left.
 
     Raises:
-        LocalProtocolError: if the rule prefers somebody who has made no acceptable proposal.
+        LocalProtocolError: if the rule prefers somebody who has made no acceptable proposal, or returns no scores.
     """
     limit = inf if task.reserve is None else task.reserve
     acceptable = {agent: p for agent, p in proposals.items() if p.valid_until >= at and p.price <= limit}
-    winners, tied = leaders(rule(task, acceptable), places)
+    scores = rule(task, acceptable)
+    if not isinstance(scores, Mapping):
+        raise LocalProtocolError(f"{rule} returns {scores!r}; expected a mapping from agent to score")
+    winners, tied = leaders(scores, places)
     for agent in (*winners, *tied):
         if agent not in acceptable:
             raise LocalProtocolError(f"{rule} awards to {agent}; expected one of {', '.join(acceptable)}")

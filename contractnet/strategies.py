@@ -6,6 +6,7 @@ import msgspec
 
 from contractnet.messages import ProposalWanted, Propose, Refuse
 from walras.agents import Agent
+from walras.amounts import is_amount
 from walras.errors import ScenarioError
 from walras.questions import Question
 
@@ -52,7 +53,7 @@ class Markup(msgspec.Struct, frozen=True):
     factor: float
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.factor < float("inf"):
+        if not is_amount(self.factor):
             raise ScenarioError("factor", self.factor, "a finite number of 0 or more")
 
     def __call__(self, question: Question, agent: Agent) -> Any:

@@ -120,6 +120,11 @@ def test_a_rule_cannot_invent_bids() -> None:
         best(lambda task, bids: {"ghost": 1.0}, TASK, {"a": Propose(1.0)}, 0.0, 1)
 
 
+def test_a_rule_that_returns_no_scores_is_named() -> None:
+    with pytest.raises(LocalProtocolError, match="returns 'a'; expected a mapping from agent to score"):
+        best(lambda task, bids: "a", TASK, {"a": Propose(1.0)}, 0.0, 1)  # type: ignore[arg-type,return-value]
+
+
 def test_losers_are_told_why() -> None:
     bids = {
         "lost": Propose(1.0),

@@ -74,6 +74,8 @@ def test_markup_asks_for_more_but_not_for_more_than_can_be_had() -> None:
     assert repr(markup(1.5)) == "Markup(factor=1.5)"
     with pytest.raises(ScenarioError, match="factor"):
         markup(-1.0)
+    with pytest.raises(ScenarioError, match=r"factor is '1\.2'"):
+        markup("1.2")  # type: ignore[arg-type]
 
 
 def test_the_default_is_truthful_and_knows_its_limits() -> None:

@@ -232,6 +232,8 @@ def test_an_agents_record_is_found_by_name() -> None:
     assert small_result().agent("bob").busy_s == 10.0
     with pytest.raises(KeyError):
         small_result().agent("nobody")
+    with pytest.raises(KeyError, match="'bop' was not in this run; the nearest are bob"):
+        small_result().agent("bop")
 
 
 # ------------------------------------------------------------------------------------------------------ save and load

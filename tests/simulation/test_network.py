@@ -228,6 +228,9 @@ def wrong() -> Iterator[tuple[Callable[[], object], str]]:
     yield lambda: Network(lifetime_s=0.0), "lifetime_s is 0.0; expected more than 0 seconds"
     yield lambda: Network(lifetime_s=inf), "lifetime_s is inf"
     yield lambda: Network(heal_s=-1.0), "heal_s is -1.0"
+    yield lambda: Network(latency=0.05), "latency is 0.05; expected a distribution of delays"  # type: ignore[arg-type]
+    yield lambda: Network(reorder_by=1.0), "reorder_by is 1.0"  # type: ignore[arg-type]
+    yield lambda: Network(partitions=(("ada",),)), r"partitions is \('ada',\); expected several Partition"  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("make", "message"), list(wrong()))

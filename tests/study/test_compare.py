@@ -216,6 +216,8 @@ def test_errors_name_what_is_near(study: Study) -> None:
         ({"seeds": []}, "seeds"),
         ({"seeds": [1, 1]}, "seeds"),
         ({"seeds": [0.5]}, "seeds"),
+        ({"seeds": 30}, "seeds"),
+        ({"scenarios": ContractNet()}, "scenarios"),
         ({"workers": 0}, "workers"),
         ({"workers": 2, "mechanisms": {"net": ContractNet(award_rule=no_place())}}, "workers"),  # type: ignore[arg-type]
     ],

@@ -4,6 +4,7 @@ A runtime makes a `Result` from plain parts. It prints as a short table, goes to
 folder from which it comes back equal (``docs/results.md`` has the schema and the definition of every metric).
 """
 
+from difflib import get_close_matches
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,11 +92,12 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         return f"<table><caption style='text-align:left'>{escape(heading)}</caption>{cells}</table>"
 
     def agent(self, agent: AgentId) -> AgentRecord:
-        """The record of one agent; KeyError if it was not there."""
+        """The record of one agent; KeyError if it was not there, with the nearest that was."""
         for record in self.agents:
             if record.id == agent:
                 return record
-        raise KeyError(agent)
+        near = get_close_matches(agent, [record.id for record in self.agents], cutoff=0.0)
+        raise KeyError(f"{agent!r} was not in this run; the nearest are {', '.join(near) or 'none'}")
 
     def to_pandas(self) -> "pandas.DataFrame":
         """One row per task: scenario, mechanism and seed, the fields of `TaskRecord`, and `latency_s`."""

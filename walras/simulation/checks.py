@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from types import UnionType
 
 from walras.amounts import is_amount, is_number
 from walras.errors import ScenarioError
@@ -28,6 +29,12 @@ def check_seconds(field: str, value: object) -> None:
 def check_probability(field: str, value: object) -> None:
     """Raise `ScenarioError` unless the value is a probability."""
     check_number(field, value, 0.0, 1.0, "a probability in [0, 1]")
+
+
+def check_kind(field: str, value: object, kinds: type | UnionType, expected: str) -> None:
+    """Raise `ScenarioError` unless the value is of one of these kinds."""
+    if not isinstance(value, kinds):
+        raise ScenarioError(field, value, expected)
 
 
 def check_agents(field: str, agents: Iterable[AgentId], known: Iterable[AgentId]) -> None:

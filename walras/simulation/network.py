@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from walras.errors import ScenarioError
 from walras.messages import AgentId, Frozen
 from walras.randomness import stream
-from walras.simulation.checks import check_agents, check_number, check_probability, check_seconds
+from walras.simulation.checks import check_agents, check_kind, check_number, check_probability, check_seconds
 from walras.simulation.latency import Constant, Delay, Empirical, Latency, LogNormal, Matrix, Uniform
 
 __all__ = [
@@ -38,6 +38,7 @@ Link = Callable[[], float]
 FaultyLink = Callable[[float], tuple[float, ...]]
 """Given the time of sending: seconds after which copies of the next message arrive; none if it is lost."""
 
+_DELAYS = "a distribution of delays, such as Constant(0.02) or Uniform(0.01, 0.05)"
 R = TypeVar("R")
 
 
@@ -132,6 +133,10 @@ class Network(Frozen, frozen=True):
     """Whether a sender may claim another's name; otherwise the sender's name is true."""
 
     def __post_init__(self) -> None:
+        check_kind("latency", self.latency, Latency | Matrix, f"{_DELAYS}, or a Matrix between places")
+        check_kind("reorder_by", self.reorder_by, Latency, _DELAYS)
+        for partition in self.partitions:
+            check_kind("partitions", partition, Partition, "several Partition(...)")
         for field in ("loss", "duplication", "reordering"):
             check_probability(field, getattr(self, field))
         check_seconds("lifetime_s", self.lifetime_s)

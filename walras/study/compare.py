@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing, contextmanager
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -14,6 +15,7 @@ from walras.study.runs import Conditions, written
 from walras.study.study import Row, Study
 from walras.study.tasks import Task, rows_of_all
 
+T = TypeVar("T")
 Done = Callable[[int], None]
 """Called with the number of runs that have just ended."""
 
@@ -55,8 +57,8 @@ def compare(
         ScenarioError: for arguments that do not fit.
         InterruptedStudyError: for Ctrl-C; a KeyboardInterrupt with the study so far.
     """
-    several = [scenarios] if isinstance(scenarios, Scenario) else list(scenarios)
-    numbers = list(seeds)
+    several = _several("scenarios", [scenarios] if isinstance(scenarios, Scenario) else scenarios, _SCENARIOS)
+    numbers = _several("seeds", seeds, _SEEDS)
     _check(several, mechanisms, numbers, workers)
     worlds = dict(zip(_labels(several), several, strict=True))
     tasks = [
@@ -85,9 +87,19 @@ def compare(
     return study()
 
 
+_SCENARIOS = "one Scenario or more, such as scenarios.llm_router()"
+_SEEDS = "one whole number or more, each once, such as range(10)"
+
+
+def _several(field: str, given: Iterable[T], expected: str) -> list[T]:
+    if not isinstance(given, Iterable):
+        raise ScenarioError(field, given, expected)
+    return list(given)
+
+
 def _check(scenarios: list[Scenario], mechanisms: object, seeds: list[int], workers: int) -> None:
     if not scenarios or not all(isinstance(scenario, Scenario) for scenario in scenarios):
-        raise ScenarioError("scenarios", scenarios, "one Scenario or more, such as scenarios.llm_router()")
+        raise ScenarioError("scenarios", scenarios, _SCENARIOS)
     if not isinstance(mechanisms, Mapping) or not mechanisms:
         raise ScenarioError("mechanisms", mechanisms, "a mapping from labels to one Mechanism or more")
     for label, mechanism in mechanisms.items():
@@ -96,7 +108,7 @@ def _check(scenarios: list[Scenario], mechanisms: object, seeds: list[int], work
                 f"mechanism {label}", mechanism, "a Mechanism, such as contractnet.ContractNet()"
             )
     if not seeds or len(set(seeds)) < len(seeds) or any(type(seed) is not int for seed in seeds):
-        raise ScenarioError("seeds", seeds, "one whole number or more, each once")
+        raise ScenarioError("seeds", seeds, _SEEDS)
     if type(workers) is not int or workers < 1:
         raise ScenarioError("workers", workers, "a whole number of 1 or more")
 
