@@ -92,6 +92,17 @@ def test_it_closes_each_phase_as_soon_as_all_have_answered() -> None:
     assert script.finished == Outcome("done", (award,))
 
 
+def test_where_time_is_short_both_phases_are() -> None:
+    """Of 2.75 seconds until bidding has to be over, as of the 3 and 1 that are wanted, one has three quarters."""
+    rules = CommitReveal(reply_within_s=3.0, reveal_within_s=1.0)
+    script = Script(rules.opener(HOUSE, (VASE,), ("ada", "bob")), me=HOUSE, finish_by=3.0)
+    (call,) = [e.message for e in script.start() if isinstance(e, Broadcast)]
+    assert isinstance(call, CallForCommitments)
+    assert (call.commit_by, call.reveal_by) == (pytest.approx(2.0625), pytest.approx(2.75))
+    result = play(CommitReveal(), [VASE], VALUES, finish_by=2.0)
+    assert result.allocation["vase"] == Award("vase", "ada", 9)
+
+
 def test_who_does_not_reveal_loses_and_it_is_published() -> None:
     script = auctioneer("ada", "bob")
     (c_ada, _), (c_bob, r_bob) = opening("ada", 9), opening("bob", 7)
