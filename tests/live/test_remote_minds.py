@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import Random
 from typing import Any
@@ -14,15 +14,16 @@ from websockets.asyncio.server import serve as serve_anything
 from auctions import SealedBid, second_price, truthful
 from auctions.messages import Bid, BidWanted
 from tests.live.lines import QUICK, SECRET, Cutter, until
-from walras.adapters.websocket import WebSocketParticipant
+from tests.live.minds import how_much
+from walras.adapters.websocket import Seat, WebSocketParticipant
 from walras.agents import Agent
 from walras.errors import RemoteProtocolError, ScenarioError
 from walras.items import Lot
 from walras.live import Live
 from walras.live.answers import Usage
-from walras.live.door import Door
-from walras.live.participant import Ask, Participant, Reply, Retryable
-from walras.live.remote import Untyped, serve
+from walras.live.door import REPLACED, Door
+from walras.live.participant import Ask, Participant, Prompt, Reply, Retryable
+from walras.live.remote import Here, Said, Untyped, encode, serve
 from walras.results import Result
 
 RULES = SealedBid(second_price, reply_within_s=20.0)
@@ -236,6 +237,69 @@ def test_a_mind_may_go_and_another_process_may_take_its_place() -> None:
                         await asyncio.wait_for(first, 60.0)
 
     asyncio.run(main())
+
+
+class Caller:
+    """A line in hand: what its process says, when it ends, what it has been sent."""
+
+    def __init__(self) -> None:
+        self.says: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.sent: list[dict[str, Any]] = []
+        self.code = 0
+
+    async def send(self, frame: bytes, text: bool) -> None:
+        self.sent.append(json.loads(frame))
+
+    async def close(self, code: int, reason: str) -> None:
+        self.code = code
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while (frame := await self.says.get()) is not None:
+            yield frame
+
+    @property
+    def asked(self) -> list[str]:
+        return [frame["id"] for frame in self.sent if frame["type"] == "Asking"]
+
+
+async def replaced() -> None:
+    seat, (first, second, third) = Seat("ada"), (Caller(), Caller(), Caller())
+    lines: Any = first, second, third
+    taking = [asyncio.ensure_future(seat.take(lines[0]))]
+    first.says.put_nowait(encode(Here()))
+    await until(seat.here.is_set)
+    ask = Ask(how_much(), "ada", "m/1", Prompt("", ""), {}, 60.0, "k")
+    putting = asyncio.ensure_future(seat.put(ask, 60.0))
+    await until(lambda: first.asked)
+
+    taking.append(asyncio.ensure_future(seat.take(lines[1])))
+    await until(lambda: first.code == REPLACED)
+    first.says.put_nowait(encode(Here()))  # too late: it is the second's turn to say so
+    await asyncio.sleep(0.05)
+    assert not seat.here.is_set() and second.sent == []
+    for _ in range(2):
+        second.says.put_nowait(encode(Here()))
+    await until(lambda: second.asked)
+    first.says.put_nowait(None)  # and only now its end is seen
+    await taking[0]
+    assert seat.here.is_set() and seat.line is lines[1]
+    assert second.asked == first.asked, "what is open, once"
+
+    taking.append(asyncio.ensure_future(seat.take(lines[2])))
+    (id_,) = first.asked
+    third.says.put_nowait(encode(Here((id_,))))
+    third.says.put_nowait(encode(Said(id_, 7, Usage())))
+    said = await putting
+    assert isinstance(said, Said) and said.value == 7 and third.asked == [], (
+        "who ponders it is not asked again"
+    )
+    for task in taking:
+        task.cancel()
+    await asyncio.gather(*taking, return_exceptions=True)
+
+
+def test_a_line_that_was_replaced_takes_nothing_from_the_one_that_came_after() -> None:
+    asyncio.run(replaced())
 
 
 # ------------------------------------------------------------------ strangers and mistakes
