@@ -1,7 +1,6 @@
 """Any deterministic opener, a Contract Net manager or an auctioneer, made fault-tolerant by replicating its inputs."""
 
 from collections.abc import Iterable
-from math import inf
 from typing import Any, ClassVar
 
 from msgspec.structs import replace
@@ -12,6 +11,7 @@ from consensus.correspondent import Correspondent
 from consensus.inputs import FromOpener, Heard, Passed, ToOpener
 from consensus.raft.replica import DEFAULTS, Replica
 from walras.agents import Agent
+from walras.amounts import is_amount
 from walras.errors import ScenarioError
 from walras.items import Item
 from walras.mechanism import Mechanism
@@ -46,9 +46,9 @@ class RaftLog(Mechanism, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for name in ("heartbeat_s", "election_s"):
-            if not 0.001 <= getattr(self, name) < inf:
+            if not is_amount(getattr(self, name)) or getattr(self, name) < 0.001:
                 raise ScenarioError(name, getattr(self, name), "a finite number of seconds, 0.001 or more")
-        if not 0 <= self.batch_s < inf:
+        if not is_amount(self.batch_s):
             raise ScenarioError("batch_s", self.batch_s, "a finite number of seconds, 0 or more")
         if not self.heartbeat_s < self.election_s:
             raise ScenarioError("election_s", self.election_s, f"more than heartbeat_s ({self.heartbeat_s})")
@@ -112,7 +112,7 @@ class Replicated(Mechanism, frozen=True):
         log: object = self.log
         if not isinstance(log, RaftLog):
             raise ScenarioError("log", log, "a RaftLog, such as RaftLog(election_s=2.0)")
-        if not 0 < self.again_s < inf:
+        if not is_amount(self.again_s) or not self.again_s:
             raise ScenarioError("again_s", self.again_s, "a finite number of seconds above 0")
 
     # ------------------------------------------------------------------ machines

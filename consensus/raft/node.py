@@ -57,7 +57,7 @@ The caller's loop with synchronous storage::
         node.advance()
 
 A leader's appends (`Kind.APP`) may leave before the write. With `async_storage_writes` the batch's entries and snapshot are
-in messages to `APPEND_THREAD` and `APPLY_THREAD`: carry out each thread's messages in their order, then deliver
+in `StorageMessage`s to `APPEND_THREAD` and `APPLY_THREAD`: carry out each thread's in their order, then deliver
 their `responses`, those to this node by `step`; there is no `advance`, and apart from these nothing waits for the write.
 
 Settings (`consensus.raft.settings`; ticks and bytes)::

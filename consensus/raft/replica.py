@@ -49,6 +49,7 @@ from consensus.raft.state import Role
 from consensus.raft.status import Status
 from consensus.raft.storage import MemoryStorage, founding
 from consensus.raft.written import Stored, Written, everything, replayed
+from walras.amounts import is_amount, is_whole
 from walras.errors import ScenarioError
 from walras.messages import AgentId, ConversationId, Message
 from walras.protocol import Protocol, on, told
@@ -120,11 +121,13 @@ class Replica(Protocol):
         self.roster = Roster(self.members)
         self.founders()
         self.settings.check()
-        for name, least in (("compact_every", 1), ("keep", 0), ("batch_s", 0.0)):
-            if not getattr(self, name) >= least:
-                raise ScenarioError(name, getattr(self, name), f"at least {least}")
-        if not 0 < self.tick_s < inf:
-            raise ScenarioError("tick_s", self.tick_s, "seconds above 0")
+        for name, least in (("compact_every", 1), ("keep", 0)):
+            if not is_whole(getattr(self, name), least):
+                raise ScenarioError(name, getattr(self, name), f"a whole number, at least {least}")
+        if not is_amount(self.batch_s):
+            raise ScenarioError("batch_s", self.batch_s, "a finite number of seconds, 0 or more")
+        if not is_amount(self.tick_s) or not self.tick_s:
+            raise ScenarioError("tick_s", self.tick_s, "a finite number of seconds above 0")
 
     def founders(self) -> Configuration:
         """The membership with which the cluster begins; raises `ScenarioError` for a bad one."""

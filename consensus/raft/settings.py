@@ -8,6 +8,7 @@ import msgspec
 from consensus.raft.quorum import EVERYTHING
 from consensus.raft.records import NodeId
 from consensus.raft.trace import TraceEvent
+from walras.amounts import is_whole
 from walras.errors import ScenarioError
 
 
@@ -73,25 +74,44 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Raise a `ScenarioError` that names the first value that makes no sense."""
+        for field, (least, unit) in _WHOLE.items():
+            value = getattr(self, field)
+            if not is_whole(value, least) and not (field == "election_spread" and value is None):
+                raise ScenarioError(f"Settings.{field}", value, f"whole {unit}, at least {least}")
+        for field in _SWITCHES:
+            if not isinstance(getattr(self, field), bool):
+                raise ScenarioError(f"Settings.{field}", getattr(self, field), "True or False")
         bytes_in_flight = self.max_inflight_bytes or EVERYTHING
-        expectations = (
-            ("id", self.id > 0, "a positive number"),
-            ("election_spread", self.election_spread is None or self.election_spread >= 0, "0 ticks or more"),
-            ("heartbeat_tick", self.heartbeat_tick > 0, "at least 1 tick"),
+        leased = self.read_only is ReadOnly.LEASE
+        for field, fine, expected in (
             ("election_tick", self.election_tick > self.heartbeat_tick, "more than heartbeat_tick"),
-            ("max_size_per_msg", self.max_size_per_msg >= 0, "bytes, at least 0"),
-            ("max_committed_size_per_ready", self.max_committed_size_per_ready > 0, "more than 0 bytes"),
-            ("max_uncommitted_size", self.max_uncommitted_size > 0, "more than 0 bytes"),
-            ("max_inflight_msgs", self.max_inflight_msgs > 0, "at least 1 message"),
-            ("max_inflight_bytes", self.max_inflight_bytes >= 0, "bytes, or 0 for no limit"),
             ("max_inflight_bytes", bytes_in_flight >= self.max_size_per_msg, "at least max_size_per_msg"),
+            ("read_only", isinstance(self.read_only, ReadOnly), "ReadOnly.SAFE or ReadOnly.LEASE"),
             (
                 "read_only",
-                self.check_quorum or self.read_only is not ReadOnly.LEASE,
+                self.check_quorum or not leased,
                 "safe reads, or check_quorum with them: without it a lease never ends",
             ),
-            ("applied", self.applied >= 0, "an index, at least 0"),
-        )
-        for field, fine, expected in expectations:
+        ):
             if not fine:
                 raise ScenarioError(f"Settings.{field}", getattr(self, field), expected)
+
+
+_WHOLE = {
+    "id": (1, "numbers"),
+    "election_tick": (1, "ticks"),
+    "election_spread": (0, "ticks"),
+    "heartbeat_tick": (1, "ticks"),
+    "max_size_per_msg": (0, "bytes"),
+    "max_committed_size_per_ready": (1, "bytes"),
+    "max_uncommitted_size": (1, "bytes"),
+    "max_inflight_msgs": (1, "messages"),
+    "max_inflight_bytes": (0, "bytes"),
+    "applied": (0, "entries"),
+}
+"""The least that each number may be, and of what."""
+
+_SWITCHES = (
+    "keep_timer", "check_quorum", "pre_vote", "disable_proposal_forwarding", "disable_conf_change_validation",
+    "step_down_on_removal", "commit_by_vote", "async_storage_writes",
+)  # fmt: skip

@@ -488,6 +488,7 @@ def bad(**settings: Any) -> Callable[[], object]:
         (lambda: RaftLog(election_s=0.0), "election_s"),
         (lambda: RaftLog(heartbeat_s=2.0), "election_s"),
         (lambda: RaftLog(batch_s=-1.0), "batch_s"),
+        (bad(again_s="soon"), "again_s"),
         (lambda: run(Replicated(NET, ("ann", "r2", "r3")), Task("job")), "replicas"),
     ],
 )

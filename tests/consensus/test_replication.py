@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consensus.raft.errors import LocalMessageError, PeerNotFoundError, ProposalDroppedError
-from consensus.raft.messages import APPEND_THREAD, APPLY_THREAD, Kind, RaftMessage
+from consensus.raft.messages import APPEND_THREAD, APPLY_THREAD, Kind, RaftMessage, StorageMessage
 from consensus.raft.progress import ProgressState
 from consensus.raft.records import ENTRY_BYTES, Configuration, Entry, EntryKind, HardState, Snapshot
 from consensus.raft.state import Role
@@ -616,22 +616,28 @@ def test_no_network_brings_what_a_node_may_only_say_to_itself(kind: Kind) -> Non
 # -------------------------------------------------------------------------------------- asynchronous storage
 
 
+def work(message: RaftMessage) -> StorageMessage:
+    assert isinstance(message, StorageMessage)
+    return message
+
+
 def test_promises_travel_with_the_write_and_appends_need_not_wait() -> None:
     node = make_node(1, async_storage_writes=True)
     node.campaign()
-    requests = node.ready().messages
+    *requests, message = node.ready().messages
+    write = work(message)
 
-    assert [(m.kind, m.to) for m in requests[:2]] == [(Kind.VOTE, 2), (Kind.VOTE, 3)]
-    assert requests[2].to == APPEND_THREAD
-    assert (requests[2].term, requests[2].vote, requests[2].commit) == (2, 1, 1)
-    assert [(m.kind, m.to) for m in requests[2].responses] == [(Kind.VOTE_RESP, 1)]
+    assert [(m.kind, m.to) for m in requests] == [(Kind.VOTE, 2), (Kind.VOTE, 3)]
+    assert write.to == APPEND_THREAD
+    assert (write.term, write.vote, write.commit) == (2, 1, 1)
+    assert [(m.kind, m.to) for m in write.responses] == [(Kind.VOTE_RESP, 1)]
 
-    for m in (*requests[2].responses, RaftMessage(Kind.VOTE_RESP, 1, 2, 2)):
+    for m in (*write.responses, RaftMessage(Kind.VOTE_RESP, 1, 2, 2)):
         node.step(m)
     messages = node.ready().messages
 
     assert [m.kind for m in messages] == [Kind.APP, Kind.APP, Kind.STORAGE_APPEND]
-    assert [m.kind for m in messages[2].responses] == [Kind.APP_RESP, Kind.STORAGE_APPEND_RESP]
+    assert [m.kind for m in work(messages[2]).responses] == [Kind.APP_RESP, Kind.STORAGE_APPEND_RESP]
 
 
 def test_only_durable_entries_are_applied() -> None:
@@ -640,11 +646,11 @@ def test_only_durable_entries_are_applied() -> None:
     ready = node.ready()
 
     assert ready.committed_entries == ()
-    (write,) = ready.messages
+    (write,) = map(work, ready.messages)
     storage = node.raft.log.storage
     storage.write(HardState(write.term, write.vote, write.commit), write.entries, None)  # type: ignore[attr-defined]
     node.step(write.responses[-1])
-    (job,) = node.ready().messages
+    (job,) = map(work, node.ready().messages)
 
     assert (job.kind, job.to, len(job.entries)) == (Kind.STORAGE_APPLY, APPLY_THREAD, 2)
     assert node.raft.log.applied == 1
@@ -664,11 +670,11 @@ def test_what_is_being_written_is_not_handed_out_again() -> None:
 def test_entries_that_were_being_applied_when_a_snapshot_overtook_them_are_of_the_past() -> None:
     node = make_node(1, terms=(1,), async_storage_writes=True)
     node.step(append(2, 1, 2, commit=2))
-    job = node.ready().messages[-1]
+    job = work(node.ready().messages[-1])
     assert job.kind is Kind.STORAGE_APPLY
     snapshot = Snapshot(9, 2, Configuration((1, 2, 3)))
     node.step(RaftMessage(Kind.SNAP, 1, 2, 2, snapshot=snapshot))
-    write = node.ready().messages[-1]
+    write = work(node.ready().messages[-1])
     node.step(write.responses[-1])
     node.step(job.responses[0])
 
@@ -680,7 +686,7 @@ def test_an_acknowledgement_of_an_earlier_term_says_nothing_about_entries_but_it
     snapshot = Snapshot(9, 1, Configuration((1, 2, 3)))
     node.step(RaftMessage(Kind.SNAP, 1, 2, 2, snapshot=snapshot))
     node.step(append(2, 1, 9, Entry(2, 10, "a")))
-    (write,) = node.ready().messages
+    (write,) = map(work, node.ready().messages)
     node.step(RaftMessage(Kind.HEARTBEAT, 1, 3, 5))
     node.step(write.responses[-1])
 
@@ -693,11 +699,11 @@ def test_what_was_written_twice_at_one_place_is_stable_only_with_the_last_write(
     """The race that a term alone cannot tell: same index, overwritten and overwritten back."""
     node = make_node(1, voters=(1, 2, 3, 4, 5), async_storage_writes=True)
     node.step(append(2, 1, 1, Entry(2, 2, "a"), sender=2))
-    first = node.ready().messages[-1]
+    first = work(node.ready().messages[-1])
     node.step(append(3, 1, 1, Entry(3, 2, "b"), sender=3))
-    second = node.ready().messages[-1]
+    second = work(node.ready().messages[-1])
     node.step(append(4, 1, 1, Entry(2, 2, "a"), sender=4))
-    third = node.ready().messages[-1]
+    third = work(node.ready().messages[-1])
 
     for write in (first, second):
         node.step(write.responses[-1])
