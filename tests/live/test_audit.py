@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -295,6 +297,21 @@ def test_a_trail_that_tells_another_life_than_the_journal_is_refused(
     lived(tmp_path / "other", **other)
     with pytest.raises(AuditError, match=said):
         lived(tmp_path / "other", journal=journal)
+
+
+def test_a_market_that_was_killed_and_has_lost_its_journal_does_not_begin_again(tmp_path: Path) -> None:
+    """As where the disk has lost the end of it, or somebody has copied half of its files."""
+    path, journal = tmp_path / "market.audit", tmp_path / "market.db"
+    lived(path, journal=journal)
+    kept = lines(path)[:-1]
+    path.write_bytes(b"".join(kept))
+    head_of(path).write_text(f"{len(kept)} {json.loads(kept[-1])['seal']}\n")
+    with closing(sqlite3.connect(journal)) as database:
+        database.executescript("DELETE FROM inputs; DELETE FROM snapshots")
+    with pytest.raises(AuditError, match="a market that was killed, of which the journal knows nothing"):
+        lived(path, journal=journal)
+    assert verify(path).lines == len(kept), "and nothing was added to it"
+    assert lived(path), "a market without a journal is always another one"
 
 
 def test_a_damaged_trail_is_not_continued(trail: Path) -> None:

@@ -86,16 +86,26 @@ class AuditTrail:
         self.number, self.seal = 0, FIRST_SEAL
         self.told = 0
         """How many rows of the trace are in the file."""
+        self._closed = True
+        """Whether the last market in the file came to its end."""
         self._file: IO[bytes] | None = None
         self._head: int | None = None
 
     # ------------------------------------------------------------------ writing
-    def begin(self, market: Mapping[str, Any], recovered: bool) -> None:
-        """Open the file, and go on where it ends: a market that was brought back adds what it lacks."""
+    def begin(self, market: Mapping[str, Any], recovered: bool, journaled: bool = False) -> None:
+        """Open the file, and go on where it ends: a market that was brought back adds what it lacks.
+
+        A market that was killed goes on with its journal; one that has lost it, as a damaged disk may, would do all again.
+        """
         known = self._continued()
         if recovered:
             self._check(known)
             self.told = len(known)
+        elif journaled and known and not self._closed:
+            raise AuditError(
+                f"{self.path} ends with a market that was killed, of which the journal knows nothing; "
+                "expected the journal of that market, or another trail"
+            )
         try:
             self._head = os.open(head_of(self.path), os.O_CREAT | os.O_WRONLY, 0o666)
             if not self.number:
@@ -174,7 +184,7 @@ class AuditTrail:
             raise AuditError(
                 f"{self.path} is not sound: {found.findings[0]}; expected one that can be continued"
             )
-        self.number, self.seal = found.lines, found.head
+        self.number, self.seal, self._closed = found.lines, found.head, found.closed
         facts: list[Any] = []
         for line in whole[:end].splitlines():
             content = msgspec.json.decode(line)

@@ -145,7 +145,8 @@ class Live:
             runtime.agenda.compact_at = self._rules.compact_every
         if self._rules.audit is not None:
             self._audit = AuditTrail(self._rules.audit, runtime.trace, self._rules.secret, fsync=self._fsync)
-            self._audit.begin({"seed": runtime.seed, "name": runtime.name, "epoch": epoch}, self.recovered)
+            market = {"seed": runtime.seed, "name": runtime.name, "epoch": epoch}
+            self._audit.begin(market, self.recovered, journal is not None)
             runtime.agenda.committed = self._audit.keep_up
         runtime.agenda.start(asyncio.get_running_loop(), wall - epoch)
 
