@@ -184,11 +184,23 @@ class Rates(msgspec.Struct, frozen=True):
         per_size: shape (kinds, agents), in currency per unit of size.
         kinds: of each task, as a row of `per_size`, shape (tasks,).
         sizes: of each task, shape (tasks,).
+
+    Raises:
+        ScenarioError: for arrays that do not fit together.
     """
 
     per_size: Floats
     kinds: Ints
     sizes: Floats
+
+    def __post_init__(self) -> None:
+        if self.per_size.ndim != 2 or not self.per_size.size:
+            raise ScenarioError("per_size", self.per_size.shape, "an array of shape (kinds, agents)")
+        if self.kinds.ndim != 1 or self.sizes.shape != self.kinds.shape:
+            raise ScenarioError("sizes", self.sizes.shape, f"one for each of the kinds, {self.kinds.shape}")
+        known = len(self.per_size)
+        if not ((self.kinds >= 0) & (self.kinds < known)).all():
+            raise ScenarioError("kinds", self.kinds, f"rows of per_size, 0 to {known - 1}")
 
     def __call__(self, start: int, stop: int) -> Floats:
         """What the tasks of this slice would cost each agent, shape (stop - start, agents)."""
@@ -256,7 +268,7 @@ def assign(
     loads, extra = np.zeros(agents, dtype=np.int64), np.zeros(agents)
     step = max(1, CHUNK // agents)
     for start in range(0, tasks, step):
-        for task, bids in enumerate(_sound(costs(start, min(start + step, tasks)), start), start):
+        for task, bids in enumerate(_slice(costs, start, min(start + step, tasks), agents), start):
             bids += extra
             winner, rival = _two_lowest(bids, task, second, dice)
             price = float(bids[winner])
@@ -267,12 +279,15 @@ def assign(
     return Assigned(winners, prices, loads)
 
 
-def _sound(costs: Floats, start: int) -> Floats:
-    """The costs of a slice, if somebody can have them."""
-    least = float(costs.min())  # of a nan it is nan
+def _slice(costs: Callable[[int, int], Floats], start: int, stop: int, agents: int) -> Floats:
+    """The costs of these tasks, if somebody can have them."""
+    found, where = costs(start, stop), f"costs({start}, {stop})"
+    if found.shape != (stop - start, agents):
+        raise ScenarioError(where, found.shape, f"an array of shape ({stop - start}, {agents})")
+    least = float(found.min())  # of a nan it is nan
     if not least >= 0.0:
-        raise ScenarioError(f"costs({start}, {start + len(costs)})", least, "0 or more, or inf")
-    return costs
+        raise ScenarioError(where, least, "0 or more, or inf")
+    return found
 
 
 def _two_lowest(bids: Floats, task: int, second: bool, dice: Dice | None) -> tuple[int, float]:

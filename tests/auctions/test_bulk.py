@@ -114,6 +114,28 @@ def test_nonsense_is_refused() -> None:
         assign(lambda start, stop: np.ones((1, 1)), 1, 1, surcharge=-1.0)
 
 
+@pytest.mark.parametrize(
+    ("shape", "kinds", "said"),
+    [
+        ((3,), [0, 0, 0], r"per_size is \(3,\); expected an array of shape \(kinds, agents\)"),
+        ((1, 2), [0, 0], r"sizes is \(3,\); expected one for each of the kinds"),
+        ((1, 2), [0, 1, 0], r"kinds is .*; expected rows of per_size, 0 to 0"),
+        ((1, 2), [0, -1, 0], r"kinds is .*; expected rows of per_size, 0 to 0"),
+    ],
+)
+def test_rates_have_to_fit_together(shape: tuple[int, ...], kinds: list[int], said: str) -> None:
+    with pytest.raises(ScenarioError, match=said):
+        Rates(np.ones(shape), np.array(kinds), np.ones(3))
+
+
+def test_there_are_costs_for_all_agents() -> None:
+    rates = Rates(np.ones((1, 2)), np.zeros(3, int), np.ones(3))
+    with pytest.raises(
+        ScenarioError, match=r"costs\(0, 3\) is \(3, 2\); expected an array of shape \(3, 5\)"
+    ):
+        assign(rates, 3, 5)
+
+
 @pytest.mark.parametrize("rule", [first_price, second_price, third_price, all_pay], ids=rule_name)
 @pytest.mark.parametrize("procured", [False, True], ids=["sold", "procured"])
 def test_messages_and_arrays_give_the_same_winners_and_payments(rule: ClearingRule, procured: bool) -> None:
