@@ -143,6 +143,27 @@ class TestWithTheSdk:
         assert report.status == "failed" and "no disk" in report.result
         assert stopped == ["m/1/ada#long"]
 
+    def test_workers_are_functions_coroutines_or_objects_that_are_called_like_either(self) -> None:
+        """What they return in place of a report is its result."""
+
+        def plain(task: Task, key: str) -> str:
+            return task.id
+
+        async def coroutine(task: Task, key: str) -> str:
+            return task.id
+
+        class Workshop:
+            async def __call__(self, task: Task, key: str) -> str:
+                return task.id
+
+        async def result_of(work: Any) -> str:
+            app = agent_app(Agent("ada", truthful), PASSES, questions=[ProposalWanted], work=work)
+            async with remote(app) as mind:
+                return (await mind.work(Task("job-1"), "m/1/ada#job-1")).result
+
+        found = [asyncio.run(result_of(work)) for work in (plain, coroutine, Workshop())]
+        assert found == ["job-1"] * 3
+
     @pytest.mark.parametrize(
         ("token", "why"),
         [

@@ -9,7 +9,6 @@ from __future__ import annotations
 import abc
 import asyncio
 import contextlib
-import inspect
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, MutableMapping
@@ -30,7 +29,7 @@ from walras.live.desk import Desk
 from walras.live.extras import needed
 from walras.live.feed import DeskRules
 from walras.live.guard import Guard
-from walras.live.hosts import Work, pretend
+from walras.live.hosts import Work, carried_out, pretend
 from walras.live.passes import Pass, Passes, Reception, RefusedError
 from walras.live.remote import answer_types
 from walras.live.settings import Asker
@@ -277,18 +276,10 @@ class AgentExecutor(_Executor):
     async def _work(self, body: dict[str, Any], context_id: str) -> dict[str, Any]:
         task = self.vocabulary.read(body.get("task"), Task)
         try:
-            found: Any = await self._carried_out(task, f"{body.get('key')}")
-            report = (
-                found if isinstance(found, Report) else Report("done", quality=1.0, result=f"{found or ''}")
-            )
+            report = await carried_out(self.work, task, f"{body.get('key')}")
         except Exception as error:  # a worker is not ours
             report = Report("failed", result=in_words(error))
         return {"report": plain(report)}
-
-    async def _carried_out(self, task: Task, key: str) -> Any:
-        if inspect.iscoroutinefunction(self.work):
-            return await self.work(task, key)
-        return await asyncio.to_thread(self.work, task, key)  # a plain function may take its time
 
 
 class AuctioneerExecutor(_Executor):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import inspect
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
@@ -22,7 +21,7 @@ from walras.items import Task
 from walras.live.agenda import DELIVERY
 from walras.live.answers import CALLED_OFF, Answered, in_words
 from walras.live.sameness import check_same
-from walras.live.threads import in_thread
+from walras.live.threads import in_thread, is_async
 from walras.messages import ConversationId
 
 if TYPE_CHECKING:
@@ -151,9 +150,8 @@ class Mind:
             runtime.inquiries.answered(asked, answered)
         except ReplayError as error:  # the run cannot go on, and must not seem to
             runtime.fail(error)
-        except (
-            Exception
-        ) as error:  # a bug of the guard's, which never raises: one question is lost, and the market goes on
+        # A bug of the guard's, which never raises: one question is lost, and the market goes on.
+        except Exception as error:
             log.exception("asking %s in %s", port.me, port.conversation)
             runtime.inquiries.answered(asked, Answered("error", detail=in_words(error)))
         finally:
@@ -261,7 +259,7 @@ class Worker:
         lease = asyncio.timeout(lease_s if lease_s < inf else None)
         try:
             async with lease:
-                report = await _carried_out(work, job)
+                report = await carried_out(work, job.task, job.idempotency_key)
             broken_off = _current_task().cancelling() and not job.stopping  # and it has spoken all the same
             return None if broken_off else report
         except asyncio.CancelledError:
@@ -318,11 +316,16 @@ class Worker:
             task.cancel()
 
 
-async def _carried_out(work: Work, job: Job) -> Report:
-    if inspect.iscoroutinefunction(work) or inspect.iscoroutinefunction(getattr(work, "__call__", None)):  # noqa: B004
-        found = await work(job.task, job.idempotency_key)  # type: ignore[misc]
+async def carried_out(work: Work, task: Task, key: str) -> Report:
+    """Have a worker do a task; what it returns in place of a report is its result.
+
+    Raises:
+        BaseException: whatever the worker raises.
+    """
+    if is_async(work):
+        found = await work(task, key)  # type: ignore[misc]
     else:  # a plain function may take its time: the market does not wait for it
-        found = await in_thread(work, job.task, job.idempotency_key)
+        found = await in_thread(work, task, key)
     if isinstance(found, Report):
         return found
     return Report("done", quality=1.0, result="" if found is None else str(found))

@@ -7,7 +7,6 @@ answer to, under the same id: nothing is pondered twice. The market's side is `w
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +30,7 @@ from walras.live.door import (
     unreachable,
 )
 from walras.live.participant import Ask, Participant, Prompt, Reply, Retryable
+from walras.live.threads import is_async
 from walras.live.vocabulary import Vocabulary, plain
 from walras.questions import Question
 
@@ -261,7 +261,7 @@ class _Server:
         mind: Any = self.mind
         if isinstance(mind, Participant):
             return await mind.answer(ask)
-        if inspect.iscoroutinefunction(mind) or inspect.iscoroutinefunction(getattr(mind, "__call__", None)):  # noqa: B004
+        if is_async(mind):
             return await mind(ask.question, self.agent)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.pool, mind, ask.question, self.agent)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import inspect
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
@@ -31,6 +32,12 @@ def _call(future: "Future[T]", function: Callable[[], T]) -> None:
     except BaseException as raised:  # whatever it is, it belongs to who asked
         plain = isinstance(raised, Exception) and not isinstance(raised, StopIteration)
         future.set_exception(raised if plain else RuntimeError(repr(raised)))
+
+
+def is_async(function: Any) -> bool:
+    """Whether its calls are to be awaited: it is a coroutine function, or an object that is called like one."""
+    called = getattr(function, "__call__", None)  # noqa: B004  # the method itself is looked at
+    return any(map(inspect.iscoroutinefunction, (function, called)))
 
 
 async def in_thread(function: Callable[..., T], *arguments: Any) -> T:

@@ -1,7 +1,6 @@
 """One market as a value: it can be run live or in the simulator, and again with other minds or by other rules."""
 
 import asyncio
-import inspect
 from collections.abc import Iterable, Mapping
 from math import inf
 from pathlib import Path
@@ -16,6 +15,7 @@ from walras.live.live import Live
 from walras.live.participant import Participant
 from walras.live.recording import Entry, Replayed, read_entries
 from walras.live.settings import Rules
+from walras.live.threads import is_async
 from walras.mechanism import Mechanism
 from walras.messages import AgentId
 from walras.questions import Question
@@ -128,8 +128,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _answers_only_live(mind: Strategy | None) -> bool:
-    called = getattr(mind, "__call__", None)  # noqa: B004  # the method itself is looked at
-    return isinstance(mind, Participant) or any(map(inspect.iscoroutinefunction, (mind, called)))
+    return isinstance(mind, Participant) or is_async(mind)
 
 
 def _swapped(agent: Agent, other: Strategy | Agent) -> Agent:
