@@ -24,7 +24,7 @@ import msgspec
 from walras.allocation import Report
 from walras.errors import RemoteProtocolError, ScenarioError
 from walras.items import Task
-from walras.live.answers import Usage
+from walras.live.answers import ONE_CALL, Usage
 from walras.live.door import is_loopback
 from walras.live.extras import needed
 from walras.live.feed import Work
@@ -81,7 +81,7 @@ class A2AParticipant(Participant):
         self._farewells: set[asyncio.Task[None]] = set()
 
     def estimate(self, ask: Ask) -> Usage:
-        return Usage(1, 0, 0, 0.0)  # what it spends is its own affair
+        return ONE_CALL
 
     async def answer(self, ask: Ask) -> Any:
         asked = {

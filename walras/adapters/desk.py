@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from walras.live.answers import Usage
+from walras.live.answers import ONE_CALL, Usage
 from walras.live.desk import Desk
 from walras.live.participant import Ask, Participant
 
@@ -20,7 +20,7 @@ class AtDesk(Participant):
         self.desk = desk
 
     def estimate(self, ask: Ask) -> Usage:
-        return Usage(1, 0, 0, 0.0)  # what it spends is its own affair
+        return ONE_CALL
 
     async def answer(self, ask: Ask) -> Any:
         return await self.desk.ask(ask)

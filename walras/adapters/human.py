@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from walras.live.answers import Usage
+from walras.live.answers import ONE_CALL, Usage
 from walras.live.participant import Ask, Participant
 from walras.live.prompts import escaped
 from walras.live.schemas import instruction
@@ -54,7 +54,7 @@ class HumanParticipant(Participant):
         self._lock = threading.Lock()
 
     def estimate(self, ask: Ask) -> Usage:
-        return Usage(1, 0, 0, 0.0)
+        return ONE_CALL
 
     async def health(self, agent: AgentId) -> str:
         return "nobody is at the terminal" if self.gone else ""

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from walras.errors import ScenarioError
-from walras.live.answers import Usage
+from walras.live.answers import ONE_CALL, Usage
 from walras.live.participant import Ask, Participant, Reply, Retryable
 from walras.messages import Frozen
 
@@ -91,7 +91,7 @@ class SubprocessParticipant(Participant):
         self._ending: set[asyncio.Future[Any]] = set()
 
     def estimate(self, ask: Ask) -> Usage:
-        return Usage(1, 0, 0, 0.0)  # what it spends is its own affair, unless it says so
+        return ONE_CALL
 
     async def answer(self, ask: Ask) -> Any:
         line = msgspec.json.encode(

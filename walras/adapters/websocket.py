@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from walras.errors import RemoteProtocolError
-from walras.live.answers import Usage
+from walras.live.answers import ONE_CALL, Usage
 from walras.live.door import MIND, MISTAKEN, REPLACED, UNLIKE, Door
 from walras.live.participant import Ask, Participant, Reply, Retryable
 from walras.live.remote import VERSION, Asking, Failed, Here, Over, Said, answer_types, encode, write_from
@@ -43,7 +43,7 @@ class WebSocketParticipant(Participant):
         self.patience_s = patience_s
 
     def estimate(self, ask: Ask) -> Usage:
-        return Usage(1, 0, 0, 0.0)  # what it spends is its own affair, unless it says so
+        return ONE_CALL
 
     async def answer(self, ask: Ask) -> Any:
         seat: Seat = self.reception.seat(ask.agent)

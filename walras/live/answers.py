@@ -54,6 +54,8 @@ class Usage(msgspec.Struct, frozen=True):
 NOTHING = Usage(0, 0, 0, 0.0)
 """What a rule takes, and whoever was not asked."""
 
+ONE_CALL = Usage(1, 0, 0, 0.0)
+"""What a call takes as far as we know of it: what the mind spends is its own affair, unless it says so."""
 
 CALLED_OFF = "called off"
 """How a call is cancelled whose question is over: recorded as silence. One that is merely broken off is asked again."""

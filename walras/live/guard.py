@@ -16,7 +16,7 @@ import msgspec
 from walras.agents import Agent, Strategy
 from walras.amounts import is_number, is_whole
 from walras.errors import ReplayError, ScenarioError
-from walras.live.answers import CALLED_OFF, NOTHING, Answered, Usage, in_words
+from walras.live.answers import CALLED_OFF, NOTHING, ONE_CALL, Answered, Usage, in_words
 from walras.live.breaker import Breaker
 from walras.live.budget import Budgets
 from walras.live.cache import AnswerCache
@@ -30,8 +30,6 @@ from walras.messages import AgentId, ConversationId
 from walras.questions import Question
 
 log = logging.getLogger("walras.live")
-
-_ONE_CALL = Usage(1, 0, 0, 0.0)
 
 _FOR_EVER_S = 1e9
 """What a recording has of it: JSON has no infinity."""
@@ -314,10 +312,10 @@ class Coroutine(Participant):
     async def answer(self, ask: Ask) -> Any:
         begun, self.begun = self.begun, None
         said = await (begun if begun is not None else self.strategy(ask.question, self.agent))
-        return said if isinstance(said, Reply) else Reply(said, _ONE_CALL)
+        return said if isinstance(said, Reply) else Reply(said, ONE_CALL)
 
     def estimate(self, ask: Ask) -> Usage:
-        return _ONE_CALL
+        return ONE_CALL
 
     def drop(self) -> None:
         """Close what was begun and never awaited, as when there was no budget for it."""

@@ -17,7 +17,7 @@ import msgspec
 
 from walras.agents import Agent
 from walras.errors import LocalProtocolError, RemoteProtocolError, ScenarioError, WalrasError
-from walras.live.answers import Usage, in_words
+from walras.live.answers import ONE_CALL, Usage, in_words
 from walras.live.door import (
     MIND,
     MISTAKEN,
@@ -236,7 +236,7 @@ class _Server:
     async def _reply(self, asking: Asking) -> Said | Failed:
         try:
             said = await self._said(self._ask(asking))
-            reply = said if isinstance(said, Reply) else Reply(said, Usage(1, 0, 0, 0.0))
+            reply = said if isinstance(said, Reply) else Reply(said, ONE_CALL)
             value = reply.value.decode() if isinstance(reply.value, bytes) else reply.value
             return Said(asking.id, plain(value), reply.usage)
         except Retryable as fault:
