@@ -14,9 +14,10 @@ class Proxy(English, frozen=True):
     """An English auction with proxies: a bid is a maximum, which nobody is told, and may be raised while bidding goes on.
 
     The bidder with the highest maximum leads and pays one increment more than the second maximum, but not more than its own,
-    and at least the opening price. Maxima count whenever they arrive in time, so the order in which they do decides
-    nothing, except among equals with ``ties="arrival"``, which is the rule of the large auction houses on the web. Of several
-    units each costs the same: an increment more than the best maximum that gets none.
+    and at least the opening price, and a reserve, hidden or not, that its maximum meets. Maxima count whenever they arrive
+    in time, so the order in which they do decides nothing, except among equals with ``ties="arrival"``, which is the rule
+    of the large auction houses on the web. Of several units each costs the same: an increment more than the best maximum
+    that gets none.
 
     Args:
         increment: how far the price lies beyond the second maximum: an amount, or a share of it, such as ``"5%"``.
@@ -40,8 +41,9 @@ class Proxy(English, frozen=True):
             price = within(lead[-1], self.steps.after(ranked[supply], down=down))
         else:
             price = opening
-        ask = opening if len(lead) < supply else self.steps.after(price, down=down)
-        return (price,) * len(lead), ask
+        prices = tuple(_up_to_reserve(item, price, own) for own in lead)
+        ask = opening if len(lead) < supply else self.steps.after(prices[-1], down=down)
+        return prices, ask
 
     def can_go_on(self, item: Item, standing: float | None, ask: float) -> bool:
         return standing is None or not item.procured or standing > 0
@@ -60,3 +62,11 @@ class Proxy(English, frozen=True):
 
     def question(self, call: StandingBid, bidder: OutcryBidder) -> Question:
         return MaximumWanted(ask=call.ask, mine=bidder.mine, rule="second_price", **self.told(call, bidder))
+
+
+def _up_to_reserve(item: Item, price: float, maximum: float) -> float:
+    """Where a price does not meet a hidden reserve, and the maximum does, that far is needed."""
+    reserve: float | None = getattr(item, "reserve", None)
+    if reserve is None or (maximum > reserve if item.procured else maximum < reserve):
+        return price
+    return min(price, reserve) if item.procured else max(price, reserve)

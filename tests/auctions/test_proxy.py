@@ -46,6 +46,28 @@ def test_procured_it_is_an_increment_less_than_the_second_minimum(
     assert record.paid == pytest.approx(price)
 
 
+@pytest.mark.parametrize(("reserve", "price"), [(8, 10), (11, 11), (12, 12), (13, None)])
+def test_a_maximum_that_meets_a_hidden_reserve_is_bid_up_to_it(reserve: float, price: float | None) -> None:
+    mechanism = Proxy(increment=1, hidden_reserve=True)
+    result = play(mechanism, [Lot("vase", reserve=reserve)], VALUES)
+    assert [line.price for line in result.allocation.lines] == ([] if price is None else [price])
+    assert all("reserve" not in call["item"] for _, _, call in sent(result, StandingBid))
+    pair = play(mechanism, [Lot("vase", quantity=2, reserve=reserve)], VALUES)
+    wanted = (
+        [8, 8] if reserve == 8 else [] if price is None else [reserve]
+    )  # the second one, of 9, meets only 8
+    assert [line.price for line in pair.allocation.lines] == wanted
+
+
+@pytest.mark.parametrize(("reserve", "paid"), [(6, 4), (3.5, 3.5), (3, 3), (2, 0)])
+def test_procured_a_minimum_that_meets_a_hidden_reserve_is_bid_down_to_it(
+    reserve: float, paid: float
+) -> None:
+    mechanism = Proxy(increment=1, hidden_reserve=True, opening=20)
+    (record,) = play(mechanism, [Task("job", reserve=reserve)], costs=COSTS).records
+    assert (record.winner, record.paid) == (("ada", paid) if paid else (None, 0))
+
+
 def test_alone_one_pays_the_opening_price() -> None:
     assert play(Proxy(opening=4), [VASE], {"ada": {"vase": 12}}).allocation["vase"].price == 4
 
