@@ -75,8 +75,8 @@ def test_a_model_that_does_not_stop_is_refused() -> None:
     assert "all 2 auctions" in found[2]["why"]
 
 
-@pytest.mark.parametrize("most", [-1.0, float("nan"), float("inf")])
-def test_a_price_that_is_none_is_refused_and_the_market_goes_on(most: float) -> None:
+@pytest.mark.parametrize("most", [-1.0, float("nan"), float("inf"), "nine", True])
+def test_a_price_that_is_none_is_refused_and_the_market_goes_on(most: Any) -> None:
     async def use(tool: market_tool.Tool) -> list[dict[str, Any]]:
         return [await tool("mend the brake", most), await tool("mend the brake", None)]
 

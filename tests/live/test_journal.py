@@ -295,6 +295,8 @@ def test_what_is_no_journal_is_refused(tmp_path: Path) -> None:
         Journal(path)
     with pytest.raises(ScenarioError, match="journal is"):
         Journal(tmp_path / "nowhere" / "market.db")
+    with pytest.raises(ScenarioError, match="journal is 5; expected the path of a file"):
+        Journal(5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("table", ["inputs", "customers"])

@@ -9,11 +9,11 @@ The tool is a plain coroutine with type hints and a docstring, which most framew
 those that want an object of their own.
 """
 
-import math
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from walras.adapters.frameworks import framework
+from walras.amounts import is_amount, is_number, is_whole
 from walras.errors import LocalProtocolError, ScenarioError
 from walras.items import Task
 from walras.live.extras import needed
@@ -65,7 +65,7 @@ def auction_tool(
         nonlocal held
         if held >= most_calls:
             return {"status": "refused", "why": f"all {most_calls} auctions have been held"}
-        if most is not None and not 0 <= most < math.inf:
+        if most is not None and not is_amount(most):
             return {"status": "refused", "why": "most has to be a number of 0 or more"}
         held += 1
         item = Task(f"auction-{held}", kind=kind, description=task, reserve=most)
@@ -78,13 +78,13 @@ def auction_tool(
     return hold_auction
 
 
-def _check(mechanism: Any, within_s: float, most_calls: int) -> None:
+def _check(mechanism: Any, within_s: object, most_calls: object) -> None:
     if not isinstance(mechanism, Mechanism):
         raise ScenarioError("mechanism", mechanism, "a Mechanism, such as contractnet.ContractNet()")
-    if not within_s > 0:
+    if not is_number(within_s, 0) or within_s == 0:
         raise ScenarioError("within_s", within_s, "a number of seconds above 0")
-    if most_calls < 1:
-        raise ScenarioError("most_calls", most_calls, "1 or more")
+    if not is_whole(most_calls, 1):
+        raise ScenarioError("most_calls", most_calls, "a whole number of 1 or more")
 
 
 def _told(found: Result, item: Task) -> dict[str, Any]:

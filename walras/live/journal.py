@@ -60,11 +60,14 @@ class Journal:
             last moments (never consistency).
 
     Raises:
-        ScenarioError: if another process uses it, or it cannot be opened.
+        ScenarioError: if another process uses it, or it cannot be opened, or the path is none.
         JournalError: if it is no journal, or of another version.
     """
 
     def __init__(self, path: str | Path, *, fsync: bool = False) -> None:
+        given: object = path
+        if not isinstance(given, str | Path):
+            raise ScenarioError("journal", given, "the path of a file, or None")
         self.path = str(path)
         self._new: list[tuple[float, int, str, bytes]] = []
         self.written = 0
