@@ -157,11 +157,22 @@ def test_faults_are_counted_by_what_they_did() -> None:
 # ----------------------------------------------------------------------------------------------- Raft
 
 
-def test_a_slice_of_worlds_holds() -> None:
+def test_a_slice_of_worlds_holds_and_everything_in_it_happens() -> None:
     found = explore(RaftTarget(), range(25), SECONDS)
 
     assert not found.found, str(found.found[0])
     assert found.seeds == 25
+    assert found.missing((*FAULTS, *BRANCHES)) == []
+
+
+def test_what_happens_is_counted_from_the_beginning_to_the_end() -> None:
+    """Also where the trace of the beginning has been put away long before the end."""
+    target = RaftTarget(3)
+    calm, often = target.draw(0, SECONDS), tuple(Crash("r1", 1.0 + k, 0.2) for k in range(10))
+    load = Load(replicas=3, founders=3, think_s=0.01)
+    trial = target.run(replace(calm, network=Network(), faults=Faults(often), load=load))
+
+    assert (trial.counts["crash"], trial.counts["restart"]) == (10, 10)
 
 
 def test_the_same_plan_gives_the_same_run_also_from_a_file() -> None:

@@ -38,6 +38,7 @@ from walras.study.explore.plan import Plan, Trial
 from walras.study.explore.raft_ambush import Ambushes
 from walras.study.explore.raft_roles import GIVE_UP_S, PATIENCE_S, Administrator, Client
 from walras.study.explore.raft_worlds import WORLDS
+from walras.trace.rows import MESSAGE
 
 TICK_S = 0.05
 ELECTION_TICK, HEARTBEAT_TICK = 6, 3
@@ -198,7 +199,7 @@ class RaftTarget:
         except (AssertionError, WalrasError) as error:
             trial.broken, trial.why = type(error).__name__, f"{error} ({_where(error)})"
         trial.ended_s = world.simulation.now
-        rows = world.simulation.world.trace.rows
+        rows = list(world.simulation.world.trace.raw())
         trial.counts = fired(plan.network, plan.faults, rows) + world.branches(rows)
         if trial.broken:
             trial.transcript = world.transcript()
@@ -369,10 +370,11 @@ class RaftWorld:
         counts["ambush"] = self.ambushes.sprung
         counts["split vote"] = self.invariants.split_votes()
         for row in rows:
-            if row[1] == 1 and type(row[6]) is RaftMessage:
-                counts["append rejected"] += row[6].kind is Kind.APP_RESP and row[6].reject
-                counts["read by index"] += row[6].kind is Kind.READ_INDEX
-                counts["leadership transferred"] += row[6].kind is Kind.TIMEOUT_NOW
+            if row[1] == MESSAGE and row[6]["type"] == RaftMessage.__name__:
+                kind = row[6]["kind"]
+                counts["append rejected"] += kind == Kind.APP_RESP and "reject" in row[6]
+                counts["read by index"] += kind == Kind.READ_INDEX
+                counts["leadership transferred"] += kind == Kind.TIMEOUT_NOW
         return counts
 
     def transcript(self) -> tuple[str, ...]:
