@@ -138,7 +138,7 @@ def test_the_router_gets_better_work_than_from_the_cheapest() -> None:
 def test_it_keeps_what_every_mechanism_promises() -> None:
     people = [Agent(HOUSE, capacity=0, money=100.0)]
     for name, (cost, quality) in {"ada": (3, 0.9), "bob": (2, 0.5), "cyd": (5, 1.0)}.items():
-        people.append(Agent(name, costs={"job": Estimate(cost, quality)}, money=20.0))  # type: ignore[dict-item]
+        people.append(Agent(name, costs={"job": Estimate(cost, quality)}, money=20.0))
     report = check_mechanism(ScoringAuction(), people, [Task("job", reserve=10)], kills=8)
     assert report.endings["calm"] == {"done": 3}
 
