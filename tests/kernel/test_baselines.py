@@ -209,6 +209,9 @@ def test_a_claim_holds_a_slot_and_nothing_else_does() -> None:
     [
         (lambda: Cheapest(tries=0), "tries of Cheapest"),
         (lambda: Cheapest(tries=-1), "tries of Cheapest"),
+        (lambda: Cheapest(tries=2.0), "tries of Cheapest"),  # type: ignore[arg-type]
+        (lambda: Cheapest(tries="2"), "tries of Cheapest"),  # type: ignore[arg-type]
+        (lambda: Greedy(silence_s="3"), "silence_s of Greedy"),  # type: ignore[arg-type]
         (lambda: Greedy(silence_s=0.0), "silence_s of Greedy"),
         (lambda: RoundRobin(margin_s=-1.0), "margin_s of RoundRobin"),
         (lambda: FirstComeClaim(again_s=0.0), "again_s of FirstComeClaim"),

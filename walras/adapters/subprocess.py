@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from walras.amounts import is_whole
 from walras.errors import ScenarioError
 from walras.live.answers import ONE_CALL, Usage
 from walras.live.participant import Ask, Participant, Reply, Retryable
@@ -32,7 +33,7 @@ class Allowance(Frozen, frozen=True):
     """What the process may use; beyond it the system ends it, or refuses it more.
 
     Raises:
-        ScenarioError: for an amount below 1.
+        ScenarioError: for what is no whole number of 1 or more.
     """
 
     memory_mb: int = 1024
@@ -43,8 +44,8 @@ class Allowance(Frozen, frozen=True):
 
     def __post_init__(self) -> None:
         for field in self.__struct_fields__:
-            if not getattr(self, field) >= 1:
-                raise ScenarioError(field, getattr(self, field), "1 or more")
+            if not is_whole(getattr(self, field), 1):
+                raise ScenarioError(field, getattr(self, field), "a whole number of 1 or more")
 
 
 class _Answer(msgspec.Struct):

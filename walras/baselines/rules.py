@@ -5,6 +5,7 @@ from math import inf
 from typing import Any, ClassVar
 
 from walras.agents import Agent, Estimate, MarketView
+from walras.amounts import is_amount, is_number, is_whole
 from walras.baselines.giving import Announcer, Dispatcher
 from walras.baselines.messages import (
     Assign,
@@ -48,9 +49,9 @@ class Dispatch(Mechanism, frozen=True):
     messages: ClassVar = (Assign, Done, Release)
 
     def __post_init__(self) -> None:
-        if not self.tries >= 1 or self.tries % 1:
+        if not is_whole(self.tries, 1):
             raise ScenarioError(_field(self, "tries"), self.tries, "a whole number of 1 or more")
-        if not self.silence_s > 0:
+        if not is_number(self.silence_s, 0) or self.silence_s == 0:
             raise ScenarioError(
                 _field(self, "silence_s"), self.silence_s, "more than 0 seconds (inf: no limit)"
             )
@@ -201,7 +202,7 @@ class FirstComeClaim(Mechanism, frozen=True):
     messages: ClassVar = (Open, Claim, Assign, Taken, Done, Release)
 
     def __post_init__(self) -> None:
-        if not 0.001 <= self.again_s < inf:
+        if not is_amount(self.again_s) or self.again_s < 0.001:
             raise ScenarioError(
                 _field(self, "again_s"), self.again_s, "a finite number of seconds, 0.001 or more"
             )
@@ -233,7 +234,7 @@ def _field(mechanism: Mechanism, name: str) -> str:
 
 
 def _check_margin(mechanism: Mechanism, margin_s: float) -> None:
-    if not 0 <= margin_s < inf:
+    if not is_amount(margin_s):
         raise ScenarioError(_field(mechanism, "margin_s"), margin_s, "a finite number of seconds, 0 or more")
 
 
