@@ -4,7 +4,6 @@ WALRAS_REGENERATE=1 records them anew.
 """
 
 import asyncio
-import gc
 import json
 import os
 import re
@@ -48,11 +47,13 @@ def record(path: Path) -> None:
         warnings.simplefilter("ignore")  # of the frameworks' making
         for cell in code[:3]:
             exec(cell.removeprefix("%matplotlib inline\n"), names)
-        market = names["repairs"](names["minds"](server.url))
-        asyncio.run(market.lived(guard=Guard(recording=Recording(path))))
-        del market
-        names.clear()  # the clients of frameworks are nobody's to close: they go here, where nobody minds
-        gc.collect()
+        minds = names["minds"](server.url)
+
+        async def lived() -> None:
+            await names["repairs"](minds).lived(guard=Guard(recording=Recording(path)))
+            await minds["ada"].model.client.close()  # which Pydantic AI has made, and closes never
+
+        asyncio.run(lived())
 
 
 def lasting(entry: Entry) -> Entry:

@@ -201,6 +201,17 @@ def test_nobody_there_and_nobody_in_time_are_different() -> None:
     assert len(given_up) == 1
 
 
+def test_each_agent_has_a_health_of_its_own() -> None:
+    async def main() -> None:
+        async with Live() as market, Door(secret=SECRET) as door, served(remote(door, bidding(12.0))):
+            for name in ("ada", "bob"):
+                market.add(Agent(name, WebSocketParticipant(door)))
+            await until(door.callers["mind"].seat("ada").here.is_set)  # type: ignore[attr-defined]
+            assert await market.directory.health() == {"ada": "", "bob": "no process answers for bob"}
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_over_a_line_that_breaks_each_question_is_pondered_once(seed: int) -> None:
     seen: list[Any] = []

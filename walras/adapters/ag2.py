@@ -11,12 +11,12 @@ In a live market::
     market.add(Agent("ada", AG2Participant(mind)))
 """
 
-import asyncio
 from typing import Any
 
 from walras.adapters.frameworks import (
     NO_ANSWER,
     FrameworkParticipant,
+    PerLoop,
     Said,
     allowed,
     framework,
@@ -47,8 +47,7 @@ class AG2Participant(FrameworkParticipant):
         self.proto = needed("ag2.response.proto", "ag2").ResponseProto
         part(agent, "config", "an ag2.Agent with a config")
         self.agent = agent
-        self._http: Any = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._http = PerLoop(lambda: needed("openai", "ag2").DefaultAsyncHttpxClient())
 
     async def said(self, ask: Ask) -> Said:
         agent = self.sdk.Agent(
@@ -77,20 +76,13 @@ class AG2Participant(FrameworkParticipant):
             "default_headers": {**(getattr(config, "default_headers", None) or {}), **headers(ask)},
         }
         if getattr(config, "http_client", "none") is None and config.provider == "openai":
-            wanted["http_client"] = self._connections()
+            wanted["http_client"] = self._http.client()  # one for each question would keep its connections
         known = {name: value for name, value in wanted.items() if hasattr(config, name)}
         return config.copy(**known) if known else config
 
-    def _connections(self) -> Any:
-        """Those of this event loop: a client for every question would open, and keep, new ones for each."""
-        loop = asyncio.get_running_loop()
-        if self._http is None or self._loop is not loop:
-            self._http, self._loop = needed("openai", "ag2").DefaultAsyncHttpxClient(), loop
-        return self._http
-
     async def close(self) -> None:
-        http, self._http = self._http, None
-        if http is not None and self._loop is asyncio.get_running_loop():
+        http = self._http.taken()
+        if http is not None:
             await http.aclose()
 
 

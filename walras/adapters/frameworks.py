@@ -4,7 +4,8 @@ A framework's own participant is then one coroutine, `said`: an `Ask` in, what t
 """
 
 import abc
-from collections.abc import Iterable, Iterator, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, requires, version
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -86,6 +87,27 @@ class FrameworkParticipant(Participant):
     @abc.abstractmethod
     async def said(self, ask: Ask) -> Said:
         """Make one call, and say what came of it. Whatever it raises becomes a fault of the right kind."""
+
+
+class PerLoop:
+    """A client whose connections belong to an event loop: one for all questions there, another one on another loop."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._client: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def client(self) -> Any:
+        """That of this loop."""
+        loop = asyncio.get_running_loop()
+        if self._client is None or self._loop is not loop:
+            self._client, self._loop = self._make(), loop
+        return self._client
+
+    def taken(self) -> Any:
+        """The one to be closed on this loop, if there is one; the next question gets a new one."""
+        client, self._client = self._client, None
+        return client if self._loop is asyncio.get_running_loop() else None
 
 
 def framework(extra: str, module: str) -> ModuleType:

@@ -1,6 +1,5 @@
 """A model behind any endpoint that speaks as OpenAI's does, through the openai package (extra ``openai``)."""
 
-import asyncio
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 from walras.adapters.frameworks import (
     NO_ANSWER,
     FrameworkParticipant,
+    PerLoop,
     Said,
     chat,
     framework,
@@ -52,17 +52,16 @@ class OpenAIParticipant(FrameworkParticipant):
         most_output_tokens: int = 1000,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        self.sdk = framework("openai", "openai")
+        sdk: Any = framework("openai", "openai")
         address = _address(base_url)
         super().__init__(price=price, most_output_tokens=most_output_tokens, provider=address or "openai")
         self.model, self.structured, self.options = model, structured, dict(options or {})
-        self._settings = {"base_url": address, "api_key": _key(api_key, address)}
-        self._client: Any = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        settings = {"base_url": address, "api_key": _key(api_key, address), "max_retries": 0}
+        self._sdk = PerLoop(lambda: sdk.AsyncOpenAI(**settings))
 
     async def said(self, ask: Ask) -> Said:
         wanted = {"response_format": json_format(ask.schema)} if self.structured else {}
-        reply = await self._connected().chat.completions.create(
+        reply = await self._sdk.client().chat.completions.create(
             model=self.model,
             messages=chat(ask),
             max_completion_tokens=self.most_output_tokens,
@@ -74,16 +73,9 @@ class OpenAIParticipant(FrameworkParticipant):
         value = NO_ANSWER if message.tool_calls else message.content  # a refusal has no content
         return Said(value, used and used.prompt_tokens, used and used.completion_tokens)
 
-    def _connected(self) -> Any:
-        """The client of this event loop: its connections cannot be used on another one."""
-        loop = asyncio.get_running_loop()
-        if self._client is None or self._loop is not loop:
-            self._client, self._loop = self.sdk.AsyncOpenAI(**self._settings, max_retries=0), loop
-        return self._client
-
     async def close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None and self._loop is asyncio.get_running_loop():
+        client = self._sdk.taken()
+        if client is not None:
             await client.close()
 
 
