@@ -168,6 +168,18 @@ def test_it_gets_no_more_memory_than_it_is_allowed(make: Make) -> None:
     assert offered(asked(mind)) == [1.0]
 
 
+@pytest.mark.parametrize(("of", "limit"), [("CPU", 7), ("NOFILE", 33)])
+def test_its_time_and_its_files_are_limited_too(make: Make, of: str, limit: int) -> None:
+    mind = make(
+        f"""
+        import resource
+        say(ask["key"], {{"type": "Offer", "price": resource.getrlimit(resource.RLIMIT_{of})[1]}})
+        """,
+        allowance=Allowance(cpu_s=7, files=33),
+    )
+    assert offered(asked(mind)) == [limit]
+
+
 def test_an_answer_that_never_ends_is_an_error_and_the_process_goes(make: Make) -> None:
     mind = make('print("x" * 5_000_000, flush=True)', allowance=Allowance(most_bytes=10_000))
     (found,) = asked(mind)
