@@ -112,7 +112,6 @@ class ClinchingAuctioneer(Auctioneer):
         self.cancel_timer("reply")
         silent = Demand(self.item.id, 0, self.round)
         now = {b: max(self.answers.get(b, silent).units, self.clinched(b)) for b in self.wanted}
-        now = {bidder: min(demand, self.wanted[bidder]) for bidder, demand in now.items()}
         supply, total = units(self.item), sum(now.values())
         further = self.rules.steps.after(self.price, down=self.item.procured)
         last = self.now >= self.close_by or not self.better(further, self.price)

@@ -159,6 +159,18 @@ def test_demand_does_not_rise_nor_fall_below_what_is_clinched_and_silence_is_no_
     assert awards == [Award("w", "ada", 0, 1), Award("w", "bob", 4, 2)]
 
 
+def test_who_wants_nothing_more_keeps_what_is_clinched_and_gets_no_more_than_it_ever_wanted() -> None:
+    """Each wants two of five and clinches one; when all stop, the other two go to two of them for the price before."""
+    lot, names = Lot("w", quantity=5), ("ada", "bob", "cyd")
+    script = Script(Clinching(increment=2).opener(HOUSE, (lot,), names), me=HOUSE, finish_by=60.0)
+    script.start()
+    for call, wanted in ((1, 2), (2, 0)):
+        for name in names:
+            effects = script.hear(name, Demand("w", wanted, call))
+    awards = [effect.line for effect in effects if isinstance(effect, MakeAward)]
+    assert sorted((line.quantity, line.price) for line in awards) == [(1, 0), (2, 0), (2, 0)]
+
+
 def test_what_is_late_a_double_or_nonsense_does_not_count() -> None:
     script = auctioneer()
     script.hear("ada", Demand("w", 3, 1))

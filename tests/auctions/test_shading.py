@@ -73,6 +73,14 @@ def test_a_published_reserve_counts() -> None:
     assert isinstance(Shading()(asked("first_price", lot), Agent("ada", values={"lot": 0.4})), Pass)
 
 
+def test_where_losers_pay_a_reserve_keeps_those_away_whom_it_would_ruin() -> None:
+    """Two of them, a reserve of 1/4: whoever has less than 1/2 bids nothing, since its value times its chance is less."""
+    lot = Lot("lot", reserve=0.25)
+    assert price(Shading(), 0.4, "all_pay", n=2, item=lot) == 0.0
+    assert price(Shading(), 0.5, "all_pay", n=2, item=lot) == pytest.approx(0.25)
+    assert price(Shading(), 0.8, "all_pay", n=2, item=lot) == pytest.approx((0.64 + 0.25) / 2)
+
+
 def test_aversion_to_risk_raises_first_price_bids_only() -> None:
     averse = Shading(risk=Risk(crra=0.5))
     assert price(averse, 0.6) == pytest.approx(0.48)
