@@ -21,7 +21,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from consensus.raft.messages import APPEND_THREAD, APPLY_THREAD, Kind, RaftMessage
+from consensus.raft.messages import APPLY_THREAD, Kind, RaftMessage, StorageMessage
 from consensus.raft.node import Node
 from consensus.raft.ready import Ready
 from consensus.raft.records import Configuration, Entry, HardState, NodeId, Snapshot
@@ -222,23 +222,23 @@ class Trial:
     # ------------------------------------------------------------------ storage beside the node
     def carry_out(self, server: Server, ready: Ready) -> None:
         for message in ready.messages:
-            if message.to == APPEND_THREAD:
-                write = round(self.write() / TICK_S) if ready.must_sync else 0
-                server.disk_free_at = max(self.now, server.disk_free_at) + write
-                self.at(server.disk_free_at, self.stored, server, message)
+            if not isinstance(message, StorageMessage):
+                self.send(message)
             elif message.to == APPLY_THREAD:
                 self.respond(server, message)
             else:
-                self.send(message)
+                write = round(self.write() / TICK_S) if ready.must_sync else 0
+                server.disk_free_at = max(self.now, server.disk_free_at) + write
+                self.at(server.disk_free_at, self.stored, server, message)
 
-    def stored(self, server: Server, message: RaftMessage) -> None:
+    def stored(self, server: Server, message: StorageMessage) -> None:
         self.catch_up(server)
         hard = HardState(message.term, message.vote, message.commit) if message.term else None
         server.storage.write(hard, message.entries, message.snapshot)
         self.respond(server, message)
         self.settle(server)
 
-    def respond(self, server: Server, message: RaftMessage) -> None:
+    def respond(self, server: Server, message: StorageMessage) -> None:
         for response in message.responses:
             if response.to == server.node.raft.id:
                 server.node.step(response)
@@ -310,16 +310,18 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m benchmarks.raft_election", description="Downtime after a crash"
     )
     made.add_argument("--range", type=span, required=True, help="of timeouts in ms, such as 150-155")
-    made.add_argument("--trials", type=int, default=1_000)
-    made.add_argument("--seed", type=int, default=1)
-    made.add_argument("--servers", type=int, default=5)
+    made.add_argument("--trials", type=int, default=1_000, help="how many crashes (1000)")
+    made.add_argument("--seed", type=int, default=1, help="of all draws (1)")
+    made.add_argument("--servers", type=int, default=5, help="the leader that crashes included (5)")
     made.add_argument("--log-lengths", type=lengths, help="of the live followers (5 servers: 2,2,1,1)")
     made.add_argument("--heartbeat", type=float, help="ms (half the least timeout)")
     made.add_argument("--latency", type=span, help="one way in ms, uniform (2-3)")
     made.add_argument("--write", type=span, help="until a vote is durable in ms, uniform (4-8)")
-    made.add_argument("--own-vote", choices=["parallel", "first"], default="parallel")
-    made.add_argument("--timers", choices=["paper", "etcd"], default="paper")
-    made.add_argument("--pre-vote", action="store_true")
+    made.add_argument("--own-vote", choices=["parallel", "first"], default="parallel",
+                      help="a candidate asks while its own vote is written, or afterwards (parallel)")  # fmt: skip
+    made.add_argument("--timers", choices=["paper", "etcd"], default="paper",
+                      help="whether a request that gets no vote leaves timers alone, or restarts them (paper)")  # fmt: skip
+    made.add_argument("--pre-vote", action="store_true", help="ask first whether an election could be won")
     made.add_argument("--limit", type=float, default=60.0, help="seconds after which a trial is cut off (60)")
     made.add_argument("--json", action="store_true", help="for machines")
     return made
