@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from tests.adapters.minds_of_frameworks import FRAMEWORKS
+from tests.adapters.minds_of_frameworks import FRAMEWORKS, need
 from tests.adapters.page import ROOT
 from tests.live.minds import how_much
 from walras.adapters import frameworks
@@ -33,8 +33,8 @@ from walras.live.prices import Price
 DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
-ANYTHING = ("openai", "litellm", "autogen", "smolagents", "llamaindex", "crewai")
-"""Those that take a model by its name, or an agent and a model alike."""
+BY_NAME = ("openai", "litellm")
+"""Those that take a model by its name."""
 
 
 def participant(extra: str) -> Any:
@@ -91,7 +91,7 @@ def test_versions_are_compared_as_numbers(monkeypatch: pytest.MonkeyPatch) -> No
         framework("pydantic-ai", "walras")
 
 
-@pytest.mark.parametrize("extra", [extra for extra in FRAMEWORKS if extra not in ANYTHING])
+@pytest.mark.parametrize("extra", [extra for extra in FRAMEWORKS if extra not in BY_NAME])
 def test_what_is_no_agent_of_the_framework_is_refused_at_once(extra: str) -> None:
     try:
         for wrong in ("gpt-4o-mini", None, type("Mind", (), {})):
@@ -119,7 +119,17 @@ def test_what_is_reserved_covers_every_request_that_a_question_may_take(
     )
 
 
-@pytest.mark.parametrize("wrong", [{"price": 0.15}, {"most_output_tokens": 0}])
+@pytest.mark.parametrize("extra", BY_NAME)
+@pytest.mark.parametrize("model", ["", " ", None, 5])
+def test_a_model_without_a_name_is_refused_at_once(extra: str, model: Any) -> None:
+    need(extra)
+    with pytest.raises(ScenarioError, match=r"model is .*; expected a model's name"):
+        participant(extra)(model, **({"api_key": ""} if extra == "openai" else {}))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"price": 0.15}, {"most_output_tokens": 0}, {"most_output_tokens": "many"}]
+)
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     class Mind(FrameworkParticipant):
         async def said(self, ask: Ask) -> Said:

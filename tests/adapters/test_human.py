@@ -9,6 +9,7 @@ import pytest
 from tests.live.minds import No, Offer, how_much
 from walras.adapters.human import HumanParticipant, read_line
 from walras.agents import Agent
+from walras.errors import ScenarioError
 from walras.live.answers import Answered
 from walras.live.cascade import Cascade
 from walras.live.guard import Guard
@@ -163,3 +164,9 @@ def test_a_person_who_is_silent_may_be_followed_by_somebody_else() -> None:
     (found,) = asked(Cascade(Terminal("(silence)").person(), backup), seconds=0.4)
     assert (found.status, found.value) == ("ok", Offer(9.0))
     assert found.detail.startswith("HumanParticipant: timeout")
+
+
+@pytest.mark.parametrize("settings", [{"silence": "wait"}, {"margin_s": -1.0}, {"margin_s": "soon"}])
+def test_a_policy_that_is_none_is_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ScenarioError, match=next(iter(settings))):
+        HumanParticipant(**settings)

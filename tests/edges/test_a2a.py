@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from auctions import SealedBid, second_price
+from auctions import FirstPrice, SealedBid, second_price
 from auctions import truthful as bids_truly
 from auctions.messages import BidWanted
 from contractnet import ContractNet, ProposalWanted, truthful
 from tests.edges.houses import SECRET, expired, say, until
 from tests.live.minds import HowMuch, Offer, how_much
 from walras.adapters.a2a import EXTENSION, A2AParticipant
-from walras.adapters.a2a_server import CARD, agent_app
+from walras.adapters.a2a_server import CARD, agent_app, auctioneer_app
 from walras.adapters.edge import Listening
 from walras.agents import Agent
 from walras.allocation import Report
@@ -345,8 +345,19 @@ class TestWithTheSdk:
         for url, token in (("ada", ""), ("ftp://x", ""), ("http://[::1", ""), ("http://192.0.2.1", "secret")):
             with pytest.raises(ScenarioError):
                 A2AParticipant(url, token=token)
-        with pytest.raises(ScenarioError):
-            agent_app(Agent("ada"), PASSES, questions=[])
+        for settings in ({"poll_s": 0}, {"most_bytes": 0}, {"token": "two\nlines"}):
+            with pytest.raises(ScenarioError, match=next(iter(settings))):
+                A2AParticipant("http://127.0.0.1:1", **settings)
+        ada, asks = Agent("ada", _offer), [HowMuch]
+        served: list[tuple[Any, Any, Any]] = [
+            (Agent("ada"), PASSES, asks), (ada, "passes", asks), (ada, PASSES, []), (ada, PASSES, HowMuch),
+            (ada, PASSES, ["HowMuch"]),
+        ]  # fmt: skip
+        for agent, passes, questions in served:
+            with pytest.raises(ScenarioError):
+                agent_app(agent, passes, questions=questions)
+        with pytest.raises(ScenarioError, match="desk"):
+            auctioneer_app(Live(), FirstPrice())  # type: ignore[arg-type]
 
 
 def _rest_only(app: Any) -> Any:

@@ -10,6 +10,10 @@ import pytest
 from auctions import ContinuousDouble, English, FirstPrice, SealedBid, second_price
 from contractnet import ContractNet, truthful
 from tests.edges.houses import SECRET, expired, house
+from walras.adapters.desk import AtDesk
+from walras.adapters.edge import Listening
+from walras.adapters.http import http_app
+from walras.adapters.mcp import mcp_app
 from walras.agents import Agent
 from walras.errors import ScenarioError
 from walras.items import Lot, Task
@@ -305,7 +309,13 @@ def test_work_that_was_won_is_done_at_the_desk_too() -> None:
         lambda: Passes(SECRET, "spot").issue(""),
         lambda: Passes(SECRET, "spot").issue("ada", may=("rule",)),  # type: ignore[arg-type]
         lambda: Passes(SECRET, "spot").issue("ada", lasts_s=0),
+        lambda: Passes(SECRET, "spot").issue("ada", lasts_s="long"),  # type: ignore[arg-type]
         lambda: DeskRules(burst=0),
+        lambda: Desk("market", SECRET),  # type: ignore[arg-type]
+        lambda: AtDesk(None),  # type: ignore[arg-type]
+        lambda: http_app(Live()),  # type: ignore[arg-type]
+        lambda: mcp_app(Live()),  # type: ignore[arg-type]
+        lambda: Listening("an app"),  # type: ignore[arg-type]
     ],
 )
 def test_settings_that_make_no_sense_are_refused(make: Any) -> None:

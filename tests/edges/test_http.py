@@ -143,6 +143,9 @@ def test_who_asks_too_often_is_told_when_to_come_again() -> None:
         ("https://127.0.0.1:0", {}),
         ("http://127.0.0.1:0", {"certificate": ("cert.pem", "key.pem")}),
         ("https://127.0.0.1:0", {"certificate": ("no such cert.pem", "no such key.pem")}),
+        ("https://127.0.0.1:0", {"certificate": (__file__, __file__)}),
+        ("https://127.0.0.1:0", {"certificate": "cert.pem"}),
+        (8080, {}),
     ],
 )
 def test_an_edge_stays_on_this_machine_unless_it_speaks_tls(listen: str, settings: dict[str, Any]) -> None:

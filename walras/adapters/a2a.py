@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from walras.allocation import Report
+from walras.amounts import is_number, is_whole
 from walras.errors import RemoteProtocolError, ScenarioError
 from walras.items import Task
 from walras.live.answers import ONE_CALL, Usage
@@ -51,7 +52,8 @@ class A2AParticipant(Participant):
         most_bytes: the longest response that is read.
 
     Raises:
-        ScenarioError: for an address that is none, or a token that would leave this machine without TLS.
+        ScenarioError: for an address that is none, a token that would leave this machine without TLS or that cannot be
+            sent, numbers that are not above 0.
         MissingExtraError: if a2a-sdk is not installed.
     """
 
@@ -69,6 +71,12 @@ class A2AParticipant(Participant):
             raise ScenarioError("url", url, "an address such as https://agents.example.org/ada")
         if token and url.startswith("http:") and not is_loopback(url):
             raise ScenarioError("url", url, "https://, since a token goes there")
+        if not (token.isascii() and token.isprintable()):
+            raise ScenarioError("token", "(not shown)", "a token of printable ASCII")
+        if not is_number(poll_s, 0) or poll_s == 0:
+            raise ScenarioError("poll_s", poll_s, "a number of seconds above 0")
+        if not is_whole(most_bytes, 1):
+            raise ScenarioError("most_bytes", most_bytes, "1 or more")
         self._sdk, self._types = needed("a2a.client", "a2a"), needed("a2a.types", "a2a")
         self._helpers, self._http = needed("a2a.helpers", "a2a"), needed("httpx", "a2a")
         self.url, self.strict, self.streaming, self.poll_s = url.rstrip("/"), strict, streaming, poll_s
@@ -314,6 +322,6 @@ def _origin(url: str) -> tuple[str, str, int] | None:
         place = urlsplit(url)
         if place.scheme in _PORTS and place.hostname:
             return place.scheme, place.hostname, place.port or _PORTS[place.scheme]
-    except ValueError:
+    except (ValueError, AttributeError, TypeError):  # a port that is none, or no text at all
         pass
     return None

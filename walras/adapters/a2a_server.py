@@ -25,7 +25,7 @@ from walras.errors import RemoteProtocolError, ScenarioError
 from walras.items import Item, Task
 from walras.live.answers import in_words
 from walras.live.approval_rules import ApprovalAsked, ApprovalEnded
-from walras.live.desk import Desk
+from walras.live.desk import Desk, a_desk
 from walras.live.extras import needed
 from walras.live.feed import DeskRules
 from walras.live.guard import Guard
@@ -65,14 +65,16 @@ def agent_app(
         rules: limits, for each caller.
 
     Raises:
-        ScenarioError: for an agent without a strategy.
+        ScenarioError: for an agent without a strategy, passes that are none, questions that are no list of classes.
         MissingExtraError: if a2a-sdk is not installed.
     """
     if agent.strategy is None:
         raise ScenarioError("agent", agent, "an agent that has a strategy")
     worker = work or getattr(agent.strategy, "work", None) or pretend(agent)
     asked = guard if guard is not None else Guard()
-    asks = tuple(questions)
+    asks = _classes(questions)
+    if not isinstance(passes, Passes):
+        raise ScenarioError("passes", passes, 'Passes, such as Passes(secret, "spot")')
     vocabulary = Vocabulary((*asks, *answer_types(asks)), f"what {agent.id} is asked")
     executor = AgentExecutor(agent, vocabulary, asked, worker, passes, rules.most_keys)
     skills = [
@@ -83,6 +85,13 @@ def agent_app(
     return _app(executor, card, Reception(passes, rules.per_s, rules.burst).enter, rules)
 
 
+def _classes(given: Any) -> tuple[type[Question], ...]:
+    asks = tuple(given) if isinstance(given, Iterable) else ()
+    if not all(isinstance(each, type) and issubclass(each, Question) for each in asks) or not asks:
+        raise ScenarioError("questions", given, "classes of questions, such as [BidWanted]")
+    return asks
+
+
 def auctioneer_app(desk: Desk, mechanism: Mechanism) -> Entrance:
     """A market's auctioneer as an A2A agent: who may ``open`` has items allocated among the market's agents, by this mechanism.
 
@@ -91,8 +100,12 @@ def auctioneer_app(desk: Desk, mechanism: Mechanism) -> Entrance:
         mechanism: the rules.
 
     Raises:
+        ScenarioError: for what is no desk, or no mechanism.
         MissingExtraError: if a2a-sdk is not installed.
     """
+    a_desk(desk)
+    if not isinstance(mechanism, Mechanism):
+        raise ScenarioError("mechanism", mechanism, "a Mechanism, such as auctions.FirstPrice()")
     skills = [("allocate", "Allocates", f"Sells lots and procures work by {mechanism.protocol}")]
     card = _card(f"{desk.name} auctioneer", "Runs a market.", skills, None)
     return _app(AuctioneerExecutor(desk, mechanism), card, desk.enter, desk.rules)

@@ -18,6 +18,7 @@ from walras.adapters.frameworks import (
     framework,
     json_format,
     one_try,
+    part,
 )
 from walras.live.extras import needed
 from walras.live.participant import Ask
@@ -32,6 +33,7 @@ class AutoGenParticipant(FrameworkParticipant):
 
     Raises:
         MissingExtraError, OldExtraError: see `framework`.
+        ScenarioError: for what is neither.
     """
 
     def __init__(self, mind: Any, **more: Any) -> None:
@@ -39,6 +41,7 @@ class AutoGenParticipant(FrameworkParticipant):
         framework("autogen", "autogen_core")
         self.sdk = needed("autogen_core.models", "autogen")
         self.client = getattr(mind, "_model_client", mind)
+        part(self.client, "create", "a ChatCompletionClient, or an agent with one")
         self.persona = list(getattr(mind, "_system_messages", ()))
         one_try(getattr(self.client, "_client", None))
 

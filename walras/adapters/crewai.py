@@ -24,6 +24,7 @@ from walras.adapters.frameworks import (
     headers,
     json_format,
     one_try,
+    part,
 )
 from walras.live.extras import needed
 from walras.live.participant import Ask
@@ -44,6 +45,7 @@ class CrewAIParticipant(FrameworkParticipant):
 
     Raises:
         MissingExtraError, OldExtraError: see `framework`.
+        ScenarioError: for what is neither.
     """
 
     def __init__(self, mind: Any, **more: Any) -> None:
@@ -51,6 +53,7 @@ class CrewAIParticipant(FrameworkParticipant):
         framework("crewai", "crewai")
         self.retry = needed("crewai.llms.retry", "crewai")
         self.llm, self.persona = getattr(mind, "llm", mind), _persona(mind)
+        part(self.llm, "acall", "a crewai.Agent or a crewai.LLM")
         self.speaks_openai = hasattr(self.llm, "_get_async_client")
         if self.speaks_openai:
             one_try(self.llm._get_async_client())

@@ -3,7 +3,7 @@
 from typing import Any
 
 from walras.live.answers import ONE_CALL, Usage
-from walras.live.desk import Desk
+from walras.live.desk import Desk, a_desk
 from walras.live.participant import Ask, Participant
 
 
@@ -14,10 +14,13 @@ class AtDesk(Participant):
 
     Args:
         desk: of the market, which an edge such as `walras.adapters.http.http_app` opens to the outside.
+
+    Raises:
+        ScenarioError: for what is no desk.
     """
 
     def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+        self.desk = a_desk(desk)
 
     def estimate(self, ask: Ask) -> Usage:
         return ONE_CALL

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 from types import TracebackType
@@ -49,13 +50,14 @@ class Listening:
         most_bytes: int = 65_536,
         most_lines: int = 500,
     ) -> None:
+        if not callable(app):
+            raise ScenarioError("app", app, "an application, such as http_app(desk)")
         self.listen = listen
         self._place = _checked(listen, certificate is not None, plain_beyond_loopback)
         uvicorn: Any = needed("uvicorn", "http")
+        if certificate is not None:
+            _check_certificate(certificate)
         files = [str(file) for file in certificate] if certificate is not None else [None, None]
-        for file in files:
-            if file is not None and not Path(file).is_file():
-                raise ScenarioError("certificate", file, "a PEM file")
         self._app = app
         self._under_way: dict[asyncio.Task[Any] | None, None] = {}
         settings = uvicorn.Config(
@@ -145,11 +147,25 @@ def _no_signals() -> Iterator[None]:
     yield
 
 
+def _check_certificate(files: Any) -> None:
+    if not isinstance(files, tuple | list) or len(files) != 2:
+        raise ScenarioError("certificate", files, 'two files, such as ("cert.pem", "key.pem")')
+    for file in files:
+        if not Path(file).is_file():
+            raise ScenarioError("certificate", f"{file}", "a PEM file")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(*files)
+    except OSError as error:  # of TLS, too
+        raise ScenarioError(
+            "certificate", files, f"PEM files of a certificate and of its key ({error})"
+        ) from None
+
+
 def _checked(listen: str, secure: bool, plain_beyond_loopback: bool) -> tuple[str, str, int]:
     try:
         place = urlsplit(listen)
         scheme, host, port = place.scheme, place.hostname, place.port or 0
-    except ValueError:
+    except (ValueError, AttributeError, TypeError):  # a port that is none, or no text at all
         scheme, host, port = "", None, 0
     if scheme not in ("http", "https") or not host:
         raise ScenarioError("listen", listen, "an address such as http://127.0.0.1:8080")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from packaging.requirements import Requirement
 
+from walras.amounts import is_whole
 from walras.errors import ScenarioError, WalrasError
 from walras.live.answers import NOTHING, Usage
 from walras.live.extras import MissingExtraError, needed
@@ -63,8 +64,8 @@ class FrameworkParticipant(Participant):
     ) -> None:
         if price is not None and not isinstance(price, Price):
             raise ScenarioError("price", price, "a Price, such as Price(0.15, 0.60)")
-        if most_output_tokens < 1:
-            raise ScenarioError("most_output_tokens", most_output_tokens, "1 or more")
+        if not is_whole(most_output_tokens, 1):
+            raise ScenarioError("most_output_tokens", most_output_tokens, "a whole number of 1 or more")
         self.price, self.most_output_tokens, self.provider = price, most_output_tokens, provider
 
     def most_requests(self, ask: Ask) -> int:
@@ -154,6 +155,17 @@ def part(mind: Any, name: str, expected: str) -> Any:
     if found is None:
         raise ScenarioError("agent", mind, expected)
     return found
+
+
+def model_name(model: Any) -> str:
+    """What a model is called, by whoever has it.
+
+    Raises:
+        ScenarioError: for what is no name.
+    """
+    if not isinstance(model, str) or not model.strip():
+        raise ScenarioError("model", model, "a model's name, such as gpt-4o-mini")
+    return model
 
 
 def one_try(*clients: Any) -> None:

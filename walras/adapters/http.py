@@ -13,7 +13,7 @@ import msgspec
 
 from walras.adapters.entrance import SUBPROTOCOL, VISITOR, Entrance, fault, headers_of
 from walras.adapters.openapi import AnswerBody, Fault, JoinBody, News, document
-from walras.live.desk import Desk
+from walras.live.desk import Desk, a_desk
 from walras.live.extras import needed
 from walras.live.passes import RefusedError
 from walras.live.visitor import Visitor
@@ -33,8 +33,10 @@ def http_app(desk: Desk) -> Entrance:
     """An ASGI application that opens a desk to HTTP and WebSocket.
 
     Raises:
+        ScenarioError: for what is no desk.
         MissingExtraError: if starlette is not installed.
     """
+    a_desk(desk)
     starlette, routing = needed("starlette.applications", "http"), needed("starlette.routing", "http")
     errors = needed("starlette.exceptions", "http")
     described = msgspec.json.encode(document(desk))

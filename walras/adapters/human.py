@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from walras.amounts import is_amount
+from walras.errors import ScenarioError
 from walras.live.answers import ONE_CALL, Usage
 from walras.live.participant import Ask, Participant
 from walras.live.prompts import escaped
@@ -32,6 +34,9 @@ class HumanParticipant(Participant):
         margin_s: see `silence`.
         read: returns the next line, blocking; raises EOFError when there will be none.
         show: shows text.
+
+    Raises:
+        ScenarioError: for a policy or a margin that is none.
     """
 
     person = True
@@ -44,6 +49,10 @@ class HumanParticipant(Participant):
         read: Callable[[], str] = input,
         show: Callable[[str], Any] = print,  # the terminal is this file's purpose
     ) -> None:
+        if silence not in ("timeout", "decline"):
+            raise ScenarioError("silence", silence, "timeout or decline")
+        if not is_amount(margin_s):
+            raise ScenarioError("margin_s", margin_s, "a number of seconds of 0 or more")
         self.silence, self.margin_s = silence, margin_s
         self.read, self.show = read, show
         self.gone = False

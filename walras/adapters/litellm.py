@@ -20,6 +20,7 @@ from walras.adapters.frameworks import (
     framework,
     headers,
     json_format,
+    model_name,
 )
 from walras.live.participant import Ask
 
@@ -36,13 +37,14 @@ class LiteLLMParticipant(FrameworkParticipant):
 
     Raises:
         MissingExtraError, OldExtraError: see `framework`.
+        ScenarioError: for a model without a name.
     """
 
     def __init__(self, model: str, options: Mapping[str, Any] | None = None, **more: Any) -> None:
         super().__init__(**more)
         os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         self.sdk = framework("litellm", "litellm")
-        self.model, self.options = model, dict(options or {})
+        self.model, self.options = model_name(model), dict(options or {})
 
     async def said(self, ask: Ask) -> Said:
         response = await self.sdk.acompletion(

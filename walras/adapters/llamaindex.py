@@ -20,6 +20,7 @@ from walras.adapters.frameworks import (
     headers,
     json_format,
     one_try,
+    part,
 )
 from walras.live.extras import needed
 from walras.live.participant import Ask
@@ -34,6 +35,7 @@ class LlamaIndexParticipant(FrameworkParticipant):
 
     Raises:
         MissingExtraError, OldExtraError: see `framework`.
+        ScenarioError: for what is neither.
     """
 
     def __init__(self, mind: Any, **more: Any) -> None:
@@ -41,6 +43,7 @@ class LlamaIndexParticipant(FrameworkParticipant):
         framework("llamaindex", "llama_index.core")
         self.sdk = needed("llama_index.core.llms", "llamaindex")
         self.llm = getattr(mind, "llm", mind)
+        part(self.llm, "achat", "an LLM, or an agent with one")
         one_try(self.llm, getattr(self.llm, "_aclient", None))
 
     async def said(self, ask: Ask) -> Said:

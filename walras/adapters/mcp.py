@@ -16,7 +16,8 @@ from typing import Any
 import msgspec
 
 from walras.adapters.entrance import VISITOR, Entrance
-from walras.live.desk import Desk
+from walras.errors import ScenarioError
+from walras.live.desk import Desk, a_desk
 from walras.live.extras import needed
 from walras.live.feed import Notice, Posted
 from walras.live.passes import RefusedError
@@ -42,8 +43,11 @@ def mcp_app(desk: Desk, *, hosts: tuple[str, ...] = ()) -> Entrance:
         hosts: what clients may call this server beside its loopback addresses, as ``("market.example.org:443",)``.
 
     Raises:
+        ScenarioError: for what is no desk, or hosts that are no tuple.
         MissingExtraError: if mcp is not installed.
     """
+    if isinstance(hosts, str):
+        raise ScenarioError("hosts", hosts, 'a tuple of names, such as ("market.example.org:443",)')
     server, security = auction_house(desk), needed("mcp.server.transport_security", "mcp")
     ours = ("127.0.0.1:*", "localhost:*", "[::1]:*")
     settings = security.TransportSecuritySettings(
@@ -66,7 +70,9 @@ def auction_house(desk: Desk, token: str = "") -> Any:
     Raises:
         MissingExtraError: if mcp is not installed.
         RefusedError: for a token that is wrong or has expired.
+        ScenarioError: for what is no desk.
     """
+    a_desk(desk)
     sdk = needed("mcp.server", "mcp")
     if token:
         desk.passes.read(token)

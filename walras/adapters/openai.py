@@ -14,6 +14,7 @@ from walras.adapters.frameworks import (
     framework,
     headers,
     json_format,
+    model_name,
 )
 from walras.errors import ScenarioError
 from walras.live.door import is_loopback
@@ -38,7 +39,8 @@ class OpenAIParticipant(FrameworkParticipant):
 
     Raises:
         MissingExtraError, OldExtraError: see `framework`.
-        ScenarioError: for an address that is none, a key that is missing, or one that cannot be sent; it is never shown.
+        ScenarioError: for a model without a name, an address that is none, a key that is missing, or one that cannot be
+            sent; it is never shown.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class OpenAIParticipant(FrameworkParticipant):
         sdk: Any = framework("openai", "openai")
         address = _address(base_url)
         super().__init__(price=price, most_output_tokens=most_output_tokens, provider=address or "openai")
-        self.model, self.structured, self.options = model, structured, dict(options or {})
+        self.model, self.structured, self.options = model_name(model), structured, dict(options or {})
         settings = {"base_url": address, "api_key": _key(api_key, address), "max_retries": 0}
         self._sdk = PerLoop(lambda: sdk.AsyncOpenAI(**settings))
 

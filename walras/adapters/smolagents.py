@@ -19,6 +19,7 @@ from walras.adapters.frameworks import (
     headers,
     json_format,
     one_try,
+    part,
 )
 from walras.adapters.function import InThread
 from walras.live.participant import Ask
@@ -36,12 +37,14 @@ class SmolagentsParticipant(FrameworkParticipant):
 
     Raises:
         MissingExtraError, OldExtraError: see `framework`.
+        ScenarioError: for what is neither.
     """
 
     def __init__(self, mind: Any, *, threads: int = 32, **more: Any) -> None:
         super().__init__(**more)
         self.sdk = framework("smolagents", "smolagents")
         self.model = getattr(mind, "model", mind)
+        part(self.model, "generate", "a smolagents.Model, or an agent with one")
         one_try(getattr(self.model, "client", None))
         if hasattr(self.model, "retryer"):
             self.model.retryer.max_attempts = 1

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from walras.allocation import Report
-from walras.errors import RemoteProtocolError
+from walras.errors import RemoteProtocolError, ScenarioError
 from walras.items import Task
 from walras.live.feed import DeskRules, Feed, Waiting, Work
 from walras.live.live import Live
@@ -29,6 +29,17 @@ from walras.live.visitor import Visitor, shown
 from walras.messages import AgentId, ConversationId
 
 
+def a_desk(given: object) -> Desk:
+    """What an edge opens to the outside.
+
+    Raises:
+        ScenarioError: for anything but a desk, such as the market itself.
+    """
+    if not isinstance(given, Desk):
+        raise ScenarioError("desk", given, "a Desk, such as Desk(market, secret)")
+    return given
+
+
 class Desk:
     """The desk of a market.
 
@@ -38,6 +49,9 @@ class Desk:
         name: of the market, which passes name.
         rules: limits.
         passes: instead of a secret and a name.
+
+    Raises:
+        ScenarioError: for what is no market, or a secret that is too short.
     """
 
     def __init__(
@@ -49,6 +63,8 @@ class Desk:
         rules: DeskRules = DeskRules(),  # noqa: B008  # it is frozen
         passes: Passes | None = None,
     ) -> None:
+        if not isinstance(market, Live):
+            raise ScenarioError("market", market, "a market that is open, as in: async with Live() as market")
         self.market, self.rules = market, rules
         self.passes = passes if passes is not None else Passes(secret, name)
         self.reception = Reception(self.passes, rules.per_s, rules.burst)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import secrets
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -17,6 +16,7 @@ from typing import Literal
 
 import msgspec
 
+from walras.amounts import is_amount
 from walras.errors import ScenarioError, WalrasError
 from walras.live.door import Tokens
 from walras.messages import AgentId
@@ -120,7 +120,7 @@ class Passes:
         known = Action.__args__  # type: ignore[attr-defined]
         if unknown := [action for action in may if action not in known]:
             raise ScenarioError("may", unknown[0], f"some of {', '.join(known)}")
-        if lasts_s is not None and not 0 < lasts_s < math.inf:
+        if lasts_s is not None and not (is_amount(lasts_s) and lasts_s > 0):
             raise ScenarioError("lasts_s", lasts_s, "a number of seconds above 0, or None")
         until = None if lasts_s is None else self._wall() + lasts_s
         claims = msgspec.json.encode(Pass(agent, self.market, may, until, secrets.token_hex(8)))
