@@ -178,6 +178,19 @@ def test_what_a_stranger_passes_on_is_ignored() -> None:
     assert script.role.status().last_index == 3
 
 
+def test_a_member_passes_on_what_another_one_asks_of_the_leader_and_speaks_for_nobody_else() -> None:
+    """Who took a former leader for the leader is asked for, too: by the former one."""
+    script = elected()
+    acknowledge(script, 2)
+    read = RaftMessage(Kind.READ_INDEX, to=1, sender=2, context="r2/1")
+    assert kinds(script.hear("r3", read)) == ["MsgHeartbeat", "MsgHeartbeat"]
+    script.hear("r3", RaftMessage(Kind.TRANSFER_LEADER, to=1, sender=2))
+    assert script.role.node.raft.transferee == 2
+    beat = RaftMessage(Kind.HEARTBEAT_RESP, to=1, sender=2, term=2, context="r2/1")
+    assert kinds(script.hear("r3", beat)) == []
+    assert kinds(script.hear("r2", beat)) == ["MsgReadIndexResp"]
+
+
 def test_a_message_has_so_few_fields_that_a_trace_takes_it_as_it_is() -> None:
     """With more than 15, its class included, a trace encodes everything twice: a loaded cluster took twice as long."""
     first_byte = msgspec.msgpack.encode(RaftMessage(Kind.APP, to=1, sender=2, term=5))[0]
