@@ -8,7 +8,7 @@ from auctions.lots import Lots
 from auctions.positions import Positions
 from auctions.strategies import truthful
 from walras.agents import Agent
-from walras.amounts import is_amount
+from walras.amounts import check_seconds
 from walras.errors import ScenarioError
 from walras.items import Item, Lot, Task
 from walras.mechanism import Mechanism
@@ -105,15 +105,6 @@ class Auction(Mechanism, frozen=True, kw_only=True):
     def default_strategy(self, question: Question, agent: Agent) -> Any:
         """Truthful, see `auctions.strategies`."""
         return truthful(question, agent)
-
-
-def check_seconds(rules: Mechanism, *names: str, zero: bool = False) -> None:
-    """Raise `ScenarioError` unless these settings are finite seconds, above 0 or (`zero`) 0 and more."""
-    for name in names:
-        value = getattr(rules, name)
-        if not is_amount(value) or (value == 0 and not zero):
-            expected = "0 or more" if zero else "above 0"
-            raise ScenarioError(name, value, f"a finite number of seconds, {expected}")
 
 
 def check_reply(rules: Auction, reply_within_s: float) -> None:

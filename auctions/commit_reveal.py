@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 from msgspec import field
 
-from auctions.auction import Auction, check_reply, check_rule, check_seconds
+from auctions.auction import Auction, check_reply, check_rule
 from auctions.clearing import Cleared, ClearingRule, Offer, clear, rule_name, second_price
 from auctions.house import Auctioneer, Bidder
 from auctions.messages import (
@@ -26,6 +26,7 @@ from auctions.messages import (
     steps_of,
 )
 from walras.allocation import Award, Outcome, units
+from walras.amounts import check_seconds
 from walras.errors import LocalProtocolError, ScenarioError
 from walras.items import Item
 from walras.messages import AgentId, ConversationId, Fact, Message

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from msgspec import field
 
-from auctions.auction import Auction, check_seconds
+from auctions.auction import Auction
 from auctions.clearing import Offer, clear
 from auctions.house import Auctioneer, Bidder
 from auctions.increments import parse_share
@@ -29,6 +29,7 @@ from auctions.messages import (
 )
 from auctions.multi_unit import discriminatory
 from auctions.open_messages import TakeAt
+from walras.amounts import check_seconds
 from walras.errors import ScenarioError
 from walras.items import Item
 from walras.messages import AgentId, Frozen, Message

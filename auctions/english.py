@@ -7,12 +7,13 @@ not outbid itself, a price of exactly the reserve sells, and of equal bids the a
 from math import inf
 from typing import Any, ClassVar, Literal
 
-from auctions.auction import Auction, check_seconds
+from auctions.auction import Auction
 from auctions.increments import Increment, opening_of, read_increment
 from auctions.messages import Bid, Closed, Pass, Rejected, WorkEnded, is_price
 from auctions.open_messages import NextBid, StandingBid
 from auctions.outcry import OutcryAuctioneer, OutcryBidder
 from walras.allocation import units
+from walras.amounts import check_seconds
 from walras.errors import ScenarioError
 from walras.items import Item
 from walras.messages import AgentId, Message

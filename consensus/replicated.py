@@ -11,7 +11,7 @@ from consensus.correspondent import Correspondent
 from consensus.inputs import FromOpener, Heard, Passed, ToOpener
 from consensus.raft.replica import DEFAULTS, Replica
 from walras.agents import Agent
-from walras.amounts import is_amount
+from walras.amounts import check_seconds, is_amount
 from walras.errors import ScenarioError
 from walras.items import Item
 from walras.mechanism import Mechanism
@@ -48,8 +48,7 @@ class RaftLog(Mechanism, frozen=True, kw_only=True):
         for name in ("heartbeat_s", "election_s"):
             if not is_amount(getattr(self, name)) or getattr(self, name) < 0.001:
                 raise ScenarioError(name, getattr(self, name), "a finite number of seconds, 0.001 or more")
-        if not is_amount(self.batch_s):
-            raise ScenarioError("batch_s", self.batch_s, "a finite number of seconds, 0 or more")
+        check_seconds(self, "batch_s", zero=True)
         if not self.heartbeat_s < self.election_s:
             raise ScenarioError("election_s", self.election_s, f"more than heartbeat_s ({self.heartbeat_s})")
 
@@ -112,8 +111,7 @@ class Replicated(Mechanism, frozen=True):
         log: object = self.log
         if not isinstance(log, RaftLog):
             raise ScenarioError("log", log, "a RaftLog, such as RaftLog(election_s=2.0)")
-        if not is_amount(self.again_s) or not self.again_s:
-            raise ScenarioError("again_s", self.again_s, "a finite number of seconds above 0")
+        check_seconds(self, "again_s")
 
     # ------------------------------------------------------------------ machines
     @property

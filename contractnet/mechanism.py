@@ -19,7 +19,7 @@ from contractnet.messages import (
 )
 from contractnet.strategies import truthful
 from walras.agents import Agent
-from walras.amounts import is_amount, is_whole
+from walras.amounts import check_count, check_seconds, is_whole
 from walras.errors import ScenarioError
 from walras.items import Item, Task
 from walras.mechanism import Mechanism
@@ -93,20 +93,15 @@ class ContractNet(Mechanism, frozen=True, kw_only=True):
     )
 
     def __post_init__(self) -> None:
-        for field in ("reply_within_s", "result_within_s", "cancel_within_s"):
-            if not is_amount(getattr(self, field)) or getattr(self, field) == 0:
-                raise ScenarioError(field, getattr(self, field), "a finite number of seconds above 0")
-        for field in ("valid_for_s", "margin_s", "pause_s"):
-            if not is_amount(getattr(self, field)):
-                raise ScenarioError(field, getattr(self, field), "a finite number of seconds, 0 or more")
+        check_seconds(self, "reply_within_s", "result_within_s", "cancel_within_s")
+        check_seconds(self, "valid_for_s", "margin_s", "pause_s", zero=True)
         if self.margin_s >= self.reply_within_s:
             raise ScenarioError(
                 "margin_s", self.margin_s, f"less than reply_within_s ({self.reply_within_s})"
             )
         if self.valid_for_s < self.margin_s:
             raise ScenarioError("valid_for_s", self.valid_for_s, f"margin_s ({self.margin_s}) or more")
-        if not is_whole(self.announcements, 1):
-            raise ScenarioError("announcements", self.announcements, "a whole number of 1 or more")
+        check_count(self, "announcements")
         if self.enough is not None and not is_whole(self.enough, 1):
             raise ScenarioError("enough", self.enough, "a whole number of 1 or more, or None")
         if not callable(self.award_rule):

@@ -13,7 +13,7 @@ from consensus.replicated import Replicated
 from contractnet import ContractNet
 from walras.agents import Agent, Estimate
 from walras.allocation import Report
-from walras.amounts import is_amount, is_number, is_whole
+from walras.amounts import check_count, check_seconds, is_amount, is_number
 from walras.errors import ScenarioError
 from walras.items import Task
 from walras.mechanism import Mechanism
@@ -72,16 +72,11 @@ class FallenAuctioneer(Scenario, frozen=True, kw_only=True):
     latency_s: float = 0.03
 
     def __post_init__(self) -> None:
-        for field in ("tasks", "workers"):
-            count = getattr(self, field)
-            if not is_whole(count, 1, 1_000_000):
-                raise ScenarioError(field, count, "a whole number from 1 to 1,000,000")
+        check_count(self, "tasks", "workers", most=1_000_000)
         for field in ("worth", "work_s", "latency_s"):
             if not is_amount(getattr(self, field)):
                 raise ScenarioError(field, getattr(self, field), "a finite number of 0 or more")
-        for field in ("every_s", "within_s"):
-            if not is_amount(getattr(self, field)) or getattr(self, field) == 0:
-                raise ScenarioError(field, getattr(self, field), "a finite number of seconds above 0")
+        check_seconds(self, "every_s", "within_s")
         if not is_number(self.down_s, 0):
             raise ScenarioError("down_s", self.down_s, "seconds, or infinity for good")
 

@@ -8,7 +8,7 @@ MT-SR-IA in the taxonomy of Gerkey and Mataric (Int. J. Robotics Research 23(9),
 
 from collections.abc import Sequence
 from functools import cached_property
-from math import fsum, inf
+from math import fsum
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -17,7 +17,7 @@ import numpy as np
 from scenarios.llm_router_data import Arrivals, Request, Run, Runs, gap_at_load
 from walras.agents import Agent, CostTable, Estimate
 from walras.allocation import Report
-from walras.amounts import is_number, is_whole
+from walras.amounts import check_count, is_number, is_whole
 from walras.errors import ScenarioError
 from walras.items import Task, are_names
 from walras.messages import AgentId
@@ -74,9 +74,9 @@ class LLMRouter(Scenario, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for field in ("tasks", "slots"):
-            _whole(field, getattr(self, field), _MOST[field])
+            check_count(self, field, most=_MOST[field])
         if self.invite is not None:
-            _whole("invite", self.invite)
+            check_count(self, "invite")
         for field in ("load", "within_s"):
             _number(field, getattr(self, field), positive=True)
         for field in ("value_of_quality", "price_of_waiting", "overstate"):
@@ -226,12 +226,6 @@ class RouterInstance(Instance):
 
 def _estimate(run: Run) -> Estimate:
     return Estimate(cost=run.cost_usd, quality=run.score, seconds=run.seconds)
-
-
-def _whole(field: str, value: object, most: float = inf) -> None:
-    if not is_whole(value, 1, most):
-        limit = f", at most {most:,}" if most < inf else ""
-        raise ScenarioError(field, value, f"a whole number of 1 or more{limit}")
 
 
 def _number(field: str, value: object, *, positive: bool) -> None:

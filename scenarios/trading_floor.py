@@ -13,7 +13,7 @@ from auctions.induced import InducedMarket, flat_supply_market, smith_market
 from auctions.traders import ZeroIntelligence, Zip, truthful_trader
 from walras.agents import Agent, Strategy
 from walras.allocation import Award
-from walras.amounts import is_amount, is_whole
+from walras.amounts import check_count, is_amount
 from walras.errors import ScenarioError
 from walras.items import Item, Lot
 from walras.randomness import draw
@@ -50,10 +50,7 @@ class TradingFloor(Scenario, frozen=True, kw_only=True):
     period_s: float = 60.0
 
     def __post_init__(self) -> None:
-        for field in ("periods", "pairs"):
-            count = getattr(self, field)
-            if not is_whole(count, 1, 100_000):
-                raise ScenarioError(field, count, "a whole number from 1 to 100,000")
+        check_count(self, "periods", "pairs", most=100_000)
         for field, words in (("market", ("smith", "flat-supply", "drawn")), ("traders", tuple(_MINDS))):
             if getattr(self, field) not in words:
                 raise ScenarioError(field, getattr(self, field), f"one of {', '.join(words)}")

@@ -1,10 +1,13 @@
-"""What counts as a number in a setting or an answer, whose type promises nothing where a file or a mind wrote it.
+"""What counts as a number in a setting or an answer, whose type promises nothing where a file or a mind wrote it;
+and checks of settings that most rules have.
 
 Truth values are no numbers here, though Python has them as integers, and neither is NaN.
 """
 
 from math import inf
 from typing import TypeGuard
+
+from walras.errors import ScenarioError
 
 
 def is_number(value: object, least: float = -inf, most: float = inf) -> TypeGuard[float]:
@@ -28,3 +31,29 @@ def is_whole(value: object, least: float = 0, most: float = inf) -> TypeGuard[in
     (True, False, False, False)
     """
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def check_seconds(settings: object, *fields: str, zero: bool = False) -> None:
+    """Refuse the first of these fields that is not a finite time span above 0 seconds, or (`zero`) of 0 or more.
+
+    Raises:
+        ScenarioError: naming it.
+    """
+    for field in fields:
+        value = getattr(settings, field)
+        if not is_amount(value) or (value == 0 and not zero):
+            least = ", 0 or more" if zero else " above 0"
+            raise ScenarioError(field, value, f"a finite number of seconds{least}")
+
+
+def check_count(settings: object, *fields: str, most: float = inf) -> None:
+    """Refuse the first of these fields that is not a whole number from 1 to `most`.
+
+    Raises:
+        ScenarioError: naming it.
+    """
+    for field in fields:
+        value = getattr(settings, field)
+        if not is_whole(value, 1, most):
+            expected = "a whole number of 1 or more" if most == inf else f"a whole number from 1 to {most:,}"
+            raise ScenarioError(field, value, expected)

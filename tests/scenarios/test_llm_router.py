@@ -305,10 +305,10 @@ def test_with_the_raw_files_the_recorded_runs_and_arrivals_are_used(shared_data:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"tasks": 0}, "tasks is 0; expected a whole number of 1 or more"),
-        ({"tasks": 2.5}, "tasks is 2.5; expected a whole number of 1 or more"),
-        ({"tasks": True}, "tasks is True; expected a whole number of 1 or more"),
-        ({"tasks": "many"}, "tasks is 'many'; expected a whole number of 1 or more"),
+        ({"tasks": 0}, "tasks is 0; expected a whole number from 1 to"),
+        ({"tasks": 2.5}, "tasks is 2.5; expected a whole number from 1 to"),
+        ({"tasks": True}, "tasks is True; expected a whole number from 1 to"),
+        ({"tasks": "many"}, "tasks is 'many'; expected a whole number from 1 to"),
         ({"load": 0.0}, "load is 0.0; expected a number above 0"),
         ({"load": -1.0}, "load is -1.0; expected a number above 0"),
         ({"load": math.nan}, "load is nan; expected a number above 0"),
@@ -319,7 +319,7 @@ def test_with_the_raw_files_the_recorded_runs_and_arrivals_are_used(shared_data:
         ({"models": "gpt-4"}, "models is 'gpt-4'; expected names of models, at least one"),
         ({"models": ("gpt-9",)}, "models is 'gpt-9'; expected names among claude-2.1, "),
         ({"models": (GOOD, GOOD)}, f"agent id is '{GOOD}'; expected an id of its own for every agent"),
-        ({"slots": 0}, "slots is 0; expected a whole number of 1 or more"),
+        ({"slots": 0}, "slots is 0; expected a whole number from 1 to"),
         ({"liars": -1}, "liars is -1; expected a whole number of 0 or more, or names of models"),
         ({"liars": 20}, "liars is 20; expected at most the 19 models there are"),
         ({"liars": 1.5}, "liars is 1.5; expected a whole number of 0 or more, or names of models"),

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from walras.amounts import is_whole
+from walras.amounts import check_count
 from walras.errors import ScenarioError
 from walras.live.answers import ONE_CALL, Usage
 from walras.live.participant import Ask, Participant, Reply, Retryable
@@ -43,9 +43,7 @@ class Allowance(Frozen, frozen=True):
     """Of one answer."""
 
     def __post_init__(self) -> None:
-        for field in self.__struct_fields__:
-            if not is_whole(getattr(self, field), 1):
-                raise ScenarioError(field, getattr(self, field), "a whole number of 1 or more")
+        check_count(self, *self.__struct_fields__)
 
 
 class _Answer(msgspec.Struct):
