@@ -14,7 +14,7 @@ from auctions.strategies import truthful
 from auctions.values import Affiliated, Independent, ValueModel, Wallet
 from walras.agents import Agent, Estimate, Strategy
 from walras.allocation import Award, Report
-from walras.amounts import is_amount, is_whole
+from walras.amounts import check_count, check_seconds, is_amount
 from walras.errors import ScenarioError
 from walras.items import Item, Lot, Task
 from walras.messages import AgentId
@@ -58,13 +58,8 @@ class AuctionHouse(Scenario, frozen=True, kw_only=True):
     within_s: float = 60.0
 
     def __post_init__(self) -> None:
-        for field in ("lots", "bidders"):
-            count = getattr(self, field)
-            if not is_whole(count, 1, 1_000_000):
-                raise ScenarioError(field, count, "a whole number from 1 to 1,000,000")
-        for field in ("every_s", "within_s"):
-            if not is_amount(getattr(self, field)) or getattr(self, field) == 0:
-                raise ScenarioError(field, getattr(self, field), "a finite number of seconds above 0")
+        check_count(self, "lots", "bidders", most=1_000_000)
+        check_seconds(self, "every_s", "within_s")
         for field in ("worth", "reserve", "budget"):
             amount = getattr(self, field)
             if not is_amount(amount) and not (amount is None and field != "worth"):
