@@ -14,6 +14,7 @@ from msgspec import field
 from auctions import English, FirstPrice, SealedBid, second_price, truthful
 from auctions.messages import Bid, Pass
 from contractnet import ContractNet
+from contractnet import truthful as contractor
 from tests.live.minds import Scripted, how_much
 from walras.adapters.function import InThread
 from walras.agents import Agent
@@ -33,12 +34,12 @@ SEALED = SealedBid(second_price, reply_within_s=10.0)
 VALUES = {"ada": 7.0, "bob": 9.0, "cyd": 4.0}
 
 
-def thinking(seconds: float) -> Any:
+def thinking(seconds: float, rule: Any = truthful) -> Any:
     """A mind that takes its time, as models do."""
 
     async def mind(question: Question, agent: Agent) -> Any:
         await asyncio.sleep(seconds)
-        return truthful(question, agent)
+        return rule(question, agent)
 
     return mind
 
@@ -122,6 +123,22 @@ def test_a_mind_whose_silence_ended_the_round_is_silent_again(tmp_path: Path) ->
     for again in (one.replayed(path).simulated(), relive(one.replayed(path))):
         assert again.allocation == lived.allocation
         assert again.ended_s == pytest.approx(lived.ended_s)
+
+
+def test_a_mind_that_nobody_waited_for_is_not_waited_for_again(tmp_path: Path) -> None:
+    """It still ponders when the market closes; what it would have said could change nothing any more."""
+    path = tmp_path / "answers.jsonl"
+    agents = tuple(
+        Agent(name, thinking(s, contractor), costs={"job": c})
+        for name, s, c in (("ada", 1.0, 3.0), ("bob", 2.0, 2.0), ("cyd", 50.0, 1.0))
+    )
+    rules = ContractNet(reply_within_s=90.0, enough=2)
+    net = Market(mechanism=rules, items=(Task("t", kind="job"),), agents=agents, within_s=100.0)
+    lived = record(path, net)
+    assert lived.allocation["t"].winner == "bob" and lived.ended_s < 10.0
+    assert [entry.status for entry in read_entries(path) if entry.agent == "cyd"] == ["timeout"]
+    for again in (net.replayed(path).simulated(), relive(net.replayed(path))):
+        assert again.allocation == lived.allocation
 
 
 class Fickle(Protocol):

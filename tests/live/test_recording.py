@@ -16,6 +16,7 @@ from walras.live.answers import Answered, Usage
 from walras.live.guard import Guard
 from walras.live.meanings import anchored, key_of, meaning, restored
 from walras.live.recording import Recording, Replayed, read_entries
+from walras.protocol import Protocol
 from walras.questions import Question
 from walras.simulation import Constant, Network, Simulation
 
@@ -297,6 +298,26 @@ def test_a_recording_is_a_strategy_and_its_latency_is_spent_as_deliberation(tmp_
 def test_the_same_strategies_serve_one_run_after_another_alike(tmp_path: Path) -> None:
     strategies = bids(tmp_path, ada=(3.0, 2.0), bob=(2.0, 1.0))
     assert simulate(strategies).digest == simulate(strategies).digest
+
+
+def test_a_question_that_is_called_off_at_once_is_not_missed(tmp_path: Path) -> None:
+    """A live mind is never put such a question, and so no recording has it."""
+
+    class Hasty(Protocol):
+        def on_start(self) -> None:
+            for task in ("not-this-one", "t1"):
+                self.decide("q", how_much(task, decide_by=9.0))
+
+        def on_decision(self, name: Any, answer: Any) -> None:
+            heard.append(answer)
+
+    record(tmp_path, (Scripted(Offer(3.0)), how_much("t1", decide_by=9.0)))
+    heard: list[Any] = []
+    simulation = Simulation(seed=1)
+    simulation.add(Agent("ada", Replayed(tmp_path / FILE)))
+    simulation.seat("ada", Hasty())
+    simulation.run()
+    assert heard == [Offer(3.0)]
 
 
 def test_a_miss_in_a_simulation_stops_the_run(tmp_path: Path) -> None:

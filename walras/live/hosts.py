@@ -173,8 +173,9 @@ class Mind:
     def stop(self) -> None:
         """Break off everything; the questions stay open until their time is over."""
         self.waiting.clear()
-        for id_, task in self.pondering.items():
-            task.cancel(None if id_ in self.host.runtime.inquiries.open else CALLED_OFF)
+        for task in self.pondering.values():
+            if not task.cancelling():  # a second time would make it forget how it was cancelled
+                task.cancel()
 
 
 @dataclass(slots=True, eq=False)

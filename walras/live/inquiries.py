@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from walras.errors import LocalProtocolError, ScenarioError
 from walras.live.agenda import ANSWER, SILENCE, Entry
-from walras.live.answers import Answered
+from walras.live.answers import CALLED_OFF, Answered
 from walras.messages import AgentId, ConversationId
 from walras.questions import Question
 from walras.trace.rows import without_addresses
@@ -97,6 +97,16 @@ class Inquiries:
         """Until the guard has said what minds took whose time is over; it soon has, unless it is stuck."""
         if self.late:
             await asyncio.wait(self.late, timeout=REPORT_S)
+
+    def call_off(self) -> None:
+        """The market closes: answers that can change nothing any more, also in its next life, are waited for no longer."""
+        for asked in self.open.values():
+            run = asked.port.talk.run
+            if run is not None and run.outcome is not None:
+                asked.port.principal.mind.void(asked)
+        for call in self.late:
+            if not call.cancelling():
+                call.cancel(CALLED_OFF)
 
     def silence(self, asked: Asked) -> None:
         """The time for an answer is over."""

@@ -14,6 +14,7 @@ from types import TracebackType
 import msgspec
 
 from walras.agents import Agent
+from walras.amounts import is_above_0
 from walras.errors import ScenarioError
 from walras.items import Item
 from walras.live.answers import Usage
@@ -29,7 +30,7 @@ from walras.live.participant import Participant
 from walras.live.recovery import bring_back, compact
 from walras.live.runs import Run
 from walras.live.runtime import Runtime
-from walras.live.settings import Asker, Onlooker, Rules, is_above_0
+from walras.live.settings import Asker, Onlooker, Rules
 from walras.mechanism import Mechanism
 from walras.messages import AgentId, ConversationId
 from walras.protocol import Protocol
@@ -179,6 +180,7 @@ class Live:
         tasks = [
             task for host in runtime.hosts.values() for task in (*host.mind.tasks(), *host.worker.tasks())
         ]
+        runtime.inquiries.call_off()
         for host in runtime.hosts.values():
             host.detach()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -196,25 +196,23 @@ class Replayed:
         return Replayed(self.entries, self.otherwise)
 
     def deliberation_s(self, question: Question, agent: Agent) -> float:
-        """How long the recorded mind took; a simulation asks before it asks the question."""
-        entry = self._take(question, agent)
+        """How long the recorded mind took; a simulation asks before it asks the question.
+
+        What is not recorded is missed when it is asked: what is called off at once was never put to a live mind, either.
+        """
+        entry = self._playback.take(agent.id, question)
         self._pondered[id(question)] = question, entry
         return entry.latency_s if entry is not None else 0.0
 
     def __call__(self, question: Question, agent: Agent) -> Any:
         pondered = self._pondered.pop(id(question), None)
-        entry = pondered[1] if pondered is not None else self._take(question, agent)
+        entry = pondered[1] if pondered is not None else self._playback.take(agent.id, question)
         if entry is not None:
             answered = entry.answered(question)
             return answered.value if answered.status == "ok" else question.otherwise
-        assert self.otherwise is not None
-        return self.otherwise(question, agent)
-
-    def _take(self, question: Question, agent: Agent) -> Entry | None:
-        entry = self._playback.take(agent.id, question)
-        if entry is None and self.otherwise is None:
+        if self.otherwise is None:
             raise self._playback.miss(agent.id, question)
-        return entry
+        return self.otherwise(question, agent)
 
 
 def read_entries(path: str | Path) -> tuple[Entry, ...]:
