@@ -230,3 +230,15 @@ def test_a_snapshot_from_the_future_is_refused(path: Path) -> None:
     filled(path)
     with SqliteStorage(path, 1) as storage, pytest.raises(UnavailableError, match="from the future"):
         storage.compact(Snapshot(9, 2, ALONE, "not yet"))
+
+
+def test_what_a_faulty_program_wrote_is_refused_by_the_next_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checksums are right, and what they are of is not."""
+    filled(path)
+    with SqliteStorage(path, 1) as storage, monkeypatch.context() as faulty:
+        faulty.setattr("consensus.raft.sqlite_storage.flaw", lambda memory, record: "")
+        storage.write(HardState(2, 1, 9), [], None)
+    with pytest.raises(CorruptStorageError, match="record 4: commit index 9 lies in the future: 4 is last"):
+        SqliteStorage(path, 1)
