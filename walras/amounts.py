@@ -19,6 +19,11 @@ def is_number(value: object, least: float = -inf, most: float = inf) -> TypeGuar
     return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
 
 
+def is_above_0(value: object) -> TypeGuard[float]:
+    """Whether it is a number above 0, infinity included."""
+    return is_number(value, 0) and value > 0
+
+
 def is_amount(value: object) -> TypeGuard[float]:
     """Whether it is a finite number of 0 or more, as money, a share or a time span in seconds is."""
     return is_number(value, 0) and value < inf

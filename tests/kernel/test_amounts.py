@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from walras.amounts import check_count, check_seconds, is_amount, is_number, is_whole
+from walras.amounts import check_count, check_seconds, is_above_0, is_amount, is_number, is_whole
 from walras.errors import ScenarioError
 
 NO_NUMBERS = (nan, True, "3", None, 1j)
@@ -14,11 +14,12 @@ NO_NUMBERS = (nan, True, "3", None, 1j)
 
 @pytest.mark.parametrize("value", NO_NUMBERS)
 def test_what_is_no_number_is_none_of_any_kind(value: Any) -> None:
-    assert not (is_number(value) or is_amount(value) or is_whole(value))
+    assert not (is_number(value) or is_above_0(value) or is_amount(value) or is_whole(value))
 
 
 def test_bounds_are_in_and_infinity_is_no_amount() -> None:
     assert is_number(2, 2, 2.0) and is_number(-inf) and not is_number(2, 2.1)
+    assert is_above_0(1e-9) and is_above_0(inf) and not is_above_0(0) and not is_above_0(-1)
     assert is_amount(0) and is_amount(1e308) and not is_amount(inf) and not is_amount(-1)
     assert is_whole(0) and is_whole(10**400) and not is_whole(-1) and not is_whole(1.0)
 

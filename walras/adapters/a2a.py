@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from walras.allocation import Report
-from walras.amounts import is_number, is_whole
+from walras.amounts import is_above_0, is_whole
 from walras.errors import RemoteProtocolError, ScenarioError
 from walras.items import Task
 from walras.live.answers import ONE_CALL, Usage
@@ -73,7 +73,7 @@ class A2AParticipant(Participant):
             raise ScenarioError("url", url, "https://, since a token goes there")
         if not (token.isascii() and token.isprintable()):
             raise ScenarioError("token", "(not shown)", "a token of printable ASCII")
-        if not is_number(poll_s, 0) or poll_s == 0:
+        if not is_above_0(poll_s):
             raise ScenarioError("poll_s", poll_s, "a number of seconds above 0")
         if not is_whole(most_bytes, 1):
             raise ScenarioError("most_bytes", most_bytes, "1 or more")

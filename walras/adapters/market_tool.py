@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from walras.adapters.frameworks import framework
-from walras.amounts import is_amount, is_number, is_whole
+from walras.amounts import is_above_0, is_amount, is_whole
 from walras.errors import LocalProtocolError, ScenarioError
 from walras.items import Task
 from walras.live.extras import needed
@@ -81,7 +81,7 @@ def auction_tool(
 def _check(mechanism: Any, within_s: object, most_calls: object) -> None:
     if not isinstance(mechanism, Mechanism):
         raise ScenarioError("mechanism", mechanism, "a Mechanism, such as contractnet.ContractNet()")
-    if not is_number(within_s, 0) or within_s == 0:
+    if not is_above_0(within_s):
         raise ScenarioError("within_s", within_s, "a number of seconds above 0")
     if not is_whole(most_calls, 1):
         raise ScenarioError("most_calls", most_calls, "a whole number of 1 or more")

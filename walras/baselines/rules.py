@@ -5,7 +5,7 @@ from math import inf
 from typing import Any, ClassVar
 
 from walras.agents import Agent, Estimate, MarketView
-from walras.amounts import is_amount, is_number, is_whole
+from walras.amounts import is_above_0, is_amount, is_whole
 from walras.baselines.giving import Announcer, Dispatcher
 from walras.baselines.messages import (
     Assign,
@@ -51,7 +51,7 @@ class Dispatch(Mechanism, frozen=True):
     def __post_init__(self) -> None:
         if not is_whole(self.tries, 1):
             raise ScenarioError(_field(self, "tries"), self.tries, "a whole number of 1 or more")
-        if not is_number(self.silence_s, 0) or self.silence_s == 0:
+        if not is_above_0(self.silence_s):
             raise ScenarioError(
                 _field(self, "silence_s"), self.silence_s, "more than 0 seconds (inf: no limit)"
             )

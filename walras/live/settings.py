@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from walras.agents import Agent, Strategy
-from walras.amounts import is_amount, is_number, is_whole
+from walras.amounts import is_above_0, is_amount, is_number, is_whole
 from walras.errors import ScenarioError
 from walras.live.answers import Answered
 from walras.messages import ConversationId
@@ -66,11 +66,6 @@ class Rules(msgspec.Struct, frozen=True):
 
 def _is_finite(value: object) -> bool:
     return is_number(value) and -inf < value < inf
-
-
-def is_above_0(value: object) -> bool:
-    """Whether it is a number above 0, infinity included."""
-    return is_number(value, 0) and value > 0
 
 
 def check_above_0(rules: msgspec.Struct, *fields: str) -> None:
