@@ -91,6 +91,7 @@ def test_versions_are_compared_as_numbers(monkeypatch: pytest.MonkeyPatch) -> No
         framework("pydantic-ai", "walras")
 
 
+@pytest.mark.filterwarnings("default")  # frameworks warn of themselves when they are imported
 @pytest.mark.parametrize("extra", [extra for extra in FRAMEWORKS if extra not in BY_NAME])
 def test_what_is_no_agent_of_the_framework_is_refused_at_once(extra: str) -> None:
     try:
@@ -119,6 +120,7 @@ def test_what_is_reserved_covers_every_request_that_a_question_may_take(
     )
 
 
+@pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("extra", BY_NAME)
 @pytest.mark.parametrize("model", ["", " ", None, 5])
 def test_a_model_without_a_name_is_refused_at_once(extra: str, model: Any) -> None:
