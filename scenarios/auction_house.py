@@ -70,6 +70,8 @@ class AuctionHouse(Scenario, frozen=True, kw_only=True):
             raise ScenarioError("bidding", self.bidding, "'default', 'truthful', 'equilibrium' or 'naive'")
         if self.bidding == "naive" and not isinstance(self.values, Affiliated):
             raise ScenarioError("bidding", self.bidding, "'naive' with affiliated values only")
+        if self.bidding == "equilibrium" and self.procured and isinstance(self.values, Independent):
+            self.values.distribution.mirrored()  # raises where no closed form is known
 
     def draw(self, seed: int) -> "House":
         return House(self, seed)

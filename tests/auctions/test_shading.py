@@ -246,6 +246,10 @@ def test_the_auction_house_can_be_declared_in_plain_values() -> None:
         ({"values": "high"}, "values is 'high'; expected a model of values, such as"),
         ({"bidding": "clever"}, "bidding is 'clever'"),
         ({"bidding": "naive"}, "with affiliated values only"),
+        (
+            {"bidding": "equilibrium", "procured": True, "values": Independent(Power(exponent=2.0))},
+            r"distribution is Power\(.*\); expected uniform or exponential costs",
+        ),
     ],
 )
 def test_bad_settings_of_the_auction_house_are_refused(settings: dict[str, Any], said: str) -> None:
