@@ -109,7 +109,7 @@ def test_seeds_are_a_number_a_list_or_a_range(text: str, seeds: tuple[int, ...])
     [
         ("scenario: llm-rooter", 1, "no scenario 'llm-rooter'; expected llm-router"),
         ("scenario:\n  kind: llm-router\n  tsks: 3", 3, "tsks of llm-router is 3; expected a setting that exists: tasks"),
-        ("scenario:\n  kind: llm-router\n  tasks: -3", 3, "tasks is -3; expected a whole number of 1 or more"),
+        ("scenario:\n  kind: llm-router\n  tasks: -3", 3, "tasks is -3; expected a whole number from 1 to 10,000,000"),
         ("scenario:\n  kind: llm-router\n  tasks: 3.5", 3, "tasks of llm-router is 3.5; expected a whole number"),
         ("scenario:\n  kind: llm-router\n  load: '3'", 3, "load of llm-router is '3'; expected a number"),
         ("scenario:\n  kind: llm-router\n  trace: cond", 3, "expected one of code, conv"),
