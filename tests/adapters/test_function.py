@@ -74,3 +74,5 @@ def test_a_thread_that_ends_after_its_market_harms_nobody() -> None:
 def test_no_threads_at_all_is_refused() -> None:
     with pytest.raises(ScenarioError):
         InThread(lambda question, agent: None, threads=0)
+    with pytest.raises(ScenarioError, match="strategy"):
+        InThread(5)  # type: ignore[arg-type]

@@ -94,6 +94,8 @@ def test_somebody_unknown_cannot_be_invited() -> None:
     ("field", "wrong"), [("mechanism", "contract net"), ("within_s", 0.0), ("most_calls", 0)]
 )
 def test_a_tool_that_makes_no_sense_is_not_made(field: str, wrong: Any) -> None:
+    with pytest.raises(ScenarioError, match="market"):
+        market_tool.auction_tool("spot", ContractNet())  # type: ignore[arg-type]
     with pytest.raises(ScenarioError, match=field):
         used(lambda tool: tool("x", None), **{field: wrong})
 

@@ -21,10 +21,12 @@ class InThread:
         threads: 1 or more.
 
     Raises:
-        ScenarioError: for fewer than 1 thread.
+        ScenarioError: for what is no strategy, or fewer than 1 thread.
     """
 
     def __init__(self, strategy: Strategy, threads: int = 4) -> None:
+        if not callable(strategy):
+            raise ScenarioError("strategy", strategy, "a function of a question and an agent")
         if threads < 1:
             raise ScenarioError("threads", threads, "1 or more")
         self.strategy, self.threads = strategy, threads

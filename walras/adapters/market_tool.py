@@ -49,9 +49,9 @@ def auction_tool(
         participants: who is invited; None: everybody who is there.
 
     Raises:
-        ScenarioError: for a mechanism, a time or a number of calls that makes no sense.
+        ScenarioError: for a market, a mechanism, a time or a number of calls that makes no sense.
     """
-    _check(mechanism, within_s, most_calls)
+    _check(market, mechanism, within_s, most_calls)
     invited = None if participants is None else tuple(participants)
     held = 0
 
@@ -78,7 +78,9 @@ def auction_tool(
     return hold_auction
 
 
-def _check(mechanism: Any, within_s: object, most_calls: object) -> None:
+def _check(market: Any, mechanism: Any, within_s: object, most_calls: object) -> None:
+    if not isinstance(market, Live):
+        raise ScenarioError("market", market, "a market that is open, as in: async with Live() as market")
     if not isinstance(mechanism, Mechanism):
         raise ScenarioError("mechanism", mechanism, "a Mechanism, such as contractnet.ContractNet()")
     if not is_above_0(within_s):
