@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import field
 
-from auctions import English, FirstPrice, SealedBid, second_price, truthful
+from auctions import CommitReveal, Dutch, English, FirstPrice, PostedPrice, SealedBid, second_price, truthful
 from auctions.messages import Bid, Pass
 from contractnet import ContractNet
 from contractnet import truthful as contractor
@@ -98,6 +98,44 @@ def test_ties_fall_as_they_fell(tmp_path: Path, prices: list[int], seed: int) ->
     one = market(values={f"a{k}": float(price) for k, price in enumerate(prices)}, seed=seed)
     lived = record(path, one)
     assert one.replayed(path).simulated().allocation == lived.allocation
+
+
+SALES: tuple[Mechanism, ...] = (
+    SEALED,
+    English(increment=1.0, idle_s=2.0, lasts_s=20.0),
+    Dutch(start=12.0, tick=1.0, interval_s=3.0),
+    CommitReveal(),
+    PostedPrice(price=4.0),
+)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from((*SALES, ContractNet(reply_within_s=4.0, enough=2))),
+    st.lists(
+        st.tuples(st.integers(1, 9), st.sampled_from((0.0, 0.5, 1.5, 3.0, 1e6))), min_size=2, max_size=5
+    ),
+    st.integers(1, 2),
+    st.integers(0, 99),
+)
+def test_whatever_minds_take_their_time_or_say_nothing_the_replay_comes_to_the_same(
+    tmp_path: Path, mechanism: Mechanism, people: list[tuple[int, float]], lots: int, seed: int
+) -> None:
+    path = tmp_path / "answers.jsonl"
+    works = isinstance(mechanism, ContractNet)
+    agents = []
+    for k, (worth, seconds) in enumerate(people):
+        worths = {f"i{j}": float(worth + j) for j in range(lots)}
+        own: dict[str, Any] = {"costs": worths} if works else {"values": worths}
+        apart = (
+            seconds + 0.0137 * k if seconds else 0.0
+        )  # what happens at one instant may happen in any order
+        agents.append(Agent(f"a{k}", thinking(apart, contractor if works else truthful), **own))
+    items = tuple((Task if works else Lot)(f"i{j}") for j in range(lots))
+    one = Market(mechanism=mechanism, items=items, agents=tuple(agents), seed=seed, within_s=200.0)
+    lived = dict(record(path, one).allocation)  # lots of one instant may be sold in any order
+    assert dict(one.replayed(path).simulated().allocation) == lived
+    assert dict(relive(one.replayed(path)).allocation) == lived
 
 
 def test_a_contract_net_with_its_work_replays_too(tmp_path: Path) -> None:

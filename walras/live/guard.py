@@ -31,9 +31,6 @@ from walras.questions import Question
 
 log = logging.getLogger("walras.live")
 
-_FOR_EVER_S = 1e9
-"""What a recording has of it: JSON has no infinity."""
-
 INSTANT_S = 0.01
 """So long a plain function may take in any case, also where others have held the loop up until its time was over."""
 
@@ -162,8 +159,7 @@ class Guard:
                 self.memory.note(agent.id, conversation, question, answered)
         except asyncio.CancelledError as broken_off:
             if broken_off.args == (CALLED_OFF,) and self.recording is not None:
-                silence = Answered("timeout", None, Usage(), min(seconds, _FOR_EVER_S))
-                self.recording.write(agent.id, conversation, question, silence)
+                self.recording.called_off(agent.id, conversation, question, seconds, Usage())
             raise
         except ReplayError:
             raise

@@ -19,7 +19,7 @@ from walras.allocation import Report
 from walras.errors import ReplayError
 from walras.items import Task
 from walras.live.agenda import DELIVERY
-from walras.live.answers import CALLED_OFF, Answered, in_words
+from walras.live.answers import CALLED_OFF, NOTHING, Answered, in_words
 from walras.live.sameness import check_same
 from walras.live.threads import in_thread, is_async
 from walras.messages import ConversationId
@@ -124,12 +124,23 @@ class Mind:
 
     def ask(self, asked: Asked) -> None:
         """Take a question; whoever asks does not wait for it. An agent who is not there is asked when it comes."""
-        if self.host.agent is not None:
+        agent = self.host.agent
+        if agent is None:
+            return
+        if asked.open:
             self.waiting.append(asked)
-            self._start(self.host.agent)
+            self._start(agent)
+        elif self._is_free(agent):  # it was called off in the turn in which it was put
+            recording, question = getattr(self.host.runtime.guard, "recording", None), asked.question
+            if recording is not None:
+                seconds = question.decide_by - asked.at
+                recording.called_off(agent.id, asked.port.conversation, question, seconds, NOTHING)
+
+    def _is_free(self, agent: Agent) -> bool:
+        return agent.attention is None or len(self.pondering) < agent.attention
 
     def _start(self, agent: Agent) -> None:
-        while self.waiting and (agent.attention is None or len(self.pondering) < agent.attention):
+        while self.waiting and self._is_free(agent):
             asked = self.waiting.popleft()
             if asked.open:
                 self.pondering[asked.id] = asyncio.get_running_loop().create_task(self._ponder(asked, agent))

@@ -22,6 +22,9 @@ from walras.questions import Question
 
 FORMAT = "walras-recording/1"
 
+_FOR_EVER_S = 1e9
+"""JSON has no infinity."""
+
 Mode = Literal["record", "append", "replay", "auto"]
 """``record`` asks and writes a new file; ``append`` asks and writes after what there is, as a market does that goes on from its
 journal; ``replay`` only reads; ``auto`` reads what there is, and asks and appends what there is not."""
@@ -158,6 +161,17 @@ class Recording:
             file.flush()
         except OSError as error:
             raise ReplayError(f"{self.path} cannot be written: {error.strerror}") from None
+
+    def called_off(
+        self, agent: AgentId, conversation: ConversationId, question: Question, seconds: float, usage: Usage
+    ) -> None:
+        """A question was called off before anybody had answered it: for a replay, nobody answers it in time."""
+        replaying = self.mode in ("replay", "auto")
+        if replaying and self.playback.take(agent, question, conversation) is not None:
+            return
+        if self.mode != "replay":
+            silence = Answered("timeout", None, usage, min(seconds, _FOR_EVER_S))
+            self.write(agent, conversation, question, silence)
 
     def _opened(self) -> IO[bytes]:
         if self._file is None:
