@@ -86,7 +86,7 @@ def _side_by_side(results: Sequence[Result]) -> Section:
     several = max(map(len, groups.values())) > 1
     return Section(
         title=f"Mechanisms on {scenario}",
-        text="Means over seeds; `walras compare` says which differences are more than chance."
+        text="Means over seeds; the command walras compare says which differences are more than chance."
         if several
         else "",
         comparison=side_by_side(
@@ -151,7 +151,7 @@ def _conversation(results: Sequence[Result]) -> list[Section]:
 def _runs(results: Sequence[Result]) -> Section:
     return Section(
         title="The runs",
-        text="Same settings, same seed, same digest: `walras replay` shows it.",
+        text="Same settings, same seed, same digest: the command walras replay shows it.",
         head=("mechanism", "seed", "ended", "because", "digest", "settings"),
         rows=[
             (
