@@ -9,13 +9,10 @@ from math import inf
 from typing import Any, ClassVar, Literal
 
 from walras.allocation import Award, Report, units
-from walras.amounts import is_number, is_whole
+from walras.amounts import MOST, is_number, is_whole
 from walras.items import Item, Task
 from walras.messages import AgentId, Fact, Message
 from walras.questions import Commitment, Question
-
-MOST = 1e300
-"""More than anybody can mean by a price."""
 
 HOLD = "bid"
 """The name under which every bidder asks its mind, so that what an earlier bid holds counts towards a higher one."""

@@ -12,14 +12,12 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from walras.amounts import is_number
+from walras.amounts import MOST, is_number
 from walras.errors import LocalProtocolError
 from walras.messages import AgentId, Frozen, Message
 
 Side = Literal["buy", "sell"]
 
-MOST = 1e300
-"""More than anybody can mean by a price or by a number of units."""
 
 _FEW = 64
 _PLAIN = (int, float)

@@ -11,10 +11,10 @@ from typing import Any, Literal
 import msgspec
 
 from auctions.induced import Limits
-from auctions.order_book import MOST, Order, Side
+from auctions.order_book import Order, Side
 from auctions.order_messages import Leave, OrderWanted, Top, Trade
 from walras.agents import Agent
-from walras.amounts import is_amount
+from walras.amounts import MOST, is_amount
 from walras.errors import ScenarioError
 from walras.questions import Question
 

@@ -8,13 +8,11 @@ from math import inf
 from typing import Any, ClassVar, Literal
 
 from walras.allocation import Report
+from walras.amounts import MOST
 from walras.errors import LocalProtocolError
 from walras.items import Task
 from walras.messages import AgentId, Fact, Message
 from walras.questions import Commitment, Question
-
-MOST = 1e300
-"""More than anybody can mean by a price or by seconds; sums of such numbers are still finite."""
 
 Reason = Literal[
     "late",  # it came after its deadline

@@ -9,6 +9,9 @@ from typing import TypeGuard
 
 from walras.errors import ScenarioError
 
+MOST = 1e300
+"""More than anybody can mean by a price, by units or by seconds; sums of such numbers are still finite."""
+
 
 def is_number(value: object, least: float = -inf, most: float = inf) -> TypeGuard[float]:
     """Whether it is a plain number from `least` to `most`.

@@ -7,8 +7,7 @@ from math import inf
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from auctions.clearing import Cleared, ClearingRule, Offer, clear, first_price, ranked, second_price
 from auctions.multi_unit import (

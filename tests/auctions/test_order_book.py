@@ -6,8 +6,7 @@ from math import inf, nan
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from auctions.order_book import Level, Match, Order, OrderBook, Placed
 from walras.errors import LocalProtocolError

@@ -7,8 +7,7 @@ from math import inf, nan
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from auctions.clearing import Cleared, Offer, clear, ranked
 from auctions.commit_reveal import CommitReveal

@@ -22,8 +22,7 @@ from walras.items import Item, Lot, Task
 from walras.questions import Question
 from walras.results.recipe import plain
 from walras.simulation import Simulation
-from walras.study import compare
-from walras.study import settings as settings_of
+from walras.study import compare, settings as settings_of
 
 Strategy = Callable[[Question, Agent], Any]
 

@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from auctions.distributions import Distribution, Exponential, NegativeExponential, Power, Uniform
 from auctions.values import Affiliated, Drawn, Independent, Risk, ValueModel, Wallet, common_value

@@ -14,8 +14,7 @@ from consensus.raft.service import Reconfigure, Submit
 from consensus.raft.settings import Settings
 from consensus.raft.state import ReadState, Role
 from consensus.raft.storage import MemoryStorage
-from tests.consensus.cluster import Cluster as Nodes
-from tests.consensus.cluster import changes, finish, storage_of, without
+from tests.consensus.cluster import Cluster as Nodes, changes, finish, storage_of, without
 from walras.agents import Agent
 from walras.protocol import Protocol
 from walras.simulation.faults import Crash, Faults, SlowDisk

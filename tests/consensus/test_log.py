@@ -1,8 +1,7 @@
 """The log: matching, conflicts, commits, what is durable, and what may be applied."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from consensus.raft.errors import (
     CompactedError,

@@ -1,7 +1,6 @@
 """A leader's view of one follower: when it may send, where from, and what old answers cannot undo."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from consensus.raft.progress import Inflights, Progress, ProgressState
 

@@ -5,8 +5,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from consensus.raft.askers import Asker as Waiting
-from consensus.raft.askers import Readers
+from consensus.raft.askers import Asker as Waiting, Readers
 from consensus.raft.kv import KeyValueStore, Put
 from consensus.raft.machine import Data, Kept
 from consensus.raft.messages import Kind, RaftMessage

@@ -1,8 +1,7 @@
 """The log on its way: anchors and hints, probing and pipelining, windows, snapshots, and when an entry is committed."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from consensus.raft.errors import LocalMessageError, PeerNotFoundError, ProposalDroppedError
 from consensus.raft.messages import APPEND_THREAD, APPLY_THREAD, Kind, RaftMessage, StorageMessage

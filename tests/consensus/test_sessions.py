@@ -1,8 +1,7 @@
 """Sessions: what is sent again takes effect once, and what has expired is refused at every replica alike."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from msgspec.structs import replace
 
 from consensus.raft.cluster import Cluster

@@ -5,8 +5,7 @@ from math import inf, nan
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from contractnet import BestValue, Propose, Weighted, best_value, cheapest, earliest_finish
 from contractnet.awarding import best, leaders, rejections

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from auctions import FirstPrice, SealedBid, second_price
-from auctions import truthful as bids_truly
+from auctions import FirstPrice, SealedBid, second_price, truthful as bids_truly
 from auctions.messages import BidWanted
 from contractnet import ContractNet, ProposalWanted, truthful
 from tests.edges.houses import SECRET, expired, say, until

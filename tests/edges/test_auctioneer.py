@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from auctions import FirstPrice
-from auctions import truthful as bids_truly
+from auctions import FirstPrice, truthful as bids_truly
 from tests.edges.houses import call, expired, house, say, served, until
 from walras.adapters.a2a import EXTENSION
 from walras.adapters.a2a_server import CARD, auctioneer_app

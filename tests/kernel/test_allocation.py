@@ -1,8 +1,7 @@
 """Allocations: a mapping from items to awards that can say what makes it infeasible."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from walras.allocation import Allocation, Award, Outcome, Report, units
 from walras.errors import LocalProtocolError

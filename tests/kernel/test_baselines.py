@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from math import inf
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from walras.agents import Agent, Estimate, MarketView
 from walras.allocation import Report

@@ -7,8 +7,7 @@ from math import inf, nan
 from typing import ClassVar
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from walras.errors import LocalProtocolError, RemoteProtocolError, ScenarioError, WalrasError
 from walras.items import Bundle, Item, Lot, Task

@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from auctions import FirstPrice, SealedBid, second_price, truthful
-from contractnet import ContractNet
-from contractnet import truthful as working
+from contractnet import ContractNet, truthful as working
 from contractnet.messages import Refuse
 from tests.live.payloads import PAYLOADS
 from tests.live.test_injection import Gullible

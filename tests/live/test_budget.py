@@ -5,8 +5,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.live.minds import Offer, Scripted, ask, busy, how_much, run
 from walras.agents import Agent

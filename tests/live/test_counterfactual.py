@@ -7,14 +7,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from msgspec import field
 
 from auctions import CommitReveal, Dutch, English, FirstPrice, PostedPrice, SealedBid, second_price, truthful
 from auctions.messages import Bid, Pass
-from contractnet import ContractNet
-from contractnet import truthful as contractor
+from contractnet import ContractNet, truthful as contractor
 from tests.live.minds import Scripted, how_much
 from walras.adapters.function import InThread
 from walras.agents import Agent

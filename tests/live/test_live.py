@@ -19,8 +19,7 @@ from walras.live.settings import Rules
 from walras.mechanism import Mechanism
 from walras.protocol import Protocol
 from walras.testing import LiveRuntime
-from walras.testing.puppets import After, Mind, Offer
-from walras.testing.puppets import Ask as AskMind
+from walras.testing.puppets import After, Ask as AskMind, Mind, Offer
 from walras.testing.runtime import Stage
 from walras.testing.virtual_time import run_virtually
 

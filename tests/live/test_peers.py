@@ -116,7 +116,8 @@ def test_a_message_that_nobody_took_in_its_lifetime_is_lost_and_says_so(tmp_path
             market.seat("tel", Teller("lis", 3, every_s=1.0), ROOM)
             for _ in range(int(seconds)):
                 await asyncio.sleep(1.0)
-                waiting = [envelope.message.number for _, envelope in market.runtime.peers.outbox()]
+                messages: list[Any] = [envelope.message for _, envelope in market.runtime.peers.outbox()]
+                waiting = [message.number for message in messages]
                 seen.append((market.now, waiting))
             lost = [row for row in market.trace if row.kind == "lost"]
             return [(row.at, row.agent, row.details["message"]["number"], row.details["why"]) for row in lost]

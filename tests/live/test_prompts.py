@@ -8,8 +8,7 @@ from typing import Any, ClassVar, Literal
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from contractnet import ProposalWanted, Propose
 from tests.live.minds import HowMuch, Offer, how_much
@@ -167,7 +166,7 @@ def test_answers_that_cannot_be_told_apart_are_named() -> None:
 
 
 def test_the_instructions_are_the_docstring_and_what_the_agent_knows() -> None:
-    ada = Agent("ada", costs={"t1": Estimate(3.0, 0.9, 60.0)}, money=50.0, capacity=2)  # type: ignore[dict-item]
+    ada = Agent("ada", costs={"t1": Estimate(3.0, 0.9, 60.0)}, money=50.0, capacity=2)
     made = prompt(how_much(), ada)
     for line in (
         "the agent ada", "For how much would you do the task?", "You have 50 of free money.", "You have 2 of 2 slots free.",

@@ -5,8 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from consensus.raft.messages import Kind, RaftMessage
 from consensus.raft.records import Command, Configuration, Entry, Snapshot

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 import simpy
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from simpy.core import EmptySchedule, StopSimulation
 
 from walras.simulation.clock import ANSWER, DEADLINE, DELIVERY, TIMER, Clock

@@ -5,8 +5,7 @@ from math import inf, nan
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from walras.errors import ScenarioError
 from walras.simulation.faults import Crash, Faults, KillAt, Pause, Scheduled, Skew, SlowDisk, without_parts

@@ -7,8 +7,7 @@ from statistics import median
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from walras.errors import ScenarioError
 from walras.simulation.latency import (

@@ -6,8 +6,7 @@ from statistics import fmean
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from walras.errors import ScenarioError
 from walras.simulation.network import (

@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from walras.errors import ScenarioError
 from walras.simulation.faults import Crash, Faults, Pause, Skew, SlowDisk

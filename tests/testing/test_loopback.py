@@ -10,8 +10,7 @@ from urllib.request import Request, urlopen
 import msgspec
 import openai
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from contractnet import ProposalWanted
 from contractnet.messages import CallForProposals, Inform, Propose

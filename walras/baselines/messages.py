@@ -3,6 +3,7 @@
 from typing import Any
 
 from walras.allocation import Report
+from walras.amounts import MOST, is_number
 from walras.items import Task
 from walras.messages import AgentId, Frozen, Message
 from walras.questions import Commitment, Question
@@ -108,7 +109,5 @@ class MayClaim(Question, frozen=True):
 
 
 def is_price(price: object, task: Task) -> bool:
-    """Whether this can be paid for the task: a plain number, not negative, not above its reserve, and below 1e300."""
-    if not isinstance(price, int | float):
-        return False
-    return 0.0 <= price < 1e300 and (task.reserve is None or price <= task.reserve)
+    """Whether this can be paid for the task: a plain number, not negative, not above its reserve, at most `MOST`."""
+    return is_number(price, 0, MOST) and (task.reserve is None or price <= task.reserve)

@@ -16,10 +16,8 @@ from walras.results import Result
 from walras.results.recipe import NOT_BY_NAME
 from walras.study.compare import InterruptedStudyError, compare
 from walras.study.declared import Declared, understand
-from walras.study.runs import INTERRUPTED as CUT_SHORT
-from walras.study.runs import InterruptedRunError, Run, execute
-from walras.study.study import HEAD as STUDY
-from walras.study.study import Study
+from walras.study.runs import INTERRUPTED as CUT_SHORT, InterruptedRunError, Run, execute
+from walras.study.study import HEAD as STUDY, Study
 from walras.study.yaml_file import scalar
 
 app = typer.Typer(

@@ -34,44 +34,36 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = sorted(_HOME_OF)  # noqa: PLE0605  # computed, so that it cannot drift from the table
 
 if TYPE_CHECKING:
-    from walras.live.answers import Answered as Answered
-    from walras.live.answers import Usage as Usage
+    from walras.live.answers import Answered as Answered, Usage as Usage
     from walras.live.approval import Approved as Approved
-    from walras.live.approval_rules import Gate as Gate
-    from walras.live.approval_rules import No as No
-    from walras.live.approval_rules import Yes as Yes
-    from walras.live.budget import Budget as Budget
-    from walras.live.budget import Budgets as Budgets
-    from walras.live.budget import Limits as Limits
+    from walras.live.approval_rules import Gate as Gate, No as No, Yes as Yes
+    from walras.live.budget import Budget as Budget, Budgets as Budgets, Limits as Limits
     from walras.live.cache import AnswerCache as AnswerCache
     from walras.live.cascade import Cascade as Cascade
     from walras.live.desk import Desk as Desk
-    from walras.live.door import Door as Door
-    from walras.live.door import LineRules as LineRules
+    from walras.live.door import Door as Door, LineRules as LineRules
     from walras.live.feed import DeskRules as DeskRules
-    from walras.live.guard import Guard as Guard
-    from walras.live.guard import GuardRules as GuardRules
-    from walras.live.journal import Journal as Journal
-    from walras.live.journal import JournalError as JournalError
+    from walras.live.guard import Guard as Guard, GuardRules as GuardRules
+    from walras.live.journal import Journal as Journal, JournalError as JournalError
     from walras.live.live import Live as Live
     from walras.live.memory import Memory as Memory
-    from walras.live.participant import Ask as Ask
-    from walras.live.participant import Participant as Participant
-    from walras.live.participant import Reply as Reply
-    from walras.live.participant import Retryable as Retryable
-    from walras.live.passes import Passes as Passes
-    from walras.live.passes import RefusedError as RefusedError
+    from walras.live.participant import (
+        Ask as Ask,
+        Participant as Participant,
+        Reply as Reply,
+        Retryable as Retryable,
+    )
+    from walras.live.passes import Passes as Passes, RefusedError as RefusedError
     from walras.live.prices import Price as Price
     from walras.live.prompts import Prompts as Prompts
-    from walras.live.recording import Recording as Recording
-    from walras.live.recording import Replayed as Replayed
-    from walras.live.recording import read_entries as read_entries
+    from walras.live.recording import (
+        Recording as Recording,
+        Replayed as Replayed,
+        read_entries as read_entries,
+    )
     from walras.live.settings import Rules as Rules
-    from walras.live.telemetry import Counted as Counted
-    from walras.live.telemetry import FactLog as FactLog
-    from walras.live.telemetry import Traced as Traced
-    from walras.live.wire import Peer as Peer
-    from walras.live.wire import Wire as Wire
+    from walras.live.telemetry import Counted as Counted, FactLog as FactLog, Traced as Traced
+    from walras.live.wire import Peer as Peer, Wire as Wire
 
 
 def __getattr__(name: str) -> Any:

@@ -21,52 +21,26 @@ if TYPE_CHECKING:
     from walras.simulation.clock import Clock as Clock
     from walras.simulation.faults import (
         Crash as Crash,
-    )
-    from walras.simulation.faults import (
         Faults as Faults,
-    )
-    from walras.simulation.faults import (
         KillAt as KillAt,
-    )
-    from walras.simulation.faults import (
         Pause as Pause,
-    )
-    from walras.simulation.faults import (
         Skew as Skew,
-    )
-    from walras.simulation.faults import (
         SlowDisk as SlowDisk,
     )
     from walras.simulation.network import (
         Constant as Constant,
-    )
-    from walras.simulation.network import (
         Empirical as Empirical,
-    )
-    from walras.simulation.network import (
         LogNormal as LogNormal,
-    )
-    from walras.simulation.network import (
         Matrix as Matrix,
-    )
-    from walras.simulation.network import (
         Network as Network,
-    )
-    from walras.simulation.network import (
         Partition as Partition,
-    )
-    from walras.simulation.network import (
         Uniform as Uniform,
     )
     from walras.simulation.population import Population as Population
     from walras.simulation.simulation import Simulation as Simulation
     from walras.simulation.swarm import (
         Swarm as Swarm,
-    )
-    from walras.simulation.swarm import (
         minimal as minimal,
-    )
-    from walras.simulation.swarm import (
         random_faults as random_faults,
     )
     from walras.simulation.world import World as World

@@ -22,16 +22,14 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = ["compare", "Study", "Row", "Conditions", "InterruptedStudyError", *_HOME_OF]  # noqa: PLE0604  # computed
 
 if TYPE_CHECKING:
-    from walras.study.declared import Declared as Declared
-    from walras.study.declared import load as load
-    from walras.study.plots import bars as bars
-    from walras.study.plots import gantt as gantt
-    from walras.study.plots import prices as prices
-    from walras.study.plots import sequence as sequence
+    from walras.study.declared import Declared as Declared, load as load
+    from walras.study.plots import bars as bars, gantt as gantt, prices as prices, sequence as sequence
     from walras.study.report import write_report as write_report
-    from walras.study.statistics import bootstrap_quantile_interval as bootstrap_quantile_interval
-    from walras.study.statistics import mean_interval as mean_interval
-    from walras.study.statistics import paired_difference as paired_difference
+    from walras.study.statistics import (
+        bootstrap_quantile_interval as bootstrap_quantile_interval,
+        mean_interval as mean_interval,
+        paired_difference as paired_difference,
+    )
 
 
 def __getattr__(name: str) -> Any:

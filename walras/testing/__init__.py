@@ -24,26 +24,17 @@ __all__ = sorted(_HOME_OF)  # noqa: PLE0605  # computed, so that it cannot drift
 if TYPE_CHECKING:
     from walras.testing.checks import check_protocol as check_protocol
     from walras.testing.errors import ContractError as ContractError
-    from walras.testing.kills import kill_everywhere as kill_everywhere
-    from walras.testing.kills import kill_points as kill_points
+    from walras.testing.kills import kill_everywhere as kill_everywhere, kill_points as kill_points
     from walras.testing.live import LiveRuntime as LiveRuntime
     from walras.testing.loopback import Loopback as Loopback
     from walras.testing.mechanisms import (
         MechanismReport as MechanismReport,
-    )
-    from walras.testing.mechanisms import (
         check_mechanism as check_mechanism,
     )
     from walras.testing.runtime import (
         Conditions as Conditions,
-    )
-    from walras.testing.runtime import (
         RuntimeReport as RuntimeReport,
-    )
-    from walras.testing.runtime import (
         RuntimeUnderTest as RuntimeUnderTest,
-    )
-    from walras.testing.runtime import (
         check_runtime as check_runtime,
     )
     from walras.testing.script import Script as Script

@@ -8,8 +8,7 @@ from walras.accounts import Ledger
 from walras.accounts.books import AccountBook
 from walras.allocation import Outcome
 from walras.errors import LocalProtocolError
-from walras.simulation import book
-from walras.simulation import world as world_module
+from walras.simulation import book, world as world_module
 from walras.simulation.book import Conversation
 from walras.simulation.hosts import Worker
 from walras.simulation.port import Port
