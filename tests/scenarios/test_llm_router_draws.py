@@ -116,6 +116,6 @@ def test_what_cannot_be_finished_in_time_is_worth_nothing_to_the_optimum() -> No
 )
 def test_settings_out_of_all_proportion_are_refused(field: str, value: Any) -> None:
     """Before sums overflow."""
-    with pytest.raises(ScenarioError, match=f"{field}.* (at most|from 1 to) ") as caught:
+    with pytest.raises(ScenarioError, match=f"{field} is .* (at most|from 1 to) ") as caught:
         LLMRouter(**{field: value})
     assert caught.value.field == field
