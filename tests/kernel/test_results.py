@@ -200,6 +200,42 @@ def test_the_printed_table_has_completion_before_cost_and_names_the_run() -> Non
     ]
 
 
+def trace_with_defaults(keep: bool, why: str = "TypeError in the strategy: no") -> Trace:
+    """Bob's mind fails twice and is silent once; ada's answers."""
+    trace = small_trace(keep)
+    trace.rows += [
+        (0.6, "note", "shop/a", "ada", "a remark"),
+        (0.6, "answer", "shop/a", "ada", "bid", Offer(2.0), "ok"),
+        (0.7, "note", "shop/a", "bob", why),
+        (0.7, "answer", "shop/a", "bob", "bid", None, "error"),
+        (0.8, "note", "shop/a", "bob", "another reason"),
+        (0.8, "answer", "shop/a", "bob", "bid", None, "error"),
+        (0.9, "answer", "shop/a", "bob", "bid", None, "silent"),
+    ]
+    return trace
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_questions_that_got_no_legal_answer_are_printed_with_the_first_reason(
+    tmp_path: Path, keep: bool
+) -> None:
+    result = small_result(trace=trace_with_defaults(keep))
+    line = "3  questions without a legal answer: 2 error, 1 silent; first bob: TypeError in the strategy: no"
+    assert [row.split("defaults")[1].strip() for row in str(result).splitlines() if "defaults" in row] == [
+        line
+    ]
+    result.save(tmp_path)
+    assert str(Result.load(tmp_path)) == str(result)
+    assert result.trace.so_far().default_counts() == {"error": 2, "silent": 1}
+
+
+def test_a_reason_stays_one_printable_line() -> None:
+    printed = str(small_result(trace=trace_with_defaults(True, "\x1b[2J\n" + "long " * 100)))
+    line = next(row for row in printed.splitlines() if "defaults" in row)
+    assert line.isprintable()
+    assert line.endswith("...")
+
+
 def test_a_bound_is_called_a_bound() -> None:
     bound = small_result(optimum=Optimum(10.0, False, "relaxed"))
     assert "of an upper bound on the optimum, 10" in str(bound)

@@ -17,7 +17,7 @@ from walras.results.records import AgentRecord, TaskRecord
 from walras.scenario import Optimum
 from walras.trace import Trace
 from walras.trace.file import from_json, to_json
-from walras.trace.rows import decode
+from walras.trace.rows import Counts, decode
 
 if TYPE_CHECKING:
     from walras.results import Result
@@ -38,6 +38,16 @@ class TraceHead(msgspec.Struct, frozen=True):
     kept: bool
     messages: dict[str, int]
     bytes: int
+    defaults: dict[str, int] = {}
+    first_default: str = ""
+
+    def counts(self) -> Counts:
+        """As the trace counts them."""
+        counts = Counts()
+        counts.by_type.update(self.messages)
+        counts.defaults.update(self.defaults)
+        counts.bytes, counts.first_default = self.bytes, self.first_default
+        return counts
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -92,12 +102,16 @@ def save_result(result: "Result", folder: str | Path, *, parquet: bool) -> None:
 
 def _head(result: "Result", table: str) -> Head:
     trace = result.trace
+    kept = TraceHead(
+        trace.digest, len(trace), trace.keep, trace.message_counts(), trace.bytes, trace.default_counts(),
+        trace.first_default,
+    )  # fmt: skip
     return Head(
         walras_result=VERSION,
         tasks=len(result.records),
         table=table,
         allocation=result.allocation.lines,
-        trace=TraceHead(trace.digest, len(trace), trace.keep, trace.message_counts(), trace.bytes),
+        trace=kept,
         **{name: getattr(result, name) for name in _SHARED},
     )
 
@@ -243,7 +257,7 @@ def _read_table(path: Path) -> Any:
 
 def _read_trace(place: Path, head: TraceHead) -> Trace:
     if not head.kept:
-        return Trace.counted(head.digest, head.rows, head.messages, head.bytes)
+        return Trace.counted(head.digest, head.rows, head.counts())
     trace = Trace.from_jsonl(place / TRACE)
     if trace.digest != head.digest:
         raise WalrasError(

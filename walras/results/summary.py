@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 Line = tuple[str, str, str]
 """A name, its number, and what else belongs to it."""
 
+_WIDEST = 100
+
 
 def summary(result: "Result") -> tuple[str, list[Line]]:
     """A heading and the lines of the table."""
@@ -28,6 +30,7 @@ def summary(result: "Result") -> tuple[str, list[Line]]:
             f"{_number(m['messages_per_task'])} per task, {_size(m['bytes'])}",
         ),
         ("fairness", _number(m["jain"]), _loads(m)),
+        *_defaults(result),
         ("ended", _seconds(result.ended_s), stopped),
     ]
 
@@ -37,6 +40,27 @@ def _statuses(result: "Result") -> str:
     rest = [f"{count:,} {status}" for status, count in sorted(counts.items()) if status != "done"]
     others = f": {', '.join(rest)}" if rest else ""
     return f"{counts['done']:,} of {len(result.records):,} tasks{others}"
+
+
+def _defaults(result: "Result") -> list[Line]:
+    """A line only where there is something to say: a strategy that fails each time looks like one that wants nothing."""
+    counts = result.trace.default_counts()
+    if not counts:
+        return []
+    each = ", ".join(f"{count:,} {status}" for status, count in counts.items())
+    return [
+        (
+            "defaults",
+            _count(sum(counts.values())),
+            f"questions without a legal answer: {each}; {_first(result)}",
+        )
+    ]
+
+
+def _first(result: "Result") -> str:
+    """Who and why, in one line that can be printed, whatever a mind or a program has put into it."""
+    said = "".join(c if c.isprintable() else " " for c in result.trace.first_default)
+    return "first " + (said if len(said) <= _WIDEST else said[: _WIDEST - 3] + "...")
 
 
 def _yardstick(m: "Metrics") -> str:

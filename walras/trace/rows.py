@@ -9,6 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from copy import copy
 from typing import Any
 
 import msgspec
@@ -192,18 +193,33 @@ def lost_on_the_way(raw: Raw) -> bool:
     return bool(raw[1] == "lost" and raw[3] != raw[4])
 
 
-class MessageCount:
-    """Messages sent: how many of each type, and their bytes. A broadcast to k agents is k messages, copies are none."""
+class Counts:
+    """What is counted of a trace: messages by type, and their bytes; defaults by status, and why the first was taken.
+
+    A broadcast to k agents is k messages, copies are none. A default is the answer to a question that got no legal one.
+    """
 
     def __init__(self) -> None:
         self.by_type: Counter[str] = Counter()
         self.bytes = 0
+        self.defaults: Counter[str] = Counter()
+        self.first_default = ""
+        self._noted: tuple[str, str] = ("", "")
+
+    def copy(self) -> "Counts":
+        """The same counts, which go their own way."""
+        twin = copy(self)
+        twin.by_type, twin.defaults = self.by_type.copy(), self.defaults.copy()
+        return twin
 
     def add(self, rows: Iterable[Raw]) -> None:
-        """Count the messages among these rows."""
+        """Count what these rows have."""
         single: list[Any] = []
         for row in rows:
             kind = row[1]
+            if kind == "answer" and row[6] != "ok":
+                self._add_default(row[3], row[6])
+            self._noted = (row[3], row[4]) if kind == "note" else ("", "")
             if kind == MESSAGE:
                 single.append(row[6])
             elif kind == "broadcast":
@@ -214,6 +230,13 @@ class MessageCount:
                 single.append(row[5])
         self.by_type.update(_types(single))
         self.bytes += len(encode_rows(single)) - header_length(len(single))
+
+    def _add_default(self, agent: str, status: str) -> None:
+        """The reason is the row before, if it is a note of the same agent."""
+        if not self.defaults:
+            noted, why = self._noted
+            self.first_default = f"{agent}: {why}" if noted == agent else agent
+        self.defaults[status] += 1
 
 
 def _types(messages: list[Any]) -> Counter[str]:

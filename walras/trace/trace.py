@@ -6,7 +6,7 @@ the file is in ``docs/trace-schema.md``.
 """
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
@@ -17,7 +17,7 @@ import msgspec
 from walras.errors import WalrasError
 from walras.trace.file import as_cell, as_text, check_end, message_fields, read_lines, write_lines
 from walras.trace.rows import (
-    MessageCount,
+    Counts,
     Raw,
     Row,
     conversation_of,
@@ -89,16 +89,15 @@ class Trace:
         self._sealed: str | None = None
         self._folded = 0
         self._gone = 0  # of these, how many were hashed and not kept
-        self._count = MessageCount()
+        self._count = Counts()
         self._counted = 0
 
     @classmethod
-    def counted(cls, digest: str, rows: int, messages: Mapping[str, int], size: int) -> "Trace":
+    def counted(cls, digest: str, rows: int, counts: Counts) -> "Trace":
         """A finished trace of which only the digest and the counts are known, as `keep=False` leaves them."""
         trace = cls(keep=False)
         trace._sealed, trace._folded, trace._gone = digest, rows, rows
-        trace._count.by_type.update(messages)
-        trace._count.bytes = size
+        trace._count = counts
         return trace
 
     # ------------------------------------------------------------------ writing
@@ -126,8 +125,7 @@ class Trace:
         twin = Trace(self.keep)
         twin._chunks, twin._hash = self._chunks.copy(), self._hash.copy()
         twin._sealed, twin._folded, twin._gone = self._sealed, self._folded, self._gone
-        twin._count.by_type, twin._count.bytes = self._count.by_type.copy(), self._count.bytes
-        twin._counted = self._counted
+        twin._count, twin._counted = self._count.copy(), self._counted
         return twin
 
     def __getstate__(self) -> tuple[bool, list[Chunk]]:
@@ -174,7 +172,16 @@ class Trace:
         """The size of all messages sent, encoded as MessagePack, without envelopes."""
         return self._counts().bytes
 
-    def _counts(self) -> MessageCount:
+    def default_counts(self) -> dict[str, int]:
+        """Questions that got no legal answer and so their default, by status: "silent", "illegal", "error" and others."""
+        return dict(sorted(self._counts().defaults.items()))
+
+    @property
+    def first_default(self) -> str:
+        """Whose question was the first to get its default, and why, if a note says so; empty if none did."""
+        return self._counts().first_default
+
+    def _counts(self) -> Counts:
         self.fold()
         while self._counted < len(self._chunks):
             self._count.add(decode(self._chunks[self._counted]))
