@@ -17,6 +17,7 @@ from tests.live.minds import Scripted, how_much
 from walras.adapters.function import InThread
 from walras.agents import Agent
 from walras.allocation import Outcome
+from walras.baselines import Greedy, LeastLoaded, RandomAssignment
 from walras.errors import ReplayError, ScenarioError
 from walras.items import Lot, Task
 from walras.live import Guard, Recording
@@ -260,6 +261,16 @@ def test_the_mechanism_can_be_swapped(tmp_path: Path) -> None:
     record(path, market())
     other = market().replayed(path, mechanism=FirstPrice(reply_within_s=10.0), otherwise=truthful).simulated()
     assert (other.allocation["l"].winner, other.allocation["l"].price) == ("bob", 9.0)
+
+
+@pytest.mark.parametrize("baseline", [Greedy(), LeastLoaded(), RandomAssignment()])
+def test_a_central_baseline_sees_the_market_that_it_is_compared_in(baseline: Mechanism) -> None:
+    """The house is there of itself, and a dispatcher sees what an operator sees: public estimates and loads."""
+    agents = tuple(Agent(name, costs={"job": cost}) for name, cost in (("ada", 3.0), ("bob", 2.0)))
+    one = Market(mechanism=baseline, items=(Task("job"),), agents=agents, seed=3)
+    simulated, lived = one.simulated(), run_virtually(one.lived())
+    assert [line.winner for line in simulated.allocation.lines] != []
+    assert lived.allocation == simulated.allocation
 
 
 def test_a_question_that_nobody_was_asked_stops_the_run_with_the_nearest(tmp_path: Path) -> None:

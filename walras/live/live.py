@@ -338,7 +338,7 @@ class Live:
                 raise ScenarioError("participants", agent, "the id of an agent of this market")
         host = runtime.hosts.get(opener)
         if host is None:
-            self.add(Agent(opener, capacity=0))
+            self.add(Agent(opener, capacity=0, operator=True))
         elif host.agent is None and not host.away:
             # the journal has brought its place back, and nobody who sits there
             self.add(Agent(opener, money=host.account.money, capacity=host.account.slots))

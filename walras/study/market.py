@@ -68,7 +68,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
                 raise ScenarioError(f"strategy of {agent.id}", agent.strategy, expected)
         simulation = Simulation(seed=self.seed, network=network or Network(latency=Constant(0.0)))
         if all(agent.id != self.opener for agent in self.agents):
-            simulation.add(Agent(self.opener, capacity=0))
+            simulation.add(Agent(self.opener, capacity=0, operator=True))
         for agent in self.agents:
             simulation.add(agent)
         simulation.open(self.mechanism, self.items, self.opener, finish_by=self.within_s)
