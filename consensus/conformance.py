@@ -7,7 +7,7 @@ how many files and directives matched and the first difference of each file that
 Log lines (DEBUG, INFO, WARN, ERROR, FATAL) are left out on both sides, since their wording is no part of the protocol.
 There are no other deviations on purpose (their count is 0), and no file is treated differently from any other.
 
-Where no transcript can show it, the core differs from etcd's in five places:
+Where no transcript can show it, the core differs from etcd's in six places:
 
 - a membership change that cannot be made at all (it leaves no voter) is emptied, or an error where it is proposed;
   etcd's nodes stop with a panic when it is applied;
@@ -15,7 +15,10 @@ Where no transcript can show it, the core differs from etcd's in five places:
   the next time it leads;
 - a member that is removed and added again in one change keeps its progress;
 - a snapshot that does not know of a newcomer is not sent to it: it would refuse it and wait for ever;
-- after a restart the state begins at the snapshot, and the configuration at `Settings.applied` is worked out from the log.
+- after a restart the state begins at the snapshot, and the configuration at `Settings.applied` is worked out from the log;
+- a lease rests on answers to heartbeats of the last election timeout, which heartbeats number for that, and ends with a
+  handover; voters uphold it over a restart and in later terms. Without one a read makes a round; etcd trusts its last
+  check of a quorum.
 """
 
 import argparse

@@ -4,6 +4,7 @@ from consensus.raft.messages import TRANSFER, Kind, RaftMessage
 from consensus.raft.quorum import VoteResult, joint_vote_result
 from consensus.raft.records import NONE, Entry, EntryKind, NodeId
 from consensus.raft.replication import append_to_own_log, broadcast_append
+from consensus.raft.settings import ReadOnly
 from consensus.raft.state import Raft, Role, reset, send, trace
 
 # ------------------------------------------------------------------ roles
@@ -59,6 +60,8 @@ def hup(raft: Raft, transfer: bool = False) -> None:
     """Campaign, unless this node leads, may not lead, or may not know yet who votes."""
     if raft.role is Role.LEADER or not raft.is_promotable() or _has_unapplied_conf_change(raft):
         return
+    if not transfer and _upholds_a_lease(raft):
+        return
     if raft.settings.pre_vote and not transfer:
         become_pre_candidate(raft)
         _request_votes(raft, Kind.PRE_VOTE, raft.term + 1)
@@ -99,6 +102,8 @@ def on_vote_request(raft: Raft, m: RaftMessage) -> None:
     Also a learner grants: that it was promoted may be committed and not known to it. A pre-vote for a later term
     binds nobody and is recorded nowhere. A grant carries the candidate's term, a rejection our own.
     """
+    if m.context != TRANSFER and _upholds_a_lease(raft):
+        return
     learn_commit(raft, m)
     pre_vote = m.kind is Kind.PRE_VOTE
     free = (
@@ -165,8 +170,18 @@ def on_vote_answer(raft: Raft, m: RaftMessage) -> None:
 
 def hears_a_leader(raft: Raft) -> bool:
     """Whether a leader was heard within the shortest timeout: then nobody else gets a vote (leader stickiness)."""
-    return (
+    return _upholds_a_lease(raft) or (
         raft.settings.check_quorum
         and raft.lead != NONE
         and raft.election_elapsed < raft.settings.election_tick
+    )
+
+
+def _upholds_a_lease(raft: Raft) -> bool:
+    """Whether a leader may read by a lease that we uphold, also one that we know no more: after a restart, in a later term."""
+    return (
+        raft.settings.read_only is ReadOnly.LEASE
+        and raft.role is not Role.LEADER
+        and raft.heard_at is not None
+        and raft.ticks - raft.heard_at < raft.settings.election_tick
     )

@@ -16,6 +16,7 @@ def hear(raft: Raft, m: RaftMessage) -> None:
     if raft.role is not Role.FOLLOWER:
         become_follower(raft, m.term, m.sender)
     raft.election_elapsed = 0
+    raft.heard_at = raft.ticks
     raft.lead = m.sender
 
 
@@ -47,7 +48,8 @@ def on_heartbeat(raft: Raft, m: RaftMessage) -> None:
             "and with it perhaps a vote; remove this member, and add it again as a new one"
         )
     raft.log.commit_to(m.commit)
-    send(raft, RaftMessage(Kind.HEARTBEAT_RESP, m.sender, raft.id, raft.term, context=m.context))
+    answer = RaftMessage(Kind.HEARTBEAT_RESP, m.sender, raft.id, raft.term, index=m.index, context=m.context)
+    send(raft, answer)
 
 
 def on_snapshot(raft: Raft, m: RaftMessage) -> None:

@@ -102,7 +102,9 @@ def on_heartbeat_answer(raft: Raft, m: RaftMessage) -> None:
     progress.flow_paused = False
     if progress.match < raft.log.last_index() or progress.state is ProgressState.PROBE:
         send_append(raft, m.sender)
-    if m.context and raft.settings.read_only is ReadOnly.SAFE:
+    if raft.settings.read_only is ReadOnly.LEASE:
+        progress.followed_at = max(m.index, progress.followed_at or 0)
+    if m.context:
         reads.on_acknowledged(raft, m)
 
 
@@ -155,4 +157,5 @@ def on_transfer_request(raft: Raft, m: RaftMessage) -> None:
 
 
 def _tell_to_campaign(raft: Raft, to: NodeId) -> None:
+    raft.handed_over = True
     send(raft, RaftMessage(Kind.TIMEOUT_NOW, to, raft.id, raft.term))

@@ -71,7 +71,8 @@ class RaftMessage(Message, frozen=True):
     VOTE, PRE_VOTE        `log_term` and `index` of the candidate's last entry; `context` TRANSFER; with `commit_by_vote`
                           the candidate's `commit` and the `commit_term` of the entry there, as in each rejection
     SNAP                  `snapshot`
-    HEARTBEAT             `commit`; `context` of a read round, which the answer repeats
+    HEARTBEAT             `commit`; `context` of a read round, and with leases as `index` the tick of its sending; the
+                          answer repeats both
     READ_INDEX            `context` names the request; the answer adds `index`, up to which to apply before reading
     SNAP_STATUS           `reject`: the snapshot was not delivered
     STORAGE_APPEND_RESP   `index` and `log_term` of the last entry, `snapshot` that are durable now

@@ -107,6 +107,7 @@ class Node:
         hard, configuration = storage.initial_state()
         configuration = _start(log, hard, confchange.checked(configuration), settings.applied)
         raft = Raft(settings, log, rng, settings.id, term=hard.term, vote=hard.vote, trace=settings.trace)
+        raft.heard_at = 0 if hard.term else None
         switch_to(raft, configuration)
         trace(raft, "InitState")
         elections.become_follower(raft, raft.term, NONE)

@@ -63,6 +63,8 @@ class Progress(msgspec.Struct):
     state: ProgressState = ProgressState.PROBE
     recent_active: bool = False
     """Whether anything was heard since the last quorum check or change of role."""
+    followed_at: int | None = None
+    """Our tick when we sent the newest heartbeat that it has answered; with leases only."""
     flow_paused: bool = False
     """Whether appends wait for an answer or a heartbeat's."""
     pending_snapshot: int = 0

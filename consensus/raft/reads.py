@@ -1,7 +1,8 @@
 """Linearizable reads without a log entry (Ongaro 2014, 6.4): ReadIndex and leases, for followers' clients too.
 
 A read may be served at any replica that has applied what was committed when the request came, if the leader that told
-the commit index really led then. A round of heartbeats shows it; or, if clocks are trusted, the last check of a quorum.
+the commit index really led then. A round of heartbeats shows it; or, if clocks are trusted to run equally fast, answers to
+earlier ones that are less than an election timeout old: a lease. Where there is none, a round is made.
 """
 
 from consensus.raft.messages import Kind, RaftMessage
@@ -49,7 +50,7 @@ def on_acknowledged(raft: Raft, m: RaftMessage) -> None:
 
 
 def _begin(raft: Raft, m: RaftMessage) -> None:
-    if raft.settings.read_only is ReadOnly.LEASE or _leads_alone(raft):
+    if _leads_alone(raft) or _holds_a_lease(raft):
         _answer(raft, m, raft.log.committed)
         return
     raft.pending_reads.setdefault(m.context, PendingRead(m, raft.log.committed, {raft.id: True}))
@@ -64,6 +65,24 @@ def _answer(raft: Raft, m: RaftMessage, index: int) -> None:
             Kind.READ_INDEX_RESP, m.sender, raft.id, raft.term, index=index, context=m.context
         )
         send(raft, answer)
+
+
+def _holds_a_lease(raft: Raft) -> bool:
+    """Whether a quorum still refuses its votes to everybody else, if all clocks run equally fast (Ongaro 2014, 6.4.1).
+
+    Each refuses them for an election timeout after it heard us, which was not before we sent what it has answered. Both ends
+    are counted in whole ticks, so one less is certain. Whoever we have told to campaign is not refused.
+    """
+    settings, configuration = raft.settings, raft.configuration
+    if settings.read_only is not ReadOnly.LEASE or raft.handed_over:
+        return False
+    since = raft.ticks - settings.election_tick + 1
+    follows = {
+        node: node == raft.id or (progress.followed_at is not None and progress.followed_at > since)
+        for node, progress in raft.progress.items()
+    }
+    result = joint_vote_result(configuration.voters, configuration.outgoing, follows)
+    return result is VoteResult.WON
 
 
 def _leads_alone(raft: Raft) -> bool:

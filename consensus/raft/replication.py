@@ -7,6 +7,7 @@ from consensus.raft.messages import Kind, RaftMessage
 from consensus.raft.progress import Progress
 from consensus.raft.quorum import EVERYTHING, joint_committed
 from consensus.raft.records import Entry, NodeId, payload_sizes
+from consensus.raft.settings import ReadOnly
 from consensus.raft.state import Raft, send, trace
 
 
@@ -90,13 +91,12 @@ def broadcast_heartbeat(raft: Raft, context: str = "") -> None:
     Never more than is known to match: behind that, a follower may hold entries that are not the leader's.
     """
     committed = raft.log.committed
+    at = raft.ticks if raft.settings.read_only is ReadOnly.LEASE else 0
     for peer in raft.peers:
         progress = raft.progress[peer]
         commit = min(progress.match, committed)
-        send(
-            raft,
-            RaftMessage(Kind.HEARTBEAT, peer, raft.id, raft.term, commit=commit, context=context),
-        )
+        beat = RaftMessage(Kind.HEARTBEAT, peer, raft.id, raft.term, index=at, commit=commit, context=context)
+        send(raft, beat)
         progress.sent_commit = commit
 
 

@@ -18,10 +18,11 @@ class ReadOnly(StrEnum):
     SAFE = "safe"
     """By a round of heartbeats: right whatever the clocks do."""
     LEASE = "lease-based"
-    """By its check of a quorum, as in etcd: no messages, but not always the newest state.
+    """By a lease: a quorum has answered heartbeats of the last election timeout, and votes for nobody else meanwhile.
 
-    The check looks once per election timeout, so a leader that was cut off may answer for nearly two, when others may have
-    elected the next one; a leader that hands over answers until it hears of it. Clocks that drift make both longer.
+    It costs no messages, and is as right as `SAFE` while all clocks run equally fast; where they do not, reads may be old.
+    Where there is no lease (newly elected, cut off, after a handover was tried) a round of heartbeats is made. etcd trusts
+    its check of a quorum instead, which looks once per election timeout, and so may be deceived for nearly two.
     """
 
 

@@ -83,6 +83,12 @@ class Raft(msgspec.Struct):
     election_elapsed: int = 0
     """Ticks since a leader was heard; of a leader, since the last check of its quorum."""
     heartbeat_elapsed: int = 0
+    ticks: int = 0
+    """Since this node was started."""
+    heard_at: int | None = None
+    """The tick in which a leader was last heard; after a restart, 0, since one may have been heard just before."""
+    handed_over: bool = False
+    """Whether this leader has told somebody to campaign, who may do so any time from then on."""
     election_timeout: int = 0
     """Drawn anew with every change of role, so that a split vote does not repeat itself."""
 
@@ -136,6 +142,7 @@ def reset(raft: Raft, term: int) -> None:
     spread = settings.election_tick if settings.election_spread is None else settings.election_spread
     raft.election_timeout = settings.election_tick + int(raft.rng.random() * spread)
     raft.transferee = NONE
+    raft.handed_over = False
     raft.votes = {}
     last = raft.log.last_index()
     for node, progress in raft.progress.items():

@@ -21,6 +21,7 @@ def ticks_until_due(raft: Raft) -> int | None:
 
 def tick(raft: Raft, count: int) -> None:
     """Let time pass: stretches in which nothing is due are taken in one step."""
+    raft.ticks += count
     if raft.role is not Role.LEADER and 0 < count < raft.election_timeout - raft.election_elapsed:
         raft.election_elapsed += count  # what nearly always happens, in short
         return

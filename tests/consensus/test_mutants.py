@@ -33,6 +33,7 @@ SEEDS = {
     "timer_not_redrawn": 8,
     "term_and_vote_in_two_writes": 107,
     "lease_read_with_skew": 54,
+    "lease_by_quorum_check": 29,
 }
 
 

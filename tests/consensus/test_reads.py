@@ -209,20 +209,6 @@ def test_who_leads_alone_answers_at_once() -> None:
     assert (cluster.reads[1], cluster.reads[2]) == ([ReadState(2, "1/1")], [ReadState(2, "2/1")])
 
 
-def test_a_lease_answers_without_any_message() -> None:
-    cluster = Cluster(check_quorum=True, read_only=ReadOnly.LEASE)
-    leader = cluster.elect(1)
-    leader.read_index("1/1")
-    ready = cluster.handle(1)
-
-    assert (ready.read_states, ready.messages) == ((ReadState(2, "1/1"),), ())
-
-    cluster[2].read_index("2/1")
-    cluster.settle()
-
-    assert cluster.reads[2] == [ReadState(2, "2/1")]
-
-
 def test_a_lease_also_waits_for_the_first_commit_of_the_term() -> None:
     cluster = Cluster(check_quorum=True, read_only=ReadOnly.LEASE)
     cluster[1].campaign()

@@ -33,7 +33,7 @@ def explore(
     lease: Annotated[
         bool, typer.Option("--lease", help="Reads trust leases, whatever the clocks do.")
     ] = False,
-    worlds: Annotated[str, typer.Option(help="Their kind: any, skewed, crashing or alike.")] = "any",
+    worlds: Annotated[str, typer.Option(help="Their kind: any, skewed, level, crashing or alike.")] = "any",
     plan: Annotated[
         str | None, typer.Option(metavar="FILE", help="Run this plan again, which `--out` has made.")
     ] = None,

@@ -22,6 +22,7 @@ IN = {
     "timer_not_redrawn": "alike",
     "term_and_vote_in_two_writes": "crashing",
     "lease_read_with_skew": "skewed",
+    "lease_by_quorum_check": "level",
 }
 """The kinds of worlds in which mutants are hunted, where it is not just any; names in `raft_worlds.WORLDS`."""
 

@@ -338,12 +338,24 @@ def sessions_not_in_snapshots(patch: Patch) -> None:
     patch(Sessions, "restore", empty)
 
 
-@mutant
-def lease_read_with_skew(patch: Patch) -> None:
-    """Leaders serve reads by lease, in a world whose clocks do not run equally fast."""
+def _lease_read(patch: Patch) -> None:
     settings = Load.settings
 
     def leased(self: Load) -> Settings:
         return replace(settings(self), read_only=ReadOnly.LEASE, check_quorum=True)
 
     patch(Load, "settings", leased)
+
+
+@mutant
+def lease_read_with_skew(patch: Patch) -> None:
+    """Leaders read by their last check of a quorum, in a world whose clocks do not run equally fast."""
+    _lease_read(patch)
+    patch(reads, "_holds_a_lease", lambda raft: True)
+
+
+@mutant
+def lease_by_quorum_check(patch: Patch) -> None:
+    """Leaders read by their last check of a quorum, which looks once per election timeout; all clocks run equally fast."""
+    _lease_read(patch)
+    patch(reads, "_holds_a_lease", lambda raft: not raft.handed_over)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from walras.simulation.latency import Constant, Delay, Uniform
 from walras.simulation.swarm import Swarm
@@ -45,6 +46,9 @@ Clocks drift by up to 0.4, and the leadership is handed to slow ones, which win 
 and in a hurry, and little else goes wrong, so that a successor can commit something.
 """
 
+LEVEL = replace(SKEWED, swarm=replace(SKEWED.swarm, drift=(1e-9, 1e-8)))
+"""As skewed, with clocks that run equally fast: in these, reads by lease are as right as others."""
+
 CRASHING = Worlds(
     Swarm(
         heal_at=0.85, loss=(0.02, 0.6), reorder_by_s=(0.05, 3.0), partitions=(0.5, 6.0), span_s=(0.005, 0.1),
@@ -61,5 +65,5 @@ ALIKE = Worlds(
 )
 """Little goes wrong, and every message takes equally long: only the dice of the election timeouts keep candidates apart."""
 
-WORLDS = {"any": ANY, "skewed": SKEWED, "crashing": CRASHING, "alike": ALIKE}
+WORLDS = {"any": ANY, "skewed": SKEWED, "level": LEVEL, "crashing": CRASHING, "alike": ALIKE}
 """By name."""
