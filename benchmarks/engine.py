@@ -44,10 +44,10 @@ class OurSide:
 
     def strategy(self, place: int) -> Strategy:
         """Propose what the market says: the rivals' contractors, too, look their price up in its table."""
-        costs = self.market.costs
+        prices = {str(r): costs[place] for r, costs in enumerate(self.market.costs)}
 
         def propose(question: Any, agent: Agent) -> Propose:
-            return Propose(costs[int(question.task.kind)][place], valid_until=question.valid_until)
+            return Propose(prices[question.task.kind], valid_until=question.valid_until)
 
         return propose
 

@@ -75,7 +75,7 @@ class Model:
         self.clock = env if lanes and isinstance(env, Clock) else None
         if self.clock is not None:
             self.port = SimpleNamespace(handlers={Message: Model.on_message}, role=self)
-            self.clock.host({"talk": {"seated": self.port}}, self.admit, deque(), lambda: None)
+            self.clock.host({"talk": {"seated": self.port}}, self.admit, deque(), lambda asked: None)
         self.processes: list[Process] = []
         for _ in range(dice.randint(3, 6)):
             self.spawn()

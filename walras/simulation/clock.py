@@ -33,7 +33,7 @@ _FAN_RATIO = 4
 _NOBODY: dict[Any, Any] = {}
 
 
-def _nobody_home(entry: tuple[Any, ...]) -> None:
+def _nobody_home(what: Any) -> None:
     return None
 
 
@@ -50,17 +50,18 @@ class Clock(Environment):
         self._seats_of: dict[str, dict[str, Any]] = {}
         self._admit: Callable[[tuple[Any, ...]], Any] = _nobody_home
         self._ready: deque[Any] = deque()
-        self._answer: Callable[[], None] = self._ready.clear
+        self._answer: Callable[[Any], None] = _nobody_home
+        self._answers_due = False
 
     def host(
         self,
         seats_of: dict[str, dict[str, Any]],
         admit: Callable[[tuple[Any, ...]], Any],
         ready: deque[Any],
-        answer: Callable[[], None],
+        answer: Callable[[Any], None],
     ) -> None:
-        """Say who gets messages: ports by conversation and agent, `admit` where no port is seated (it returns one, or
-        None when it has dealt with the entry), and what to call when a handler has left questions in `ready`.
+        """Say who gets messages: ports by conversation and agent, and `admit` where no port is seated (it returns one, or
+        None when it has dealt with the entry); and what to call with each question that a handler has left in `ready`.
         """
         self._seats_of, self._admit, self._ready, self._answer = seats_of, admit, ready, answer
 
@@ -96,6 +97,22 @@ class Clock(Environment):
         if run and run[-1][0] == now and run[-1][1] <= priority:
             return True
         return bool(queue) and queue[0][0] == now and queue[0][1] <= priority
+
+    def answer_ready(self) -> None:
+        """Have the questions of this instant answered, unless something more urgent is due now: then they wait for it."""
+        while self._ready:
+            if self.due(DELIVERY):
+                self._answer_later()
+                return
+            self._answer(self._ready.popleft())
+
+    def _answer_later(self) -> None:
+        if not self._answers_due:
+            self._answers_due = True
+            self.call_at(self._now, ANSWER, self._answers_are_due, None)
+
+    def _answers_are_due(self, _: None) -> None:
+        self._answers_due = False  # and now that an entry has been processed, `ready` is looked at
 
     def sweep(self, dead: Callable[[tuple[Any, ...]], bool]) -> None:
         """Remove dead entries, which would otherwise rot in the heap and drag the clock past the end."""
@@ -143,8 +160,7 @@ class Clock(Environment):
             entry[3](entry[4])
         else:
             self._process(entry[3])
-        if self._ready:
-            self._answer()
+        self.answer_ready()
 
     def _process(self, event: Event) -> None:
         """SimPy's own event: what `Environment.step` does with it."""
@@ -165,7 +181,7 @@ class Clock(Environment):
     def run(self, until: float | Event | None = None) -> Any:
         """Run to the end of the schedule, to a time, or until an event has happened (its value is returned)."""
         if self._ready and not self.due(-1):  # asked while the clock stood still, or before an error
-            self._answer()
+            self.answer_ready()
         if getattr(self.step, "__func__", None) is not _STEP:  # overridden or patched: honour it
             return super().run(until)
         if until is not None:
@@ -193,11 +209,12 @@ class Clock(Environment):
         return stop
 
     def _loop(self) -> None:
-        """`step` without end, unrolled: deliveries are handled here, and times are compared before whole tuples."""
+        """`step` without end, unrolled: messages and questions are handled here, and times compared before whole tuples."""
         queue: list[Any] = self._queue
         run = self._run
         pop, pop_run, process = heappop, run.pop, self._process
         seats_of, admit, ready, answer = self._seats_of, self._admit, self._ready, self._answer
+        next_ready = ready.popleft
         while True:
             if run and queue:
                 early, entry = run[-1][0], queue[0]
@@ -205,10 +222,8 @@ class Clock(Environment):
                     entry = pop_run()
                 else:
                     pop(queue)
-            elif run:
-                entry = pop_run()
-            elif queue:
-                entry = pop(queue)
+            elif run or queue:
+                entry = pop_run() if run else pop(queue)
             else:
                 return
             if len(entry) == 8:
@@ -230,8 +245,12 @@ class Clock(Environment):
                     entry[3](entry[4])
                 else:
                     process(entry[3])
-            if ready:
-                answer()
+            while ready:  # `answer_ready`
+                now = self._now
+                if (run and run[-1][0] == now) or (queue and queue[0][0] == now and queue[0][1] <= DELIVERY):
+                    self._answer_later()
+                    break
+                answer(next_ready())
 
 
 _STEP = Clock.step

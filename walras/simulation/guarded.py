@@ -212,8 +212,7 @@ class GuardedWorld(World):
         while host.held and not host.paused and not host.down:
             act, argument = host.held.popleft()
             act(argument)
-            if self.ready:
-                self.answer_all()
+            self.clock.answer_ready()
 
     def ports_of(self, agent: AgentId) -> list[GuardedPort]:
         """An agent's roles, in the order in which their conversations were opened."""

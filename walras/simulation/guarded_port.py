@@ -129,11 +129,7 @@ class GuardedPort(Port, eq=False):
         if not asked.open:
             self.note("note", f"a late answer about {asked.name}")
         elif not self.postponed(self.conclude, concluded):
-            asked.open = False
-            if self.asked is asked:
-                self.asked = None
-            else:
-                self.close_question(asked)
+            self.close(asked)
             self.note("answer", asked.name, answer, status)
             self.enter("on_decision", asked.name, answer)
 
@@ -171,8 +167,6 @@ class GuardedPort(Port, eq=False):
         """The machine stops: the role's memory is gone."""
         for timer in (self.timers or {}).values():
             self._disarm(timer)
-        for asked in self.open_questions():
-            asked.open = False
         if not self.ended:
             self.timers = self.asked = None
         self.finishing = False

@@ -98,12 +98,16 @@ class Timer(msgspec.Struct, eq=False):
 
 
 class Asked(msgspec.Struct, eq=False):
-    """One question to a mind, open until it is answered or voided."""
+    """One question to a mind, open as long as its port has it: until it is answered or voided."""
 
     port: Port
     name: Hashable
     question: Question
-    open: bool = True
+
+    @property
+    def open(self) -> bool:
+        held = self.port.asked
+        return held is self or (isinstance(held, dict) and held.get(self.name) is self)
 
 
 def fire(timer: Timer) -> None:
@@ -298,28 +302,23 @@ class Port(msgspec.Struct, eq=False):
         else:
             if isinstance(others, Asked):
                 others = self.asked = {others.name: others}
-            self._void(others.get(name))
             others[name] = asked
         host.ready.append(asked)
 
-    @staticmethod
-    def _void(asked: Asked | None) -> None:
-        if asked is not None:
-            asked.open = False
-
-    def close_question(self, asked: Asked) -> None:
-        """One of several open questions has been answered: forget it."""
-        assert isinstance(self.asked, dict)
-        del self.asked[asked.name]
+    def close(self, asked: Asked) -> None:
+        """An open question has been answered: forget it."""
+        if isinstance(self.asked, dict):
+            del self.asked[asked.name]
+        else:
+            self.asked = None
 
     def withdraw(self, name: Hashable) -> None:
         self.note("withdraw", name)
         asked = self.asked
         if isinstance(asked, dict):
-            self._void(asked.pop(name, None))
+            asked.pop(name, None)
         elif asked is not None and asked.name == name:
             self.asked = None
-            self._void(asked)
         self.principal.account.release(self.conversation, name)
 
     # ------------------------------------------------------------------ work
@@ -430,16 +429,14 @@ class Port(msgspec.Struct, eq=False):
 
     def end(self, outcome: Outcome) -> None:
         """Close the role: timers, questions and holds go; what it hears from now on is late."""
-        host, talk, asked = self.host, self.talk, self.asked
+        host, talk = self.host, self.talk
         host.rows.append((host.clock._now, "finish", self.conversation, host.id, outcome))
         self.handlers = OVER
         if self.timers is not None:
             for timer in self.timers.values():
                 self._disarm(timer)
             self.timers = None
-        if asked is not None:
-            for question in asked.values() if isinstance(asked, dict) else (asked,):
-                question.open = False
+        if self.asked is not None:
             self.asked = None
         if talk.deputies:
             self.principal.account.release(self.conversation)

@@ -22,7 +22,7 @@ from walras.protocol import Protocol
 from walras.randomness import stream
 from walras.results.facts import Done
 from walras.simulation.book import Conversation, overdue
-from walras.simulation.clock import ANSWER, DEADLINE, DELIVERY, Clock
+from walras.simulation.clock import DEADLINE, DELIVERY, Clock
 from walras.simulation.hosts import Host, Job
 from walras.simulation.market import Market
 from walras.simulation.network import Network
@@ -71,8 +71,8 @@ class World:
         """How the children of deputies have ended: a deputy that opens one later has to be told."""
         self.dead_entries = 0
         self.on_drop: Callable[[Conversation], None] = lambda talk: None
-        self._answer_due = False
-        self.clock.host(self.seats_of, self.admit, self.ready, self.answer_all)
+        self.guarded = self.port_class.guarded
+        self.clock.host(self.seats_of, self.admit, self.ready, self.answer)
 
     # ------------------------------------------------------------------ agents
     def add(self, agent: Agent) -> Host:
@@ -197,7 +197,7 @@ class World:
             self.trace.rows.append((self.clock._now, "ignored", conversation, to, message, "turned away"))
             return None
         port = self.seat(talk, host, role)
-        if port.guarded or HANDLERS[role.__class__].starts:
+        if self.guarded or HANDLERS[role.__class__].starts:
             port.enter("on_start")
         return port
 
@@ -247,32 +247,16 @@ class World:
             port.enter("on_told", teller.conversation, message)
 
     # ------------------------------------------------------------------ minds
-    def answer_all(self) -> None:
-        """Answer the questions of this instant, unless something more urgent is due now: then they wait for it."""
-        ready, clock = self.ready, self.clock
-        queue, run, now = clock._queue, clock._run, clock._now
-        while ready:
-            if (queue and queue[0][0] == now and queue[0][1] <= DELIVERY) or (run and run[-1][0] == now):
-                if not self._answer_due:
-                    self._answer_due = True
-                    clock.call_at(now, ANSWER, self._answer_later, None)
-                return
-            asked = ready.popleft()
-            if asked.open:
-                self.answer(asked)
-
-    def _answer_later(self, _: None) -> None:
-        self._answer_due = False
-        self.answer_all()
-
     def answer(self, asked: Asked, pondered: bool = False) -> None:
         """Ask the strategy, now, or once its mind has pondered; an illegal or unaffordable answer is `otherwise`."""
         port, question = asked.port, asked.question
+        if port.asked is not asked and not asked.open:
+            return
         host, conversation = port.principal if port.talk.deputies else port.host, port.conversation
         if host.mind is not None and not pondered:
             host.mind.ask(asked)
             return
-        if (port.now if port.guarded else self.clock._now) > question.decide_by:
+        if (port.now if self.guarded else self.clock._now) > question.decide_by:
             self.conclude(asked, question.otherwise, "silent")
             return
         account = host.account
@@ -297,14 +281,14 @@ class World:
             self.conclude(asked, question.otherwise, "illegal")
         elif not funded:
             self.conclude(asked, question.otherwise, "unfunded")
-        elif port.guarded:
+        elif self.guarded:
             self.conclude(asked, answer, "ok")
         else:  # `conclude`, unrolled: this is every answer of a well-behaved market
-            name, asked.open = asked.name, False
             if port.asked is asked:
                 port.asked = None
             else:
-                port.close_question(asked)
+                port.close(asked)
+            name = asked.name
             host.rows.append((self.clock._now, "answer", conversation, host.id, name, answer, "ok"))
             port.role.on_decision(name, answer)
 
@@ -319,11 +303,7 @@ class World:
         if port.guarded:
             port.conclude((asked, answer, status))  # type: ignore[attr-defined]  # a `GuardedPort`
             return
-        asked.open = False
-        if port.asked is asked:
-            port.asked = None
-        else:
-            port.close_question(asked)
+        port.close(asked)
         port.rows.append((self.clock._now, "answer", port.conversation, port.me, asked.name, answer, status))
         port.role.on_decision(asked.name, answer)
 

@@ -144,7 +144,7 @@ def question_can_be_called_off_in_a_pause(patch: Patch) -> None:
     def given(self: Any, act: Any, argument: Any) -> bool:
         if act == self.conclude and self.host.paused:
             asked, answer, _ = argument
-            self.asked, asked.open = None, False
+            self.asked = None
             self.host.held.append((self._enter_again, ("on_decision", (asked.name, answer))))
             return True
         return postponed(self, act, argument)
