@@ -132,7 +132,7 @@ def check_arrival(arrival: Arrival, agents: Collection[AgentId], before: float) 
     for who, named in (("opener", (arrival.opener,)), ("participants", arrival.participants)):
         if not all(map(agents.__contains__, named)):
             unknown = next(agent for agent in named if agent not in agents)
-            raise ScenarioError(who, unknown, f"an agent of this world ({_some(agents)})")
+            raise ScenarioError(who, unknown, f"an agent of this world ({some(agents)})")
     _check_items(arrival.items)
 
 
@@ -146,5 +146,8 @@ def _check_items(items: Sequence[Item]) -> None:
         seen.add(item.id)
 
 
-def _some(agents: Iterable[AgentId]) -> str:
-    return ", ".join(list(agents)[:8]) or "nobody yet"
+def some(agents: Iterable[AgentId]) -> str:
+    """The first few of these agents, for messages."""
+    names = list(agents)
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return ", ".join(names[:8]) + more or "nobody yet"

@@ -128,9 +128,11 @@ def test_a_wrong_setting_is_refused_with_its_name_its_value_and_what_was_expecte
 def test_faults_name_agents_of_the_world() -> None:
     everybody = Faults((SlowDisk(None, Constant(1.0)), Crash("ada", 1.0, 1.0)))
     everybody.check(AGENTS)
-    with pytest.raises(ScenarioError, match="agent of a fault is 'ada'"):
+    with pytest.raises(
+        ScenarioError, match=r"schedule\[1\].agent is 'ada'; expected an agent of this world \(bob\)"
+    ):
         everybody.check(["bob"])
-    with pytest.raises(ScenarioError, match="agent of a fault is 'zoe'"):
+    with pytest.raises(ScenarioError, match=r"kill_at\[0\].agent is 'zoe'"):
         Faults(kill_at=(KillAt("zoe/1", "zoe", 1, 1, 1.0),)).check(AGENTS)
 
 

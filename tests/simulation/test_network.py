@@ -242,7 +242,7 @@ def test_a_wrong_setting_is_refused_with_its_name_its_value_and_what_was_expecte
 
 def test_a_partition_names_agents_of_the_world() -> None:
     network = Network(partitions=(Partition(0.0, 1.0, ("ada",), ("zoe",)),))
-    with pytest.raises(ScenarioError, match="agent of a partition is 'zoe'"):
+    with pytest.raises(ScenarioError, match=r"partitions\[0\].other is 'zoe'"):
         network.check({"ada": "", "bob": ""})
     network.check({"ada": "", "zoe": ""})
 

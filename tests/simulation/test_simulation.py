@@ -393,11 +393,11 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "a fault of nobody": (
         lambda: bare(faults=Faults((Crash("x", 1.0, 1.0),))).run(),
-        "agent of a fault is 'x'; expected the id of an agent of this world",
+        "schedule[0].agent is 'x'; expected an agent of this world (m",
     ),
     "a partition of nobody": (
         lambda: bare(network=Network(partitions=(Partition(0.0, 1.0, ("x",)),))).run(),
-        "agent of a partition is 'x'; expected the id of an agent of this world",
+        "partitions[0].side is 'x'; expected an agent of this world (m",
     ),
     "an agent nowhere": (
         lambda: bare(network=Network(latency=Matrix(("here",), ((0.1,),)))).run(),

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from consensus.replicated import RaftLog, Replicated
 from contractnet import BestValue, ContractNet, cheapest
 from scenarios import llm_router
 from tests.study.worlds import BobFirst, Errands, by_size, no_place
@@ -104,6 +106,9 @@ def test_seeds_are_a_number_a_list_or_a_range(text: str, seeds: tuple[int, ...])
     assert understand(*parse(f"scenario: llm-router\n{text}"), "f.yaml").seeds == seeds
 
 
+REPLICATED = "scenario: llm-router\nmechanism:\n  kind: consensus.replicated:Replicated\n"
+
+
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
@@ -132,6 +137,12 @@ def test_seeds_are_a_number_a_list_or_a_range(text: str, seeds: tuple[int, ...])
         ("scenario: llm-router\nmechanism: {kind: contract-net, award_rule: 'os.path:sep'}", 2, "the place of a function"),
         ("scenario: llm-router\nmechanism: {kind: contract-net, award_rule: 'no_such:f'}", 2, "cannot be imported"),
         ("scenario: llm-router\nmechanism: {kind: contract-net, award_rule: {kind: cheapest, a: 1}}", 2, "has no settings"),
+        (REPLICATED + "  mechanism: {kind: contract-nt}", 4, "is 'contract-nt'; expected contract-net, the nearest"),
+        (REPLICATED + "  mechanism: {kid: contract-net}", 4, "expected the name of a mechanism, or its kind and settings"),
+        (REPLICATED + "  mechanism:\n    kind: contract-net\n    margin_s: x", 6, "margin_s of contract-net is 'x'"),
+        (REPLICATED + "  mechanism: random\n  again_s: x", 5, "again_s of consensus.replicated:Replicated is 'x'"),
+        (REPLICATED + "  mechanism: random\n  log:\n    batch_s: -1", 6, "batch_s is -1.0"),
+        (REPLICATED + "  mechanism: random\n  log:\n    batch: 1", 6, "log.batch of consensus.replicated:Replicated is 1"),
         ("scenario: llm-router\nnetwork: 3", 2, "network is 3; expected a mapping"),
         ("scenario: llm-router\nnetwork:\n  loss: 2", 3, "loss is 2.0; expected a probability"),
         ("scenario: llm-router\nnetwork:\n  latency:\n    kind: unifrm", 4, "uniform"),
@@ -139,6 +150,12 @@ def test_seeds_are_a_number_a_list_or_a_range(text: str, seeds: tuple[int, ...])
         ("scenario: llm-router\nnetwork:\n  latency:\n    kind: uniform\n    low_s: 1", 3, "high_s of network"),
         ("scenario: llm-router\nnetwork:\n  latency:\n    kind: uniform\n    high_s: 1\n    low_s: 3", 5, "high_s is 1.0"),
         ("scenario: llm-router\nfaults:\n  schedule:\n  - {kind: pause,\n     agent: a, at_s: -1, for_s: 1}", 5, "at_s is -1.0"),
+        ("scenario: llm-router\nfaults:\n  schedule:\n  - {kind: pause, agent: router, at_s: 1, for_s: 1}\n"
+         "  - {kind: crash,\n     agent: zoe, at_s: 1, down_s: 1}", 6, "schedule[1].agent is 'zoe'; expected an agent of"),
+        ("scenario: llm-router\nfaults:\n  kill_at:\n  - {conversation: router/1, input: 1, effect: 1, down_s: 1,\n"
+         "     agent: zoe}", 5, "kill_at[0].agent is 'zoe'"),
+        ("scenario: llm-router\nnetwork:\n  partitions:\n  - {start_s: 0, end_s: 1,\n     side: [router, zoe]}", 5,
+         "partitions[0].side is 'zoe'; expected an agent of this world (router, "),
         ("scenario: llm-router\nuntil_s: soon", 2, "until_s is 'soon'; expected a number"),
         ("scenario: llm-router\nuntil_s: -1", 2, "until_s is -1.0"),
         ("scenario: llm-router\nscenario: llm-router", 2, "given twice"),
@@ -273,3 +290,31 @@ def test_the_schema_knows_every_section_and_setting() -> None:
         assert word in text
     for name in {part.split('"')[0] for part in text.split("#/$defs/")[1:]}:
         assert name in found["$defs"]
+
+
+def test_rules_inside_rules_are_named_like_rules() -> None:
+    """A replicated mechanism in a file is that of Python code, and what is written of it is read again."""
+    inside = "{kind: contract-net, award_rule: cheapest, enough: 3}"
+    text = f"scenario: llm-router\nmechanisms:\n  safe: {{kind: 'consensus.replicated:Replicated', mechanism: {inside}}}"
+    rules = Replicated(ContractNet(award_rule=cheapest, enough=3))
+    assert understand(*parse(text), "f.yaml").mechanisms == {"safe": rules}
+
+    own = replace(rules, replicas=("a", "b", "c"), log=RaftLog(election_s=2.0))
+    result = Simulation(Errands(), own, 3).run()
+    assert result.settings is not None
+    assert understand(result.settings, {}, "the result").mechanisms == {result.mechanism: own}
+    assert Run is type(again := understand(result.settings, {}, "the result").runs()[0])
+    assert execute(again).digest == result.digest
+
+
+def test_a_fault_may_befall_a_deputy_and_whoever_is_there_after_a_change() -> None:
+    """Agents are looked for in the world as it will be, deputies and changes of the command line included."""
+    text = """
+    scenario: {kind: llm-router, tasks: 3, models: [dbrx-instruct]}
+    mechanism: {kind: "consensus.replicated:Replicated", mechanism: {kind: contract-net}}
+    faults: {schedule: [{kind: crash, agent: replica-1, at_s: 1, down_s: 1}]}
+    """
+    found = understand(*parse(text), "f.yaml")
+    assert [type(rules) for rules in found.mechanisms.values()] == [Replicated]
+    with pytest.raises(BadFileError, match=r"line 4: schedule\[0\].agent is 'replica-1'"):
+        understand(*parse(text), "f.yaml", lambda declared: replace(declared, mechanisms={}))

@@ -41,21 +41,26 @@ def asked(
         until: the horizon in seconds; None: that of the file, if it has one.
         check: whether to check invariants; else as in the file.
     """
-    of_file = what.endswith((".yaml", ".yml")) or isfile(what)
-    found = load(what) if of_file else Declared(scenario=named(Scenario, name_and_settings(what)))
-    new: dict[str, Any] = {}
-    if changes:
-        new["scenario"] = _changed(found.scenario, [pair for change in changes for pair in pairs(change)])
-    if mechanisms:
-        new["mechanisms"] = mechanisms_of(mechanisms)
-    if seeds is not None:
-        new["seeds"] = seeds_of(scalar(seeds))
-    given = {"until_s": scalar(until)} if until is not None else {}
-    if given or check:
-        wanted = settings.build(Conditions, {"until_s": found.conditions.until_s, **given})
-        check = check or found.conditions.check
-        new["conditions"] = msgspec.structs.replace(found.conditions, until_s=wanted.until_s, check=check)
-    return msgspec.structs.replace(found, **new)
+
+    def changed(found: Declared) -> Declared:
+        new: dict[str, Any] = {}
+        if changes:
+            new["scenario"] = _changed(found.scenario, [pair for change in changes for pair in pairs(change)])
+        if mechanisms:
+            new["mechanisms"] = mechanisms_of(mechanisms)
+        if seeds is not None:
+            new["seeds"] = seeds_of(scalar(seeds))
+        given = {"until_s": scalar(until)} if until is not None else {}
+        if given or check:
+            wanted = settings.build(Conditions, {"until_s": found.conditions.until_s, **given})
+            new["conditions"] = msgspec.structs.replace(
+                found.conditions, until_s=wanted.until_s, check=check or found.conditions.check
+            )
+        return msgspec.structs.replace(found, **new)
+
+    if what.endswith((".yaml", ".yml")) or isfile(what):
+        return load(what, changed)
+    return changed(Declared(scenario=named(Scenario, name_and_settings(what))))
 
 
 def mechanisms_of(specs: Sequence[str]) -> dict[str, Mechanism]:

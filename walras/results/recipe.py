@@ -40,7 +40,7 @@ def recipe(
             "scenario": {"kind": kind(type(scenario)), **plain(scenario)},
             "version": scenario.version,
             "mechanisms": {
-                label: {"kind": kind(type(rules)), **plain(rules)} for label, rules in mechanisms.items()
+                label: {**plain(rules), "kind": kind(type(rules))} for label, rules in mechanisms.items()
             },
             "seeds": list(seeds),
             **{key: plain(value) for key, value in conditions.items() if value is not None},
@@ -58,7 +58,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, msgspec.Struct):
         config = value.__struct_config__
         tag = {config.tag_field: config.tag} if config.tag_field is not None else {}
-        kind = {"kind": found_again(type(value))} if callable(value) else {}
+        rules = isinstance(value, Mechanism) and type(value).opener is not Mechanism.opener
+        kind = {"kind": found_again(type(value))} if callable(value) or rules else {}
         return tag | kind | {f: plain(getattr(value, f)) for f in value.__struct_fields__}
     if isinstance(value, Mapping):
         return {key: plain(inner) for key, inner in value.items()}

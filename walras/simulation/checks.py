@@ -1,12 +1,13 @@
 """What the settings of a simulated world have in common: names in files, and complaints before time 0."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from types import UnionType
 
 from walras.amounts import is_amount, is_number
 from walras.errors import ScenarioError
 from walras.messages import AgentId
+from walras.scenario import some
 
 
 def kind(class_name: str) -> str:
@@ -37,9 +38,8 @@ def check_kind(field: str, value: object, kinds: type | UnionType, expected: str
         raise ScenarioError(field, value, expected)
 
 
-def check_agents(field: str, agents: Iterable[AgentId], known: Iterable[AgentId]) -> None:
+def check_agents(field: str, agents: Iterable[AgentId], known: Collection[AgentId]) -> None:
     """Raise `ScenarioError` for the first agent that is not one of the known ones."""
-    world = set(known)
     for agent in agents:
-        if agent not in world:
-            raise ScenarioError(f"agent of a {field}", agent, "the id of an agent of this world")
+        if agent not in known:
+            raise ScenarioError(field, agent, f"an agent of this world ({some(known)})")

@@ -4,7 +4,7 @@ What the network may do to messages is a `Network`; `walras.simulation.swarm` dr
 seconds since the run's epoch, on the world's clock.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from math import isfinite
 from typing import Any
 
@@ -55,10 +55,16 @@ class Faults(Frozen, frozen=True):
     def __bool__(self) -> bool:
         return bool(self.schedule or self.kill_at or self.fsync.bound)
 
-    def check(self, agents: Iterable[AgentId]) -> None:
+    def check(self, agents: Collection[AgentId]) -> None:
         """Raise `ScenarioError` before time 0 for an agent that is not in the world."""
-        named = (fault.agent for fault in (*self.schedule, *self.kill_at))
-        check_agents("fault", (agent for agent in named if agent is not None), agents)
+        faults: dict[str, tuple[Scheduled | KillAt, ...]] = {
+            "schedule": self.schedule,
+            "kill_at": self.kill_at,
+        }
+        for name, several in faults.items():
+            for place, fault in enumerate(several):
+                if fault.agent is not None:
+                    check_agents(f"{name}[{place}].agent", (fault.agent,), agents)
 
     @property
     def end_s(self) -> float:

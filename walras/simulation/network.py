@@ -166,8 +166,9 @@ class Network(Frozen, frozen=True):
                     raise ScenarioError(
                         f"place of {agent}", place, f"one of {', '.join(self.latency.places)}"
                     )
-        for partition in self.partitions:
-            check_agents("partition", (*partition.side, *(partition.other or ())), places)
+        for k, partition in enumerate(self.partitions):
+            check_agents(f"partitions[{k}].side", partition.side, places)
+            check_agents(f"partitions[{k}].other", partition.other or (), places)
 
     def link(self, seed: int, sender: AgentId, to: AgentId, places: Mapping[AgentId, str]) -> Link:
         """The delays of a link on which every message arrives exactly once."""

@@ -21,6 +21,7 @@ from walras.messages import AgentId, ConversationId, Envelope, Message, signatur
 from walras.protocol import Protocol
 from walras.randomness import stream
 from walras.results.facts import Done
+from walras.scenario import some
 from walras.simulation.book import Conversation, overdue
 from walras.simulation.clock import DEADLINE, DELIVERY, Clock
 from walras.simulation.hosts import Host, Job
@@ -99,8 +100,7 @@ class World:
         try:
             return self.hosts[agent]
         except KeyError:
-            known = ", ".join(list(self.hosts)[:8]) or "none yet"
-            raise ScenarioError("agent", agent, f"an agent of this world ({known})") from None
+            raise ScenarioError("agent", agent, f"an agent of this world ({some(self.hosts)})") from None
 
     # ------------------------------------------------------------------ conversations
     def open_top(

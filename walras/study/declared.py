@@ -15,13 +15,14 @@ without settings may be its name alone, and a mechanism's kind is its label wher
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from walras.agents import Agent
 from walras.amounts import is_whole
 from walras.errors import WalrasError
 from walras.mechanism import Mechanism
@@ -56,8 +57,16 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
 
-def load(path: str | Path) -> Declared:
+def _as_it_is(declared: Declared) -> Declared:
+    return declared
+
+
+def load(path: str | Path, change: Callable[[Declared], Declared] = _as_it_is) -> Declared:
     """Read a settings file.
+
+    Args:
+        path: of the file.
+        change: what is to be otherwise than the file says, before agents that it names are looked for in the world.
 
     Raises:
         BadFileError: naming the file, the line, the field, its value and what was expected.
@@ -70,10 +79,15 @@ def load(path: str | Path) -> Declared:
         5
     """
     found, lines = yaml_file.read(path)
-    return understand(found, lines, str(path))
+    return understand(found, lines, str(path), change)
 
 
-def understand(found: Any, lines: Mapping[yaml_file.Place, int], source: str) -> Declared:
+def understand(
+    found: Any,
+    lines: Mapping[yaml_file.Place, int],
+    source: str,
+    change: Callable[[Declared], Declared] = _as_it_is,
+) -> Declared:
     """What plain values in the layout of a settings file say; `lines` and `source` are for errors."""
     file = _File(lines, source)
     given = file.sections(found)
@@ -81,12 +95,16 @@ def understand(found: Any, lines: Mapping[yaml_file.Place, int], source: str) ->
         scenario = named(Scenario, given.get("scenario"))
     with file.at("version"):
         _check_version(scenario, given.get("version"))
-    return Declared(
-        scenario=scenario,
-        mechanisms=file.mechanisms(given.get("mechanisms")),
-        seeds=file.seeds(given.get("seeds", 0)),
-        conditions=file.conditions(given),
+    declared = change(
+        Declared(
+            scenario=scenario,
+            mechanisms=file.mechanisms(given.get("mechanisms")),
+            seeds=file.seeds(given.get("seeds", 0)),
+            conditions=file.conditions(given),
+        )
     )
+    file.check_agents(declared)
+    return declared
 
 
 def named(base: type[T], given: Any) -> T:
@@ -189,6 +207,21 @@ class _File(Located):
         plain = {name: given[name] for name in ("until_s", "check") if name in given}
         with self.at():
             return msgspec.structs.replace(settings.build(Conditions, plain), **found)
+
+    def check_agents(self, declared: Declared) -> None:
+        """Whoever is to fail or to be cut off is in every run's world: the runs would say so, but not in which line."""
+        network, faults = declared.conditions.network or Network(), declared.conditions.faults or Faults()
+        if not (network.partitions or faults.schedule or faults.kill_at):
+            return
+        with self.at("scenario"):
+            agents = {agent.id: agent.place for agent in declared.scenario.draw(declared.seeds[0]).agents}
+        for rules in declared.mechanisms.values() or (Mechanism(),):
+            deputies = (*rules.deputies(), *(agent for agent, _, _ in rules.services()))
+            places = {**dict.fromkeys(deputies, Agent.place), **agents}
+            with self.at("network"):
+                network.check(places)
+            with self.at("faults"):
+                faults.check(places)
 
 
 def _labelled(label: str, rest: Any) -> Any:

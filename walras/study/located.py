@@ -37,10 +37,17 @@ class Located:
     def _line(self, error: WalrasError, place: yaml_file.Place) -> int | None:
         if isinstance(error, settings.BadSettingError):
             place = (*place, *error.path)
-        elif isinstance(error, ScenarioError):  # from a class itself: the first word of its field is the key
-            key = re.split(r"\W", error.field)[0]
-            inside = [known for known in self.lines if known[: len(place)] == place and known[-1:] == (key,)]
-            place = inside[0] if inside else place
+        elif isinstance(
+            error, ScenarioError
+        ):  # from a class itself: a path, as in `schedule[0].agent`, or a key first
+            path = tuple(int(step) if step.isdigit() else step for step in re.findall(r"\w+", error.field))
+            inside = [
+                known for known in self.lines if known[: len(place)] == place and known[-1:] == path[:1]
+            ]
+            if (*place, *path) in self.lines:
+                place = (*place, *path)
+            elif inside:
+                place = inside[0]
         while place and place not in self.lines:
             place = place[:-1]
         return self.lines.get(place)

@@ -6,7 +6,7 @@ room that uses it (``cheapest``), as ``module:name``, or, with settings of its o
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from types import FunctionType
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ import msgspec
 from msgspec import inspect
 
 from walras.errors import ScenarioError
+from walras.mechanism import Mechanism
 from walras.results.recipe import imported
 from walras.study import catalogue
 
@@ -53,10 +54,26 @@ def build(cls: type[T], given: Mapping[str, Any], owner: str = "") -> T:
     """
     wanted = inspect.type_info(cls)
     prepared = _Reader(cls, owner).read(wanted, given, ())
+    inner = {key: value for key, value in prepared.items() if isinstance(value, Mechanism)}
+    plain = {key: value for key, value in prepared.items() if key not in inner}
     try:
-        return msgspec.convert(prepared, cls, dec_hook=lambda _, value: value)
+        if not inner:
+            return msgspec.convert(plain, cls, dec_hook=lambda _, value: value)
+        rest = msgspec.convert(plain, _without(cls, inner), dec_hook=lambda _, value: value)
     except msgspec.ValidationError as error:
         raise _explained(error, wanted, given, owner) from None
+    return cls(**inner, **msgspec.structs.asdict(rest))
+
+
+def _without(cls: type[msgspec.Struct], names: Collection[str]) -> type[msgspec.Struct]:
+    """The fields of a struct but for these, which msgspec would not take: it wants a mechanism to be of its field's type."""
+    fields: list[Any] = []
+    for f in msgspec.structs.fields(cls):
+        if f.name not in names:
+            made = f.default_factory
+            default = f.default if made is msgspec.NODEFAULT else msgspec.field(default_factory=made)
+            fields.append((f.name, f.type) if f.required else (f.name, f.type, default))
+    return msgspec.defstruct(cls.__name__, fields, kw_only=True)
 
 
 # ---------------------------------------------------------------------------------- before msgspec: keys, functions
@@ -71,6 +88,8 @@ class _Reader:
 
     def read(self, wanted: inspect.Type, value: Any, path: Path) -> Any:
         wanted = _branch(wanted, value)
+        if path and isinstance(wanted, inspect.StructType) and wanted.cls is Mechanism:
+            return self._mechanism(value, path)
         if isinstance(wanted, inspect.CustomType) and wanted.cls.__name__ == "Callable":
             return self._function(value, path)
         if isinstance(wanted, inspect.StructType) and isinstance(value, Mapping):
@@ -89,6 +108,23 @@ class _Reader:
                     (*path, key), self.owner, value[key], f"a setting that exists: {expected}"
                 )
         return {k: v if k == tag else self.read(fields[k], v, (*path, k)) for k, v in value.items()}
+
+    def _mechanism(self, value: Any, path: Path) -> Mechanism:
+        """Rules inside rules, such as those that are replicated: named as they are at the top of a file."""
+        given = dict(value) if isinstance(value, Mapping) else {"kind": value}
+        kind = given.pop("kind", None)
+        if not isinstance(kind, str):
+            expected = "the name of a mechanism, or its kind and settings"
+            raise BadSettingError(path, self.owner, value, expected)
+        known = catalogue.declared(Mechanism)
+        if ":" not in kind and kind not in known:
+            raise BadSettingError((*path, "kind"), self.owner, kind, catalogue.one_of(kind, known))
+        cls: type[Mechanism] = catalogue.find(Mechanism, kind)
+        try:
+            return build(cls, given, kind)
+        except BadSettingError as error:
+            error.path = (*path, *error.path)
+            raise
 
     def _function(self, value: Any, path: Path) -> Any:
         if callable(value):
