@@ -292,6 +292,24 @@ def test_the_schema_knows_every_section_and_setting() -> None:
         assert name in found["$defs"]
 
 
+@pytest.mark.parametrize(
+    ("mechanism", "fitting"),
+    [
+        ("contract-net, award_rule", "BestValue, Weighted, best_value, cheapest, earliest_finish"),
+        ("call-market, rule", "KDouble, k_double, mcafee, trade_reduction, vcg_double"),
+        (
+            "sealed-bid, rule",
+            "KthPrice, Positions, UniformPrice, all_pay, ausubel, discriminatory, first_price, second_price, third_price, "
+            "uniform_price, vickrey_multi_unit",
+        ),
+    ],
+)
+def test_a_function_that_does_not_exist_is_answered_by_those_that_fit(mechanism: str, fitting: str) -> None:
+    """By what they take and return: a strategy is no clearing rule."""
+    with pytest.raises(BadFileError, match=f"or module:name: one of {fitting}$"):
+        understand(*parse(f"scenario: llm-router\nmechanism: {{kind: {mechanism}: 'none'}}"), "f.yaml")
+
+
 def test_rules_inside_rules_are_named_like_rules() -> None:
     """A replicated mechanism in a file is that of Python code, and what is written of it is read again."""
     inside = "{kind: contract-net, award_rule: cheapest, enough: 3}"

@@ -6,10 +6,11 @@ room that uses it (``cheapest``), as ``module:name``, or, with settings of its o
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
+from inspect import signature
 from types import FunctionType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import inspect
@@ -83,7 +84,7 @@ class _Reader:
     """Goes through plain values beside their types: refuses unknown keys, finds functions by their names."""
 
     def __init__(self, cls: type[msgspec.Struct], owner: str) -> None:
-        self.room = cls.__module__.split(".")[0]
+        self.cls, self.room = cls, cls.__module__.split(".")[0]
         self.owner = owner
 
     def read(self, wanted: inspect.Type, value: Any, path: Path) -> Any:
@@ -152,7 +153,9 @@ class _Reader:
         public = {n: getattr(room, n) for n in getattr(room, "__all__", ())}
         functions = {n: found for n, found in public.items() if _is_function(found)}
         if name not in functions:
-            expected = f"{catalogue.one_of(name, functions)}" if functions else "none: it has no functions"
+            wanted = get_type_hints(self.cls).get(str(path[0])) if len(path) == 1 else None
+            fit = [n for n, found in functions.items() if _fits(found, wanted)] or list(functions)
+            expected = catalogue.one_of(name, fit) if fit else "none: it has no functions"
             raise BadSettingError(
                 path, self.owner, name, f"a function of {self.room}, or module:name: {expected}"
             )
@@ -166,6 +169,29 @@ def _is_function(found: Any) -> bool:
             "__call__" in base.__dict__ for base in found.__mro__
         )
     return isinstance(found, FunctionType) or (isinstance(found, msgspec.Struct) and callable(found))
+
+
+def _fits(found: Any, wanted: Any) -> bool:
+    """Whether a function, or the struct that is called in its place, takes and returns what the type of a setting says."""
+    callables = [t for t in (wanted, *get_args(wanted)) if get_origin(t) is Callable]
+    called = found if isinstance(found, FunctionType) else found.__call__
+    try:
+        result = get_type_hints(called).get("return")
+    except NameError:  # it speaks of types that only a type checker imports
+        return False
+    required = [p for p in signature(called).parameters.values() if p.default is p.empty and p.name != "self"]
+    for takes, returns in map(get_args, callables):
+        if isinstance(takes, list) and len(takes) == len(required) and _is_kind_of(result, returns):
+            return True
+    return False
+
+
+def _is_kind_of(result: Any, wanted: Any) -> bool:
+    """Whether one annotation is another, or a narrower container of the same, as a list is an iterable."""
+    narrow, wide = get_origin(result), get_origin(wanted)
+    if isinstance(narrow, type) and isinstance(wide, type):
+        return issubclass(narrow, wide) and get_args(result) == get_args(wanted)
+    return bool(result == wanted)
 
 
 def _branch(wanted: inspect.Type, value: Any) -> inspect.Type:
