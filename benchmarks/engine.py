@@ -21,7 +21,7 @@ from benchmarks.memory import bytes_per_agent, bytes_per_message
 from benchmarks.rival_mesa import MesaEvents
 from benchmarks.rivals import SimpyCallbacks, SimpyProcesses
 from contractnet import ContractNet, Propose, cheapest
-from walras.agents import Agent, Strategy
+from walras.agents import Agent
 from walras.items import Task
 from walras.simulation import Network, Simulation
 
@@ -35,21 +35,19 @@ class OurSide:
 
     def __init__(self, market: Market) -> None:
         self.market = market
+        self.costs = {
+            str(r): dict(zip(market.contractors, costs, strict=True)) for r, costs in enumerate(market.costs)
+        }
         self.simulation = Simulation(seed=market.seed, network=Network(latency=LATENCY))
         self.simulation.add(Agent(MANAGER))
-        for place, contractor in enumerate(market.contractors):
-            self.simulation.add(Agent(contractor, self.strategy(place)))
+        for contractor in market.contractors:
+            self.simulation.add(Agent(contractor, self.propose))
         self.open(range(1))
         self.result = self.simulation.run(progress=False)
 
-    def strategy(self, place: int) -> Strategy:
-        """Propose what the market says: the rivals' contractors, too, look their price up in its table."""
-        prices = {str(r): costs[place] for r, costs in enumerate(self.market.costs)}
-
-        def propose(question: Any, agent: Agent) -> Propose:
-            return Propose(prices[question.task.kind], valid_until=question.valid_until)
-
-        return propose
+    def propose(self, question: Any, agent: Agent) -> Propose:
+        """Every contractor's strategy: what the market says. The rivals' contractors, too, look their price up in its table."""
+        return Propose(self.costs[question.task.kind][agent.id], valid_until=question.valid_until)
 
     def open(self, rounds: range) -> None:
         for r in rounds:

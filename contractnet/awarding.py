@@ -6,7 +6,7 @@ rule that studies send to other processes has to pickle: a module-level function
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from math import inf, isnan
 
 import msgspec
@@ -151,38 +151,45 @@ earliest_finish = EarliestFinish()
 best_value = BestValue()
 
 
+def acceptable(task: Task, proposals: Mapping[AgentId, Propose], at: float) -> dict[AgentId, Propose]:
+    """Those proposals that bind at this time and are not above the task's reserve."""
+    limit = inf if task.reserve is None else task.reserve
+    return {agent: p for agent, p in proposals.items() if p.valid_until >= at and p.price <= limit}
+
+
 def best(
-    rule: AwardRule, task: Task, proposals: Mapping[AgentId, Propose], at: float, places: int
+    rule: AwardRule, task: Task, proposals: Mapping[AgentId, Propose], places: int
 ) -> tuple[list[AgentId], list[AgentId]]:
-    """The leaders among the acceptable proposals: those that bind at this time and are not above the task's reserve.
+    """The leaders among acceptable proposals.
 
     Returns:
         As `leaders`: who wins outright, and who ties for the places that are left.
 
     Raises:
-        LocalProtocolError: if the rule prefers somebody who has made no acceptable proposal, or returns no scores.
+        LocalProtocolError: if the rule prefers somebody who has made no such proposal, or returns no scores.
     """
-    limit = inf if task.reserve is None else task.reserve
-    acceptable = {agent: p for agent, p in proposals.items() if p.valid_until >= at and p.price <= limit}
-    scores = rule(task, acceptable)
+    scores = rule(task, proposals)
     if not isinstance(scores, Mapping):
         raise LocalProtocolError(f"{rule} returns {scores!r}; expected a mapping from agent to score")
     winners, tied = leaders(scores, places)
     for agent in (*winners, *tied):
-        if agent not in acceptable:
-            raise LocalProtocolError(f"{rule} awards to {agent}; expected one of {', '.join(acceptable)}")
+        if agent not in proposals:
+            raise LocalProtocolError(f"{rule} awards to {agent}; expected one of {', '.join(proposals)}")
     return winners, tied
 
 
-def rejections(task: Task, proposals: Mapping[AgentId, Propose], at: float) -> dict[Reason, list[AgentId]]:
-    """Who is rejected for which reason: expired at this time, over-budget, and all others lost."""
-    limit = inf if task.reserve is None else task.reserve
-    lost = [agent for agent, p in proposals.items() if p.valid_until >= at and p.price <= limit]
-    if len(lost) == len(proposals):  # nearly always, and once for every proposal of a market
+def rejections(
+    proposals: Mapping[AgentId, Propose], acceptable: Collection[AgentId], at: float
+) -> dict[Reason, list[AgentId]]:
+    """Who is rejected for which reason: who was acceptable has lost; the others have expired at this time, or are too dear."""
+    lost = [agent for agent in proposals if agent in acceptable]
+    if len(lost) == len(proposals):  # nearly always
         return {"lost": lost}
     found: defaultdict[Reason, list[AgentId]] = defaultdict(list)
     for agent, p in proposals.items():
-        found["expired" if p.valid_until < at else "over-budget" if p.price > limit else "lost"].append(agent)
+        found["lost" if agent in acceptable else "expired" if p.valid_until < at else "over-budget"].append(
+            agent
+        )
     return found
 
 

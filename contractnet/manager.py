@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import field
 from msgspec.structs import replace
 
-from contractnet.awarding import best, rejections
+from contractnet.awarding import acceptable, best, rejections
 from contractnet.messages import (
     AcceptProposal,
     CallForProposals,
@@ -139,14 +139,15 @@ class Manager(Protocol):
     def award_best(self, pending: dict[AgentId, Propose]) -> None:
         """Accept the best for what nobody does yet; reject the others, or hold them; if nobody works, conclude."""
         places = self.task.copies - len(self.kept) - len(self.contracts)
-        result_by, margin_s = self.rules.result_by(self.now, self.finish_by), self.rules.margin_s
-        if places and pending and result_by is not None:
-            for winner in self.choose(pending, places):
+        result_by, arrives = self.rules.result_by(self.now, self.finish_by), self.now + self.rules.margin_s
+        sound = acceptable(self.task, pending, arrives)
+        if places and sound and result_by is not None:
+            for winner in self.choose(sound, places):
                 self.accept(winner, result_by)
                 del pending[winner]
         if pending and not (self.contracts and self.rules.hold_losers):
             self.standing.update(dict.fromkeys(pending, "rejected"))
-            for reason, losers in rejections(self.task, pending, self.now + margin_s).items():
+            for reason, losers in rejections(pending, sound, arrives).items():
                 self.broadcast(losers, RejectProposal(reason))
         if not self.contracts:
             self.conclude()
@@ -157,10 +158,9 @@ class Manager(Protocol):
             return {}
         return {agent: p for agent, p in self.proposals.items() if self.standing[agent] == "proposed"}
 
-    def choose(self, pending: dict[AgentId, Propose], places: int) -> list[AgentId]:
+    def choose(self, proposals: dict[AgentId, Propose], places: int) -> list[AgentId]:
         """The best by the rules' score; between equals our own dice decide, whoever came first."""
-        arrives = self.now + self.rules.margin_s
-        winners, tied = best(self.rules.award_rule, self.task, pending, arrives, places)
+        winners, tied = best(self.rules.award_rule, self.task, proposals, places)
         if tied:
             places -= len(winners)
             self.publish(TieDecided(self.task.id, tuple(tied), places))

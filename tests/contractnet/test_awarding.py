@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from contractnet import BestValue, Propose, Weighted, best_value, cheapest, earliest_finish
-from contractnet.awarding import best, leaders, rejections
+from contractnet.awarding import acceptable, best, leaders, rejections
 from walras.errors import LocalProtocolError, ScenarioError
 from walras.items import Task
 
@@ -35,7 +35,7 @@ scores = st.dictionaries(
 
 
 def winner(rule: Any, bids: dict[str, Propose], task: Task = TASK) -> str:
-    winners, tied = best(rule, task, bids, 0.0, 1)
+    winners, tied = best(rule, task, bids, 1)
     assert not tied
     return winners[0]
 
@@ -83,7 +83,8 @@ def test_only_acceptable_proposals_win_and_never_more_than_there_are_places(
 ) -> None:
     """R4: at most `places`; still binding; within the reserve; a tie list only where somebody must lose."""
     task = Task("t", reserve=reserve)
-    winners, tied = best(rule, task, bids, 10.0, places)
+    sound = acceptable(task, bids, 10.0)
+    winners, tied = best(rule, task, sound, places)
     fit = [a for a, p in bids.items() if p.valid_until >= 10.0 and (reserve is None or p.price <= reserve)]
     assert {*winners, *tied} <= set(fit)
     assert len(set(winners)) == len(winners)
@@ -91,7 +92,7 @@ def test_only_acceptable_proposals_win_and_never_more_than_there_are_places(
         assert len(winners) < places < len(winners) + len(tied)
     else:
         assert len(winners) == min(places, len(fit))
-    told = [agent for agents in rejections(task, bids, 10.0).values() for agent in agents]
+    told = [agent for agents in rejections(bids, sound, 10.0).values() for agent in agents]
     assert sorted(told) == sorted(bids), "everybody is told, once, and why"
 
 
@@ -116,12 +117,12 @@ def test_leaders_are_the_top_scores_and_the_order_of_the_table_is_irrelevant(
 def test_a_rule_cannot_invent_bids() -> None:
     """I12."""
     with pytest.raises(LocalProtocolError, match="ghost"):
-        best(lambda task, bids: {"ghost": 1.0}, TASK, {"a": Propose(1.0)}, 0.0, 1)
+        best(lambda task, bids: {"ghost": 1.0}, TASK, {"a": Propose(1.0)}, 1)
 
 
 def test_a_rule_that_returns_no_scores_is_named() -> None:
     with pytest.raises(LocalProtocolError, match="returns 'a'; expected a mapping from agent to score"):
-        best(lambda task, bids: "a", TASK, {"a": Propose(1.0)}, 0.0, 1)  # type: ignore[arg-type,return-value]
+        best(lambda task, bids: "a", TASK, {"a": Propose(1.0)}, 1)  # type: ignore[arg-type,return-value]
 
 
 def test_losers_are_told_why() -> None:
@@ -132,7 +133,7 @@ def test_losers_are_told_why() -> None:
         "old and dear": Propose(9.0, valid_until=1.0),
         "just": Propose(5.0, valid_until=2.0),
     }
-    assert rejections(Task("t", reserve=5.0), bids, 2.0) == {
+    assert rejections(bids, acceptable(Task("t", reserve=5.0), bids, 2.0), 2.0) == {
         "lost": ["lost", "just"],
         "over-budget": ["dear"],
         "expired": ["old", "old and dear"],

@@ -70,6 +70,22 @@ class AccountBook:
     for each.
     """
 
+    __slots__ = (
+        "_expiring",
+        "_held",
+        "_held_slots",
+        "_pushed",
+        "agent_id",
+        "asking",
+        "busy",
+        "clock",
+        "holds",
+        "money",
+        "paid",
+        "received",
+        "slots",
+    )
+
     def __init__(self, agent_id: AgentId, money: float, slots: int, clock: Callable[[], float]) -> None:
         self.agent_id = agent_id
         self.money = money

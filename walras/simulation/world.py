@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from walras.mechanism import Mechanism
     from walras.scenario import Instance
 
-FOLD_ROWS = 1024
+FOLD_ROWS = 64
 """Rows that the trace buffers before it encodes them."""
 
 _SWEEP_ENTRIES = 512
