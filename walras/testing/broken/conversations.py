@@ -260,13 +260,14 @@ def settlement_pays_what_is_settled(patch: Patch) -> None:
 def task_price_lies_in_escrow(patch: Patch) -> None:
     """What lies in escrow still counts as its payer's."""
     open_account, balance = Ledger.open_account, AccountBook.balance
+    ledger_of: dict[AccountBook, Ledger] = {}
 
     def known(self: Any, agent_id: str, money: float, slots: int) -> None:
         open_account(self, agent_id, money, slots)
-        self._books[agent_id].ledger = self
+        ledger_of[self._books[agent_id]] = self
 
     def rosy(self: Any) -> float:
-        items = [item for talk in self.ledger._escrow._stakes.values() for item in talk.values()]
+        items = [item for talk in ledger_of[self]._escrow._stakes.values() for item in talk.values()]
         lying = [stake.price for stakes in items for stake in stakes.values() if stake.payer is self]
         return balance.fget(self) + sum(map(float, lying))  # type: ignore[attr-defined, no-any-return]
 
