@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from walras.scenario import Instance
 
 FOLD_ROWS = 64
-"""Rows that the trace buffers before it encodes them."""
+"""Rows that the trace buffers before it encodes them: few, so that what they speak of is still in the cache."""
 
 _SWEEP_ENTRIES = 512
 
