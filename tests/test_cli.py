@@ -414,8 +414,10 @@ def test_ctrl_c_saves_a_comparison(capsys: pytest.CaptureFixture[str], tmp_path:
 def test_ctrl_c_in_a_terminal_ends_at_once(command: str, tmp_path: Path) -> None:
     """A real signal, to the whole process group as a terminal sends it: no traceback, no process left."""
     options = {"run": (), "compare": ("--seeds", "0:50", "--workers", "2")}[command]
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # as a terminal has it; a shell's
+    program += "from walras.cli import main; raise SystemExit(main())"  # background jobs ignore the signal
     process = subprocess.Popen(
-        [sys.executable, "-c", "from walras.cli import main; raise SystemExit(main())", command,
+        [sys.executable, "-c", program, command,
          "llm-router:tasks=20000", "-m", "greedy", *options, "--out", tmp_path / "out"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip

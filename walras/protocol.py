@@ -32,7 +32,10 @@ _shortener.maxstring, _shortener.maxother = 60, 80
 def on(*types: type[Message]) -> Callable[[F], F]:
     """Enter a method into its role's table: it handles messages of these types, as ``(self, sender, message)``."""
 
+    message_type: Any
     for message_type in types:
+        if not (isinstance(message_type, type) and issubclass(message_type, msgspec.Struct)):
+            raise TypeError(f"@on({message_type!r}); expected subclasses of walras.messages.Message")
         if not message_type.__struct_config__.frozen:
             raise TypeError(
                 f"{message_type.__name__} is made with frozen=False; what is sent must not change"

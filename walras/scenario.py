@@ -5,7 +5,8 @@ instance: protocols see bids only.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from math import inf
+from math import inf, isfinite
+from numbers import Real
 from typing import Any, ClassVar
 
 import msgspec
@@ -136,7 +137,35 @@ def check_arrival(arrival: Arrival, agents: Collection[AgentId], before: float) 
     _check_items(arrival.items)
 
 
+def check_report(report: object, task: Task, agent: AgentId) -> Report:
+    """What a scenario says of work done; raises `ScenarioError` unless it is a report with numbers in it."""
+    if not isinstance(report, Report):
+        raise ScenarioError(f"work on {task.id} by {agent}", report, "a walras.allocation.Report")
+    for field in ("cost", "quality", "seconds"):
+        value: Any = getattr(report, field)
+        if not isinstance(value, Real) or not isfinite(value) or (field == "seconds" and value < 0):
+            least = " of 0 or more" if field == "seconds" else ""
+            raise ScenarioError(f"{field} of {task.id} by {agent}", value, f"a finite number{least}")
+    return report
+
+
+def check_worth(value: Any, task: Task) -> float:
+    """What a scenario says that a task was worth; raises `ScenarioError` unless it is a number."""
+    if not isinstance(value, Real) or not isfinite(value):
+        raise ScenarioError(f"value of {task.id}", value, "a finite number")
+    return float(value)
+
+
+def check_optimum(optimum: object) -> Optimum | None:
+    """What a scenario says of its optimum; raises `ScenarioError` unless it is one, or None."""
+    if not (optimum is None or isinstance(optimum, Optimum)):
+        raise ScenarioError("optimum of the scenario", optimum, "a walras.scenario.Optimum, or None")
+    return optimum
+
+
 def _check_items(items: Sequence[Item]) -> None:
+    if not isinstance(items, tuple | list):
+        raise ScenarioError("items", items, "a tuple of items, such as (Task('task-1'),)")
     seen: set[str] = set()
     for item in items:
         if not isinstance(item, Item):

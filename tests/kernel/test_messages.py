@@ -133,6 +133,8 @@ def test_no_role_handles_a_message_that_was_made_changeable() -> None:
     class Bad(Message, frozen=False):  # type: ignore[misc]
         x: int
 
+    with pytest.raises(TypeError, match=r"expected subclasses of walras\.messages\.Message"):
+        on(int)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="Bad is made with frozen=False"):
         on(Bad)
 

@@ -108,6 +108,7 @@ def test_metrics_of_a_run_that_can_be_reckoned_by_hand() -> None:
         "jain": pytest.approx(0.8),
         "gini": pytest.approx(0.25),
         "utilisation": 0.5,
+        "defaults": 0,
         "overcommitments": 0,
         "misawards": 2,
         "ir_violations": 1,
@@ -227,6 +228,7 @@ def test_questions_that_got_no_legal_answer_are_printed_with_the_first_reason(
     result.save(tmp_path)
     assert str(Result.load(tmp_path)) == str(result)
     assert result.trace.so_far().default_counts() == {"error": 2, "silent": 1}
+    assert result.metrics["defaults"] == Result.load(tmp_path).metrics["defaults"] == 3
 
 
 def test_a_reason_stays_one_printable_line() -> None:

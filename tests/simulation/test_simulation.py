@@ -10,6 +10,7 @@ import simpy
 from contractnet import ContractNet
 from tests.simulation.worlds import RULES, Errands, Knows, Player, bare
 from walras import Agent, Arrival, Instance, Lot, Network, Protocol, Scenario, ScenarioError, Simulation, Task
+from walras.allocation import Report
 from walras.simulation import Crash, Faults, Matrix, Partition, World
 
 # ------------------------------------------------------------------------------------------------------ two levels
@@ -266,6 +267,37 @@ class Nothing(Scenario, frozen=True):
         return None  # type: ignore[return-value]
 
 
+class Careless(Scenario, frozen=True, kw_only=True):
+    """One task, and an author who returns the wrong things."""
+
+    name = "careless"
+    says: dict[str, Any] = {}
+
+    def draw(self, seed: int) -> Instance:
+        world = Instance((Agent("m"), Agent("a", costs={"t": 1.0})), (arrival(),), seed=seed)
+        for hook, said in self.says.items():
+            setattr(world, hook, lambda *_, said=said: said)
+        return world
+
+
+class Unfinished(Instance):
+    """Its `__init__` has forgotten the base's."""
+
+    def __init__(self) -> None:
+        pass
+
+
+class Forgetful(Scenario, frozen=True):
+    name = "forgetful"
+
+    def draw(self, seed: int) -> Instance:
+        return Unfinished()
+
+
+def careless(**says: Any) -> Callable[[], Any]:
+    return lambda: Simulation(Careless(says=says), RULES).run()
+
+
 def arrival(**changes: Any) -> Arrival:
     fields = {"at": 1.0, "items": (Task("t"),), "opener": "m", "participants": ("a",), "finish_by": 9.0}
     return Arrival(**{**fields, **changes})
@@ -338,6 +370,36 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "a scenario that draws no world": (
         lambda: Simulation(Nothing(), RULES),
         "what the scenario draws is None; expected a walras.Instance, which `draw` has to return",
+    ),
+    "a scenario whose world is half made": (
+        lambda: Simulation(Forgetful(), RULES),
+        "what the scenario draws is <tests.simulation.test_simulation.Unfinished object",
+    ),
+    "arrivals whose items are in no tuple": (
+        lambda: Simulation(Given(arrivals=(arrival(items=Task("t")),)), RULES),
+        "arrivals[0].items is Task(id='t'); expected a tuple of items, such as (Task('task-1'),)",
+    ),
+    "work that is no report": (
+        careless(work=5),
+        "work on t by a is 5; expected a walras.allocation.Report",
+    ),
+    "work of no cost": (
+        careless(work=Report("done", cost="much")),  # type: ignore[arg-type]
+        "cost of t by a is 'much'; expected a finite number",
+    ),
+    "work of no quality": (
+        careless(work=Report("done", quality=math.nan)),
+        "quality of t by a is nan; expected a finite number",
+    ),
+    "work before it began": (
+        careless(work=Report("done", seconds=-1.0)),
+        "seconds of t by a is -1.0; expected a finite number of 0 or more",
+    ),
+    "a value that is none": (careless(value="much"), "value of t is 'much'; expected a finite number"),
+    "a value beyond all numbers": (careless(value=math.inf), "value of t is inf; expected a finite number"),
+    "an optimum that is none": (
+        careless(optimum=5),
+        "optimum of the scenario is 5; expected a walras.scenario.Optimum, or None",
     ),
     "items that are the same": (
         lambda: bare().open(RULES, [Task("t"), Task("t", "other")], "m"),

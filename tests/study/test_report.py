@@ -171,6 +171,14 @@ def best(column: str, **rows: dict[str, float | int | None]) -> list[str]:
     return [label for label, cells in found.rows if cells[place].best]
 
 
+def test_questions_without_a_legal_answer_are_noted_beside_the_table() -> None:
+    """A strategy that fails is no mechanism's merit; studies of earlier versions have not counted it."""
+    found = side_by_side(
+        {"a": [metrics(defaults=1200), metrics(defaults=34)], "b": [metrics()], "c": [metrics(defaults=0)]}
+    )
+    assert found.notes == ("a: 1,234 questions without a legal answer; a run of it alone says why",)
+
+
 def test_the_best_of_a_column_is_marked() -> None:
     """The highest welfare, the lowest cost; both, where they are equal."""
     assert best("welfare", a=metrics(welfare=4.0), b=metrics(welfare=6.0)) == ["b"]

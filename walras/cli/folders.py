@@ -15,6 +15,8 @@ def prepared(folder: str | None) -> Path | None:
     """The folder, made before anything runs: so a run is not lost because there is no place for it."""
     if folder is None:
         return None
+    if not folder:
+        raise WalrasError("--out is empty; expected a folder")
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -116,6 +116,8 @@ def show_side_by_side(title: str, groups: Mapping[str, Sequence[Metrics]]) -> No
     to.print(table)
     if len(groups) > 1:
         to.print(Text(NOTE, style="dim"))
+    for note in found.notes:
+        to.print(Text(note, style="dim"))
 
 
 def show_study(study: Study) -> None:

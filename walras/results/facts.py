@@ -12,7 +12,7 @@ from walras.allocation import Award, Outcome, Report, units
 from walras.items import Item, Task
 from walras.messages import AgentId, ConversationId
 from walras.results.records import TaskRecord
-from walras.scenario import Arrival, Instance
+from walras.scenario import Arrival, Instance, check_worth
 
 
 class Done(NamedTuple):
@@ -120,7 +120,9 @@ class Facts:
         instance = self.instance
         if instance is None:
             return 0.0
-        return fsum(instance.value(d.task, d.report, d.at - arrival.at) for d in delivered)
+        return fsum(
+            check_worth(instance.value(d.task, d.report, d.at - arrival.at), d.task) for d in delivered
+        )
 
     def _traded(self, item: Item, stood: list[Award]) -> float:
         instance = self.instance

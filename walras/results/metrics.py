@@ -97,6 +97,7 @@ def _faults(result: "Result") -> Metrics:
     known = [amount for amount in spent if amount is not None]
     earned = math.fsum(agent.earned for agent in result.agents)
     return {
+        "defaults": sum(result.trace.default_counts().values()),
         "overcommitments": result.overcommitments,
         "misawards": misawards(result.records),
         "ir_violations": sum(_at_a_loss(agent) for agent in result.agents),

@@ -54,6 +54,10 @@ def check_drawn(world: object) -> Instance:
     """What a scenario has drawn; raises `ScenarioError` unless it is a world."""
     if not isinstance(world, Instance):
         raise ScenarioError("what the scenario draws", world, "a walras.Instance, which `draw` has to return")
+    if not hasattr(world, "arrivals"):
+        raise ScenarioError(
+            "what the scenario draws", world, "an Instance whose `super().__init__` was called"
+        )
     return world
 
 

@@ -10,6 +10,7 @@ from walras.allocation import Allocation
 from walras.results import AgentRecord, Result
 from walras.results.facts import Done, Facts
 from walras.results.recipe import recipe
+from walras.scenario import check_optimum
 from walras.simulation.world import World
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def make_result(simulation: Simulation, why: str) -> Result:
         trace=world.trace.so_far(),
         balances=world.ledger.balances(),
         agents=tuple(_agents(world)),
-        optimum=simulation.instance.optimum() if simulation.instance is not None else None,
+        optimum=check_optimum(simulation.instance.optimum()) if simulation.instance is not None else None,
         overcommitments=world.ledger.overcommitments,
         settings=_settings(simulation),
     )

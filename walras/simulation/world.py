@@ -21,7 +21,7 @@ from walras.messages import AgentId, ConversationId, Envelope, Message, signatur
 from walras.protocol import Protocol
 from walras.randomness import stream
 from walras.results.facts import Done
-from walras.scenario import some
+from walras.scenario import check_report, some
 from walras.simulation.book import Conversation, overdue
 from walras.simulation.clock import DEADLINE, DELIVERY, Clock
 from walras.simulation.hosts import Host, Job
@@ -336,11 +336,7 @@ class World:
         else:
             estimate = self.hosts[agent].blueprint.estimate(task) or Estimate()
             report = Report("done", estimate.cost, estimate.quality, estimate.seconds)
-        if not 0.0 <= report.seconds < inf:
-            raise ScenarioError(
-                f"seconds of {task.id} by {agent}", report.seconds, "a finite number of 0 or more"
-            )
-        return report
+        return check_report(report, task, agent)
 
     def work_ended(self, job: Job) -> None:
         """Keep what a job came to, for the result; not the job, which holds its whole conversation."""

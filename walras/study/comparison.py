@@ -57,11 +57,12 @@ class Cell(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """A table of cells: a row per mechanism, then that of the optimum if it is known."""
+    """A table of cells: a row per mechanism, then that of the optimum if it is known; and what to know beside it."""
 
     titles: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
     optimum: tuple[str, tuple[Cell, ...]] | None
+    notes: tuple[str, ...] = ()
 
 
 def side_by_side(found: Mapping[str, Sequence[Metrics]]) -> Comparison:
@@ -87,7 +88,15 @@ def side_by_side(found: Mapping[str, Sequence[Metrics]]) -> Comparison:
     titles = tuple(
         f"{c.title} of bound" if a_bound and c.metric == "efficiency" else c.title for c in columns
     )
-    return Comparison(titles, rows, _optimum(every, a_bound, columns))
+    notes = tuple(note for label, runs in found.items() for note in _notes(label, runs))
+    return Comparison(titles, rows, _optimum(every, a_bound, columns), notes)
+
+
+def _notes(label: str, runs: Sequence[Metrics]) -> Iterable[str]:
+    """A strategy that fails each time looks like one that wants nothing, and a mechanism is not to blame for it."""
+    defaults = sum(metrics.get("defaults") or 0 for metrics in runs)
+    if defaults:
+        yield f"{label}: {defaults:,} questions without a legal answer; a run of it alone says why"
 
 
 def columns_for(every: Sequence[Metrics]) -> tuple[Column, ...]:
