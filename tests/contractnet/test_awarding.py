@@ -132,10 +132,11 @@ def test_losers_are_told_why() -> None:
         "old": Propose(1.0, valid_until=1.0),
         "old and dear": Propose(9.0, valid_until=1.0),
         "just": Propose(5.0, valid_until=2.0),
+        "dear and just": Propose(9.0, valid_until=2.0),
     }
     assert rejections(bids, acceptable(Task("t", reserve=5.0), bids, 2.0), 2.0) == {
         "lost": ["lost", "just"],
-        "over-budget": ["dear"],
+        "over-budget": ["dear", "dear and just"],
         "expired": ["old", "old and dear"],
     }
 

@@ -418,6 +418,33 @@ def test_questions_asked_while_the_clock_stands_still_are_answered_when_it_goes_
     assert hall.log[2:] == [(7.0, ("answer", "at the end"))]
 
 
+@any_way
+def test_all_questions_of_an_instant_come_after_its_deliveries_and_before_its_thoughts(
+    make: type[Clock],
+) -> None:
+    hall = Hall(make())
+    hall.clock.call_at(1.0, DELIVERY, lambda _: hall.ready.extend(("one", "two")), None)
+    hall.clock.call_at(1.0, DELIVERY, hall.note, "delivery")
+    hall.clock.call_at(1.0, ANSWER, hall.note, "thought")
+    hall.post(2.0, "later")
+    hall.clock.run()
+    assert [what for _, what in hall.log] == [
+        "delivery",
+        ("answer", "one"),
+        ("answer", "two"),
+        "thought",
+        "later",
+    ]
+
+
+@any_clock
+def test_a_clock_with_an_open_question_is_not_done(make: type[Clock]) -> None:
+    hall = Hall(make())
+    assert not hall.clock.waiting
+    hall.ready.append("question")
+    assert hall.clock.waiting
+
+
 @any_clock
 def test_what_a_stopping_event_has_left_to_do_comes_before_answers(make: type[Clock]) -> None:
     """Stopping does not change the order: its other callbacks, messages of this instant, then the questions it has left."""

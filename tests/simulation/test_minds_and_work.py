@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from simpy.core import StopSimulation
 
-from contractnet import ContractNet, Propose, Refuse
-from tests.simulation.worlds import RULES, Errands, Knows, bare
-from walras import Agent, Result, ScenarioError, Simulation, Task
+from contractnet import ContractNet, ProposalWanted, Propose, Refuse
+from tests.simulation.worlds import RULES, Ball, Errands, Knows, bare
+from walras import Agent, Protocol, Result, ScenarioError, Simulation, Task
 from walras.baselines import Cheapest
 from walras.errors import ReplayError
 from walras.live import Participant
-from walras.simulation import Constant, Network
+from walras.protocol import on
+from walras.simulation import Constant, Faults, Network, Pause
 
 LATENCY_S = 0.1
 STEADY = Network(latency=Constant(LATENCY_S))
@@ -385,3 +386,82 @@ def test_every_strategy_may_fail_and_the_run_still_ends() -> None:
     assert {outcome.status for outcome in result.outcomes.values()} == {"unassigned"}
     assert result.stopped_because == "every conversation has ended"
     assert all(name == "desk" or money == 0 for name, money in result.balances.items())
+
+
+# -------------------------------------------------------------------------------------------- questions called off
+
+
+class Fickle(Protocol):
+    """Asks, and calls off or asks again before anybody can answer."""
+
+    asks: tuple[str, ...]
+    withdraws: tuple[str, ...]
+    heard: list[tuple[str, Any]]
+
+    def on_start(self) -> None:
+        for name in self.asks:
+            self.decide(name, ProposalWanted(task=Task("t"), manager="m", valid_until=9.0, decide_by=5.0))
+        for name in self.withdraws:
+            self.withdraw(name)
+
+    def on_decision(self, name: str, answer: Any) -> None:
+        self.heard.append((name, type(answer)))
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("deliberation_s", [0.0, 1.0])
+@pytest.mark.parametrize(
+    ("asks", "withdraws", "heard"),
+    [
+        ("a", "a", ""),
+        ("aa", "", "a"),
+        ("ab", "a", "b"),
+        ("ab", "ab", ""),
+        ("aba", "b", "a"),
+        ("ab", "", "ab"),
+    ],
+)
+def test_only_questions_that_are_still_open_are_answered(
+    asks: str, withdraws: str, heard: str, deliberation_s: float, check: bool
+) -> None:
+    """Each once, though it was called off or asked again in the handler that asked it."""
+    simulation = bare(
+        agents={"a": {"strategy": lambda question, agent: Propose(1.0), "deliberation_s": deliberation_s}},
+        check=check,
+    )
+    role = Fickle(tuple(asks), tuple(withdraws), [])
+    simulation.seat("a", role)
+    simulation.run(20.0)
+    assert role.heard == [(name, Propose) for name in heard]
+
+
+class Thrower(Protocol):
+    """Throws two balls at once."""
+
+    def on_start(self) -> None:
+        for number in (1, 2):
+            self.send("a", Ball(number))
+
+
+class Careful(Protocol):
+    """Asks about each ball that it hears of."""
+
+    heard: list[str]
+
+    @on(Ball)
+    def catch(self, sender: str, ball: Ball) -> None:
+        self.heard.append(f"ball {ball.number}")
+        self.decide(ball.number, ProposalWanted(task=Task("t"), manager="m", valid_until=9.0, decide_by=5.0))
+
+    def on_decision(self, name: int, answer: Any) -> None:
+        self.heard.append(f"answer {name}")
+
+
+def test_what_a_pause_has_held_is_heard_one_by_one_each_with_the_answers_that_it_asks_for() -> None:
+    strategy = {"strategy": lambda question, agent: Propose(1.0)}
+    simulation = bare(agents={"a": strategy, "b": {}}, network=STEADY, faults=Faults((Pause("a", 0.0, 1.0),)))
+    role = Careful([])
+    simulation.seat("a", role)
+    simulation.seat("b", Thrower())
+    simulation.run(20.0)
+    assert role.heard == ["ball 1", "answer 1", "ball 2", "answer 2"]

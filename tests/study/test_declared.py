@@ -13,9 +13,11 @@ from consensus.replicated import RaftLog, Replicated
 from contractnet import BestValue, ContractNet, cheapest
 from scenarios import llm_router
 from tests.study.worlds import BobFirst, Errands, by_size, no_place
+from walras.agents import Agent
 from walras.baselines import Greedy, RandomAssignment
 from walras.errors import WalrasError
 from walras.results import Result
+from walras.scenario import Instance, Scenario
 from walras.simulation.faults import Crash, Faults
 from walras.simulation.network import Network, Partition, Uniform
 from walras.simulation.simulation import Simulation
@@ -138,6 +140,8 @@ REPLICATED = "scenario: llm-router\nmechanism:\n  kind: consensus.replicated:Rep
         ("scenario: llm-router\nmechanism: {kind: contract-net, award_rule: 'no_such:f'}", 2, "cannot be imported"),
         ("scenario: llm-router\nmechanism: {kind: contract-net, award_rule: {kind: cheapest, a: 1}}", 2, "has no settings"),
         (REPLICATED + "  mechanism: {kind: contract-nt}", 4, "is 'contract-nt'; expected contract-net, the nearest"),
+        (REPLICATED + "  mechanism:\n    kind: contract-net\n    margin_s: -1", 6, "margin_s is -1.0; expected"),
+        (REPLICATED + "  again_s: 1.0", 2, "is None; expected the name of a mechanism, or its kind and settings"),
         (REPLICATED + "  mechanism: {kid: contract-net}", 4, "expected the name of a mechanism, or its kind and settings"),
         (REPLICATED + "  mechanism:\n    kind: contract-net\n    margin_s: x", 6, "margin_s of contract-net is 'x'"),
         (REPLICATED + "  mechanism: random\n  again_s: x", 5, "again_s of consensus.replicated:Replicated is 'x'"),
@@ -323,6 +327,32 @@ def test_rules_inside_rules_are_named_like_rules() -> None:
     assert understand(result.settings, {}, "the result").mechanisms == {result.mechanism: own}
     assert Run is type(again := understand(result.settings, {}, "the result").runs()[0])
     assert execute(again).digest == result.digest
+
+
+class Seeded(Scenario, frozen=True, kw_only=True):
+    """Who is there depends on the seed."""
+
+    name = "seeded"
+
+    def draw(self, seed: int) -> Instance:
+        return Instance([Agent(f"agent-{k}") for k in range(seed)], [])
+
+
+def test_agents_are_looked_for_in_the_world_of_the_first_seed() -> None:
+    """And all of the message is true: who is there, and how many more."""
+    text = "scenario: {kind: 'tests.study.test_declared:Seeded'}\nseeds: [%d, 9]\nfaults:\n  schedule:\n"
+    text += "  - {kind: crash, agent: %s, at_s: 1, down_s: 1}"
+    assert understand(*parse(text % (3, "agent-2")), "f.yaml").seeds == (3, 9)
+    for seed, told in ((8, "agent-6, agent-7"), (10, "agent-6, agent-7 and 2 more")):
+        with pytest.raises(BadFileError, match=rf"line 5: schedule\[0\].agent is 'nobody'; .* {told}\)$"):
+            understand(*parse(text % (seed, "nobody")), "f.yaml")
+
+
+def test_a_scenario_that_draws_no_world_is_refused_before_its_agents_are_looked_for() -> None:
+    text = "scenario: {kind: 'tests.simulation.test_simulation:Nothing'}\n"
+    text += "faults: {schedule: [{kind: crash, agent: a, at_s: 1, down_s: 1}]}"
+    with pytest.raises(BadFileError, match="line 1: what the scenario draws is None"):
+        understand(*parse(text), "f.yaml")
 
 
 def test_a_fault_may_befall_a_deputy_and_whoever_is_there_after_a_change() -> None:

@@ -51,7 +51,6 @@ class Clock(Environment):
         self._admit: Callable[[tuple[Any, ...]], Any] = _nobody_home
         self._ready: deque[Any] = deque()
         self._answer: Callable[[Any], None] = _nobody_home
-        self._answers_due = False
 
     def host(
         self,
@@ -102,17 +101,8 @@ class Clock(Environment):
         """Have the questions of this instant answered, unless something more urgent is due now: then they wait for it."""
         while self._ready:
             if self.due(DELIVERY):
-                self._answer_later()
-                return
+                return  # that is processed next, and then `ready` is looked at again
             self._answer(self._ready.popleft())
-
-    def _answer_later(self) -> None:
-        if not self._answers_due:
-            self._answers_due = True
-            self.call_at(self._now, ANSWER, self._answers_are_due, None)
-
-    def _answers_are_due(self, _: None) -> None:
-        self._answers_due = False  # and now that an entry has been processed, `ready` is looked at
 
     def sweep(self, dead: Callable[[tuple[Any, ...]], bool]) -> None:
         """Remove dead entries, which would otherwise rot in the heap and drag the clock past the end."""
@@ -122,8 +112,8 @@ class Clock(Environment):
 
     @property
     def waiting(self) -> bool:
-        """Whether anything is scheduled beside the looks of who only watches."""
-        return bool(self._run) or any(entry[1] < LOOK for entry in self._queue)
+        """Whether anything is scheduled or asked, beside the looks of who only watches."""
+        return bool(self._run or self._ready) or any(entry[1] < LOOK for entry in self._queue)
 
     def __len__(self) -> int:
         """How many entries are scheduled."""
@@ -248,7 +238,6 @@ class Clock(Environment):
             while ready:  # `answer_ready`
                 now = self._now
                 if (run and run[-1][0] == now) or (queue and queue[0][0] == now and queue[0][1] <= DELIVERY):
-                    self._answer_later()
                     break
                 answer(next_ready())
 

@@ -300,7 +300,7 @@ class World:
     def conclude(self, asked: Asked, answer: Any, status: str) -> None:
         """Give an answer to the role that asked."""
         port = asked.port
-        if port.guarded:
+        if self.guarded:
             port.conclude((asked, answer, status))  # type: ignore[attr-defined]  # a `GuardedPort`
             return
         port.close(asked)

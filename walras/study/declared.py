@@ -27,6 +27,7 @@ from walras.amounts import is_whole
 from walras.errors import WalrasError
 from walras.mechanism import Mechanism
 from walras.scenario import Scenario
+from walras.simulation.admission import check_drawn
 from walras.simulation.faults import Faults
 from walras.simulation.network import Network
 from walras.study import catalogue, settings, yaml_file
@@ -209,12 +210,13 @@ class _File(Located):
             return msgspec.structs.replace(settings.build(Conditions, plain), **found)
 
     def check_agents(self, declared: Declared) -> None:
-        """Whoever is to fail or to be cut off is in every run's world: the runs would say so, but not in which line."""
+        """Whoever is to fail or to be cut off is in the world of the first seed, or a deputy: runs name no line."""
         network, faults = declared.conditions.network or Network(), declared.conditions.faults or Faults()
         if not (network.partitions or faults.schedule or faults.kill_at):
             return
         with self.at("scenario"):
-            agents = {agent.id: agent.place for agent in declared.scenario.draw(declared.seeds[0]).agents}
+            drawn = check_drawn(declared.scenario.draw(declared.seeds[0]))
+        agents = {agent.id: agent.place for agent in drawn.agents}
         for rules in declared.mechanisms.values() or (Mechanism(),):
             deputies = (*rules.deputies(), *(agent for agent, _, _ in rules.services()))
             places = {**dict.fromkeys(deputies, Agent.place), **agents}

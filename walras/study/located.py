@@ -37,10 +37,9 @@ class Located:
     def _line(self, error: WalrasError, place: yaml_file.Place) -> int | None:
         if isinstance(error, settings.BadSettingError):
             place = (*place, *error.path)
-        elif isinstance(
-            error, ScenarioError
-        ):  # from a class itself: a path, as in `schedule[0].agent`, or a key first
-            path = tuple(int(step) if step.isdigit() else step for step in re.findall(r"\w+", error.field))
+        elif isinstance(error, ScenarioError):
+            # From a class itself: its field is a path, as `schedule[0].agent`, or its first word is the key.
+            path = tuple(int(step) if step.isdecimal() else step for step in re.findall(r"\w+", error.field))
             inside = [
                 known for known in self.lines if known[: len(place)] == place and known[-1:] == path[:1]
             ]

@@ -154,7 +154,9 @@ def prices(result: Result, *, level: float | None = None, ax: "Axes | None" = No
         axes.axhline(level, color=GREY, linewidth=0.8, linestyle="--")
     axes.set_xlabel("time since the start of the run, s")
     axes.set_ylabel("price per unit, currency of the scenario")
-    axes.set_title(_heading(result, f"{len(times)} award{'s' if len(times) != 1 else ''}"), fontsize=10, loc="left")
+    axes.set_title(
+        _heading(result, f"{len(times)} award{'s' if len(times) != 1 else ''}"), fontsize=10, loc="left"
+    )
     _plain(axes)
     return axes
 

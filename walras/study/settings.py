@@ -23,7 +23,9 @@ from walras.study import catalogue
 T = TypeVar("T", bound=msgspec.Struct)
 Path = tuple[str | int, ...]
 
+_KEY = re.compile(r"\w+")
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+_RULES = "the name of a mechanism, or its kind and settings"
 _PLAIN = {
     inspect.IntType: "a whole number",
     inspect.FloatType: "a number",
@@ -89,7 +91,7 @@ class _Reader:
 
     def read(self, wanted: inspect.Type, value: Any, path: Path) -> Any:
         wanted = _branch(wanted, value)
-        if path and isinstance(wanted, inspect.StructType) and wanted.cls is Mechanism:
+        if isinstance(wanted, inspect.StructType) and wanted.cls is Mechanism:
             return self._mechanism(value, path)
         if isinstance(wanted, inspect.CustomType) and wanted.cls.__name__ == "Callable":
             return self._function(value, path)
@@ -115,17 +117,20 @@ class _Reader:
         given = dict(value) if isinstance(value, Mapping) else {"kind": value}
         kind = given.pop("kind", None)
         if not isinstance(kind, str):
-            expected = "the name of a mechanism, or its kind and settings"
-            raise BadSettingError(path, self.owner, value, expected)
+            raise BadSettingError(path, self.owner, value, _RULES)
         known = catalogue.declared(Mechanism)
         if ":" not in kind and kind not in known:
             raise BadSettingError((*path, "kind"), self.owner, kind, catalogue.one_of(kind, known))
         cls: type[Mechanism] = catalogue.find(Mechanism, kind)
         try:
             return build(cls, given, kind)
-        except BadSettingError as error:
-            error.path = (*path, *error.path)
-            raise
+        except ScenarioError as error:
+            inside = (
+                error.path if isinstance(error, BadSettingError) else tuple(_KEY.findall(error.field)[:1])
+            )
+            found = BadSettingError((), error.field, error.value, error.expected)
+            found.path = (*path, *inside)
+            raise found from None
 
     def _function(self, value: Any, path: Path) -> Any:
         if callable(value):
@@ -256,6 +261,8 @@ def _in_words(wanted: inspect.Type) -> str:
         tags = [str(t.tag) for t in wanted.types if isinstance(t, inspect.StructType) and t.tag is not None]
         others = [_in_words(t) for t in wanted.types if not isinstance(t, inspect.StructType)]
         return " or ".join([*([f"settings with a kind of {', '.join(tags)}"] if tags else []), *others])
+    if isinstance(wanted, inspect.StructType) and wanted.cls is Mechanism:
+        return _RULES
     if isinstance(wanted, inspect.StructType):
         return "settings: " + ", ".join(field.encode_name for field in wanted.fields)
     return _PLAIN.get(type(wanted), "another value")
