@@ -1,15 +1,15 @@
 """Agents: a private type and a strategy. The only thing that a live mind replaces is the strategy."""
 
 import copy
-import math
 import typing
 from collections.abc import Awaitable, Callable, Hashable, Mapping
+from numbers import Real
 from random import Random
 from typing import Any
 
 import msgspec
 
-from walras.amounts import is_amount, is_number, is_whole
+from walras.amounts import MOST, is_amount, is_number, is_whole
 from walras.errors import ScenarioError
 from walras.items import Capability, Item, Task, are_names
 from walras.messages import AgentId, Frozen
@@ -42,7 +42,7 @@ class CostTable(msgspec.Struct, frozen=True):
     With `per_size`, costs and seconds are for one unit of a task's size.
 
     Raises:
-        ScenarioError: for a cost that is not a finite number, or seconds that are not a finite number of 0 or more.
+        ScenarioError: for a cost or seconds that are not a finite number of 0 or more, or a quality outside [0, 1].
 
     Examples:
         >>> costs = CostTable(
@@ -263,10 +263,11 @@ def _checked(costs: Mapping[str, Any]) -> dict[str, Estimate]:
         if not isinstance(found, Estimate | float | int):
             raise ScenarioError(f"cost of {kind}", found, "a number, or an Estimate")
         estimate = table[kind] = _as_estimate(found)
-        if not math.isfinite(estimate.cost):
-            raise ScenarioError(f"cost of {kind}", estimate.cost, "a finite number")
-        if not 0 <= estimate.seconds < math.inf:
-            raise ScenarioError(f"seconds of {kind}", estimate.seconds, "a finite number of 0 or more")
+        for field, most in (("cost", MOST), ("quality", 1.0), ("seconds", MOST)):
+            value: Any = getattr(estimate, field)
+            if not isinstance(value, Real) or not 0.0 <= float(value) <= most:
+                expected = "a number from 0 to 1" if field == "quality" else "a finite number of 0 or more"
+                raise ScenarioError(f"{field} of {kind}", value, expected)
     return table
 
 

@@ -152,6 +152,10 @@ def test_a_cost_table_is_by_kind_and_perhaps_per_size() -> None:
     [
         (math.nan, "cost of draft is nan; expected a finite number"),
         (Estimate(cost=math.inf), "cost of draft is inf; expected a finite number"),
+        (-1.0, "cost of draft is -1.0; expected a finite number of 0 or more"),
+        (Estimate(cost="x"), "cost of draft is 'x'; expected a finite number of 0 or more"),  # type: ignore[arg-type]
+        (Estimate(quality=1.5), "quality of draft is 1.5; expected a number from 0 to 1"),
+        (Estimate(quality=math.nan), "quality of draft is nan; expected a number from 0 to 1"),
         (Estimate(seconds=-1.0), "seconds of draft is -1.0; expected a finite number of 0 or more"),
     ],
 )
