@@ -392,6 +392,22 @@ def test_ctrl_c_saves_what_there_is(capsys: pytest.CaptureFixture[str], tmp_path
     assert f"the same {len(found.trace)} rows" in replayed.out
 
 
+def test_a_page_of_somebody_elses_is_not_written_over(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """That of an earlier run is."""
+    (tmp_path / "report.html").write_text("mine")
+    said = Said(capsys, "run", "llm-router", *SMALL, "-m", "greedy", "--out", tmp_path)
+    assert (said.code, said.out) == (2, "")
+    assert "has a report.html that no run has made; expected a new folder" in said.err
+    assert (tmp_path / "report.html").read_text() == "mine"
+    for _ in range(2):
+        assert Said(capsys, "run", "llm-router", *SMALL, "-m", "greedy", "--out", tmp_path / "new").code == 0
+    assert Said(capsys, "run", "llm-router", *SMALL, "-m", "greedy", "--out", "").err == (
+        "walras: --out is empty; expected a folder\n"
+    )
+
+
 def test_ctrl_c_saves_a_comparison(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """The runs that had ended are in the study."""
     said = Said(

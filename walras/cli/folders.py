@@ -7,7 +7,7 @@ from pathlib import Path
 from walras.errors import WalrasError
 from walras.results import Result
 from walras.results.file import HEAD
-from walras.study.page import file_name
+from walras.study.page import PAGE, file_name
 from walras.study.study import HEAD as STUDY
 
 
@@ -21,7 +21,11 @@ def prepared(folder: str | None) -> Path | None:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WalrasError(f"--out {folder} cannot be made: {error.strerror}; expected a folder") from None
-    return Path(folder)
+    place = Path(folder)
+    if (place / PAGE).exists() and not (place / STUDY).exists() and not any(place.rglob(HEAD)):
+        wrong = f"--out {folder} has a {PAGE} that no run has made"
+        raise WalrasError(f"{wrong}; expected a new folder, or that of an earlier run")
+    return place
 
 
 def place_of(result: Result, folder: Path, *, several_seeds: bool) -> Path:

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from walras.study.comparison import NOTE, Comparison
 
+PAGE = "report.html"
 _DPI = 110
 
 

@@ -11,11 +11,10 @@ from walras.results import Result
 from walras.results.metrics import Metrics
 from walras.study import plots
 from walras.study.comparison import side_by_side
-from walras.study.page import Picture, Section, picture, render
+from walras.study.page import PAGE, Picture, Section, picture, render
 from walras.study.study import Study
 from walras.trace.file import as_text
 
-PAGE = "report.html"
 _PANELS = {
     "Completion, efficiency, cost and quality": ("completion_rate", "efficiency", "cost", "quality"),
     "Latency, messages and fairness": ("latency_p50_s", "latency_p95_s", "messages_per_task", "jain"),
