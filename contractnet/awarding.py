@@ -152,7 +152,7 @@ best_value = BestValue()
 
 
 def acceptable(task: Task, proposals: Mapping[AgentId, Propose], at: float) -> dict[AgentId, Propose]:
-    """Those proposals that bind at this time and are not above the task's reserve."""
+    """Those proposals that bind `at` this time, seconds since the run's epoch, and are not above the task's reserve."""
     limit = inf if task.reserve is None else task.reserve
     return {agent: p for agent, p in proposals.items() if p.valid_until >= at and p.price <= limit}
 
@@ -179,17 +179,17 @@ def best(
 
 
 def rejections(
-    proposals: Mapping[AgentId, Propose], acceptable: Collection[AgentId], at: float
+    proposals: Mapping[AgentId, Propose], sound: Collection[AgentId], at: float
 ) -> dict[Reason, list[AgentId]]:
-    """Who is rejected for which reason: who was acceptable has lost; the others have expired at this time, or are too dear."""
-    lost = [agent for agent in proposals if agent in acceptable]
+    """Who is rejected for which reason: who is among the `sound` has lost; the others have expired `at` this time (seconds
+    since the run's epoch), or ask too much.
+    """
+    lost = [agent for agent in proposals if agent in sound]
     if len(lost) == len(proposals):  # nearly always
         return {"lost": lost}
     found: defaultdict[Reason, list[AgentId]] = defaultdict(list)
     for agent, p in proposals.items():
-        found["lost" if agent in acceptable else "expired" if p.valid_until < at else "over-budget"].append(
-            agent
-        )
+        found["lost" if agent in sound else "expired" if p.valid_until < at else "over-budget"].append(agent)
     return found
 
 

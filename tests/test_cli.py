@@ -392,6 +392,22 @@ def test_ctrl_c_saves_what_there_is(capsys: pytest.CaptureFixture[str], tmp_path
     assert f"the same {len(found.trace)} rows" in replayed.out
 
 
+def test_agents_of_a_file_are_looked_for_after_what_the_command_line_changes(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A fault of a deputy, in a file without mechanisms: it is there with the one that brings it, and else has a line."""
+    file = tmp_path / "run.yaml"
+    file.write_text(
+        "scenario: {kind: llm-router, tasks: 3}\n"
+        "faults: {schedule: [{kind: crash, agent: replica-1, at_s: 1, down_s: 1}]}\n"
+    )
+    replicated = "consensus.replicated:Replicated:mechanism=contract-net"
+    assert Said(capsys, "run", file, "-m", replicated).code == 0
+    said = Said(capsys, "run", file, "-m", "greedy")
+    assert (said.code, said.out) == (2, "")
+    assert "run.yaml, line 2: schedule[0].agent is 'replica-1'; expected an agent of this world" in said.err
+
+
 def test_a_page_of_somebody_elses_is_not_written_over(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -22,7 +22,7 @@ from walras.simulation.faults import Crash, Faults
 from walras.simulation.network import Network, Partition, Uniform
 from walras.simulation.simulation import Simulation
 from walras.study import Conditions, load
-from walras.study.declared import Declared, understand
+from walras.study.declared import Declared, SettingsFile, understand
 from walras.study.runs import Run, execute, written
 from walras.study.schema import schema
 from walras.study.yaml_file import BadFileError, parse, scalar
@@ -356,7 +356,7 @@ def test_a_scenario_that_draws_no_world_is_refused_before_its_agents_are_looked_
 
 
 def test_a_fault_may_befall_a_deputy_and_whoever_is_there_after_a_change() -> None:
-    """Agents are looked for in the world as it will be, deputies and changes of the command line included."""
+    """Agents are looked for in the world as it will be: deputies are in it, and what the file says may be changed before."""
     text = """
     scenario: {kind: llm-router, tasks: 3, models: [dbrx-instruct]}
     mechanism: {kind: "consensus.replicated:Replicated", mechanism: {kind: contract-net}}
@@ -364,5 +364,6 @@ def test_a_fault_may_befall_a_deputy_and_whoever_is_there_after_a_change() -> No
     """
     found = understand(*parse(text), "f.yaml")
     assert [type(rules) for rules in found.mechanisms.values()] == [Replicated]
+    file = SettingsFile(parse(text)[1], "f.yaml")
     with pytest.raises(BadFileError, match=r"line 4: schedule\[0\].agent is 'replica-1'"):
-        understand(*parse(text), "f.yaml", lambda declared: replace(declared, mechanisms={}))
+        file.check_agents(replace(file.read(parse(text)[0]), mechanisms={}))

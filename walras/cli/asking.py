@@ -11,8 +11,8 @@ from walras.errors import WalrasError
 from walras.mechanism import Mechanism
 from walras.results.recipe import plain
 from walras.scenario import Scenario
-from walras.study import catalogue, settings
-from walras.study.declared import Declared, load, named, seeds_of
+from walras.study import catalogue, settings, yaml_file
+from walras.study.declared import Declared, SettingsFile, named, seeds_of
 from walras.study.runs import Conditions
 from walras.study.yaml_file import scalar
 
@@ -41,26 +41,29 @@ def asked(
         until: the horizon in seconds; None: that of the file, if it has one.
         check: whether to check invariants; else as in the file.
     """
-
-    def changed(found: Declared) -> Declared:
-        new: dict[str, Any] = {}
-        if changes:
-            new["scenario"] = _changed(found.scenario, [pair for change in changes for pair in pairs(change)])
-        if mechanisms:
-            new["mechanisms"] = mechanisms_of(mechanisms)
-        if seeds is not None:
-            new["seeds"] = seeds_of(scalar(seeds))
-        given = {"until_s": scalar(until)} if until is not None else {}
-        if given or check:
-            wanted = settings.build(Conditions, {"until_s": found.conditions.until_s, **given})
-            new["conditions"] = msgspec.structs.replace(
-                found.conditions, until_s=wanted.until_s, check=check or found.conditions.check
-            )
-        return msgspec.structs.replace(found, **new)
-
+    file: SettingsFile | None = None
     if what.endswith((".yaml", ".yml")) or isfile(what):
-        return load(what, changed)
-    return changed(Declared(scenario=named(Scenario, name_and_settings(what))))
+        values, lines = yaml_file.read(what)
+        file = SettingsFile(lines, what)
+        found = file.read(values)
+    else:
+        found = Declared(scenario=named(Scenario, name_and_settings(what)))
+    new: dict[str, Any] = {}
+    if changes:
+        new["scenario"] = _changed(found.scenario, [pair for change in changes for pair in pairs(change)])
+    if mechanisms:
+        new["mechanisms"] = mechanisms_of(mechanisms)
+    if seeds is not None:
+        new["seeds"] = seeds_of(scalar(seeds))
+    given = {"until_s": scalar(until)} if until is not None else {}
+    if given or check:
+        wanted = settings.build(Conditions, {"until_s": found.conditions.until_s, **given})
+        check = check or found.conditions.check
+        new["conditions"] = msgspec.structs.replace(found.conditions, until_s=wanted.until_s, check=check)
+    found = msgspec.structs.replace(found, **new)
+    if file is not None:
+        file.check_agents(found)
+    return found
 
 
 def mechanisms_of(specs: Sequence[str]) -> dict[str, Mechanism]:

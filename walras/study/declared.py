@@ -15,7 +15,7 @@ without settings may be its name alone, and a mechanism's kind is its label wher
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
@@ -58,16 +58,8 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
 
-def _as_it_is(declared: Declared) -> Declared:
-    return declared
-
-
-def load(path: str | Path, change: Callable[[Declared], Declared] = _as_it_is) -> Declared:
+def load(path: str | Path) -> Declared:
     """Read a settings file.
-
-    Args:
-        path: of the file.
-        change: what is to be otherwise than the file says, before agents that it names are looked for in the world.
 
     Raises:
         BadFileError: naming the file, the line, the field, its value and what was expected.
@@ -80,30 +72,13 @@ def load(path: str | Path, change: Callable[[Declared], Declared] = _as_it_is) -
         5
     """
     found, lines = yaml_file.read(path)
-    return understand(found, lines, str(path), change)
+    return understand(found, lines, str(path))
 
 
-def understand(
-    found: Any,
-    lines: Mapping[yaml_file.Place, int],
-    source: str,
-    change: Callable[[Declared], Declared] = _as_it_is,
-) -> Declared:
+def understand(found: Any, lines: Mapping[yaml_file.Place, int], source: str) -> Declared:
     """What plain values in the layout of a settings file say; `lines` and `source` are for errors."""
-    file = _File(lines, source)
-    given = file.sections(found)
-    with file.at("scenario"):
-        scenario = named(Scenario, given.get("scenario"))
-    with file.at("version"):
-        _check_version(scenario, given.get("version"))
-    declared = change(
-        Declared(
-            scenario=scenario,
-            mechanisms=file.mechanisms(given.get("mechanisms")),
-            seeds=file.seeds(given.get("seeds", 0)),
-            conditions=file.conditions(given),
-        )
-    )
+    file = SettingsFile(lines, source)
+    declared = file.read(found)
     file.check_agents(declared)
     return declared
 
@@ -149,8 +124,22 @@ def _check_version(scenario: Scenario, version: Any) -> None:
         )
 
 
-class _File(Located):
-    """Reads the sections of a settings file."""
+class SettingsFile(Located):
+    """Reads the sections of a settings file. Who changes what it says looks for the agents that it names afterwards."""
+
+    def read(self, found: Any) -> Declared:
+        """All of it, but for whether the agents that it names are there."""
+        given = self.sections(found)
+        with self.at("scenario"):
+            scenario = named(Scenario, given.get("scenario"))
+        with self.at("version"):
+            _check_version(scenario, given.get("version"))
+        return Declared(
+            scenario=scenario,
+            mechanisms=self.mechanisms(given.get("mechanisms")),
+            seeds=self.seeds(given.get("seeds", 0)),
+            conditions=self.conditions(given),
+        )
 
     def sections(self, found: Any) -> dict[str, Any]:
         """The top of the file, singular keys as plural ones."""
