@@ -3,6 +3,9 @@
 All sides run in one process, one after the other in every repeat; CPU time of this thread; garbage collected before
 each sample. Each repeat gives a ratio, and the median over the repeats is shown. The sides must agree on every winner
 and on the instant of the last outcome, or there is no result.
+
+Each side runs as its users have it: `Simulation.run` has garbage collected seldom, SimPy and Mesa leave that to Python's
+defaults. With ``--levelled`` all have the setting of `Simulation.run`.
 """
 
 import argparse
@@ -81,19 +84,20 @@ class Sizes(NamedTuple):
     agents: int
 
 
-YOUNG = 50_000
-"""Objects between two young collections: what `Simulation.run` sets, here for every side, so that none gains by it."""
+SELDOM = 50_000
+"""Objects between two young collections: what `Simulation.run` sets for itself, and ``--levelled`` for every side."""
 
 FULL = Sizes({10: 300, 100: 60, 1000: 10}, repeats=9, in_flight=50_000, agents=5_000)
 QUICK = Sizes({10: 60, 100: 15, 1000: 2}, repeats=5, in_flight=5_000, agents=500)
 
 
-def sample(side: type[Side], market: Market) -> tuple[float, Shown]:
+def sample(side: type[Side], market: Market, levelled: bool = False) -> tuple[float, Shown]:
     """CPU seconds of one side's timed rounds, and what it showed."""
     running = side(market)
     gc.collect()
     usual = gc.get_threshold()
-    gc.set_threshold(YOUNG, *usual[1:])
+    if levelled:
+        gc.set_threshold(SELDOM, *usual[1:])
     try:
         before = time.thread_time()
         running.run()
@@ -102,7 +106,9 @@ def sample(side: type[Side], market: Market) -> tuple[float, Shown]:
         gc.set_threshold(*usual)
 
 
-def compare(market: Market, repeats: int, sides: dict[str, type[Side]]) -> dict[str, list[float]]:
+def compare(
+    market: Market, repeats: int, sides: dict[str, type[Side]], levelled: bool = False
+) -> dict[str, list[float]]:
     """CPU seconds per repeat and side, taken in turns.
 
     Raises:
@@ -112,7 +118,7 @@ def compare(market: Market, repeats: int, sides: dict[str, type[Side]]) -> dict[
     for _ in range(repeats):
         agreed: Shown | None = None
         for name, side in sides.items():
-            seconds, shown = sample(side, market)
+            seconds, shown = sample(side, market, levelled)
             agreed = agreed or shown
             assert len(shown.winners) == market.rounds + 1, f"{name} ended {len(shown.winners)} rounds"
             assert shown == agreed, f"{name} shows {shown}, the first side {agreed}"
@@ -120,12 +126,12 @@ def compare(market: Market, repeats: int, sides: dict[str, type[Side]]) -> dict[
     return times
 
 
-def measure(sizes: Sizes) -> dict[str, float]:
+def measure(sizes: Sizes, levelled: bool = False) -> dict[str, float]:
     """All numbers by name: throughput of ours over each rival's, our messages per second, and bytes."""
     found: dict[str, float] = {}
     for size, rounds in sizes.rounds.items():
         market = make_market(size, rounds)
-        times = compare(market, sizes.repeats, {"ours": OurSide, **RIVALS})
+        times = compare(market, sizes.repeats, {"ours": OurSide, **RIVALS}, levelled)
         for name in RIVALS:
             pairs = zip(times[name], times["ours"], strict=True)
             found[f"ratio_{name}_{size}"] = round(median(theirs / ours for theirs, ours in pairs), 2)
@@ -160,9 +166,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--quick", action="store_true", help="few rounds and repeats: seconds, and more noise"
     )
+    parser.add_argument(
+        "--levelled",
+        action="store_true",
+        help="collect garbage as seldom on every side as Simulation.run does",
+    )
     options = parser.parse_args(arguments)
     sizes = QUICK if options.quick else FULL
-    found = measure(sizes)
+    found = measure(sizes, options.levelled)
     if options.json:
         print(json.dumps(found, indent=2))
     else:

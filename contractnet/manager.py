@@ -139,7 +139,8 @@ class Manager(Protocol):
     def award_best(self, pending: dict[AgentId, Propose]) -> None:
         """Accept the best for what nobody does yet; reject the others, or hold them; if nobody works, conclude."""
         places = self.task.copies - len(self.kept) - len(self.contracts)
-        result_by, arrives = self.rules.result_by(self.now, self.finish_by), self.now + self.rules.margin_s
+        now = self.now
+        result_by, arrives = self.rules.result_by(now, self.finish_by), now + self.rules.margin_s
         sound = acceptable(self.task, pending, arrives)
         if places and sound and result_by is not None:
             for winner in self.choose(sound, places):

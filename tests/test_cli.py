@@ -53,6 +53,30 @@ def test_list_shows_every_entry_point_and_its_settings(capsys: pytest.CaptureFix
     assert "award_rule=best_value" in said.out
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("llm-router", ("a scenario, scenarios.llm_router:LLMRouter", "how many arrive.", "--set KEY=VALUE")),
+        (
+            "english",
+            ("a mechanism, auctions.english:English", "5%", "by how much a bid has to better", "-m "),
+        ),
+        (
+            "walras.baselines.rules:Greedy",
+            ("a mechanism, walras.baselines.rules:Greedy", "how many agents get"),
+        ),
+        ("scenarios.llm_router:LLMRouter", ("a scenario, ", "value_of_quality")),
+    ],
+)
+def test_list_with_a_name_says_what_its_settings_mean(
+    name: str, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = Said(capsys, "list", name)
+
+    assert (said.code, said.err) == (0, "")
+    assert [word for word in words if word not in said.out] == []
+
+
 def test_json_is_one_object_per_run_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     """Exactly six keys; metrics are flat; the same command prints the same bytes."""
     arguments = ("run", "llm-router", "--seed", "7", *SMALL, "-m", "greedy", "-m", "random", "--json")
@@ -212,6 +236,9 @@ def test_values_are_read_as_in_a_settings_file() -> None:
 # --------------------------------------------------------------------------------------------------------- what is bad
 
 BAD = [
+    (("list", "contractnet"), "no scenario or mechanism 'contractnet'; expected contract-net, the nearest"),
+    (("list", "walras.items:Task"), "walras.items:Task is no mechanism"),
+    (("list", "no.such:Thing"), "'no.such:Thing' cannot be imported"),
     (("run", "llm-rooter"), "there is no scenario 'llm-rooter'; expected llm-router"),
     (("run", "llm-router", "-m", "contractnet"), "expected contract-net, the nearest"),
     (("run", "llm-router", "--set", "task=5"), "expected a setting that exists: tasks, the nearest"),

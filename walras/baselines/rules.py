@@ -34,9 +34,11 @@ class Dispatch(Mechanism, frozen=True):
     2 messages for a task. Feasible are the candidates of whom an estimate is publicly known, with a capacity above 0
     and a claimed cost within the task's reserve. The opener is an `Agent` with ``operator=True``.
 
-    `tries` is how many agents get the task, one after the other, while reports say that it failed; `silence_s` is
-    after how many seconds without a report the next one gets it (infinite: the end is waited for, since a queue may
-    be long); `margin_s` is how many seconds before `finish_by` it is given up.
+    Args:
+        tries: how many agents get the task, one after the other, while reports say that it failed.
+        silence_s: after how many seconds without a report the next one gets it; inf: the end is waited for, since a
+            queue may be long.
+        margin_s: how many seconds before `finish_by` it is given up.
 
     Raises:
         ScenarioError: for settings out of range, and for anything but one single-copy task per conversation.
@@ -187,9 +189,12 @@ class LeastLoaded(Dispatch, frozen=True):
 class FirstComeClaim(Mechanism, frozen=True):
     """Each task is announced to all, and who claims it first has it, at its claimed cost.
 
-    An agent claims what it can do as soon as it has a free slot: its mind is asked again every `again_s` while it has
-    none. No operator is needed, and nobody compares: the fastest free agent wins, not the best. `margin_s` is how
-    many seconds before `finish_by` a task is given up.
+    An agent claims what it can do as soon as it has a free slot. No operator is needed, and nobody compares: the
+    fastest free agent wins, not the best.
+
+    Args:
+        again_s: after how many seconds an agent that has no free slot is asked again.
+        margin_s: how many seconds before `finish_by` a task is given up.
 
     Raises:
         ScenarioError: for settings out of range, and for anything but one single-copy task per conversation.

@@ -14,6 +14,7 @@ from walras.cli.living import live
 from walras.errors import ScenarioError, WalrasError
 from walras.results import Result
 from walras.results.recipe import NOT_BY_NAME
+from walras.study import catalogue
 from walras.study.compare import InterruptedStudyError, compare
 from walras.study.declared import Declared, understand
 from walras.study.runs import INTERRUPTED as CUT_SHORT, InterruptedRunError, Run, execute
@@ -62,9 +63,17 @@ Folder = Annotated[str, typer.Argument(metavar="DIR", help="What `--out` has mad
 
 
 @app.command("list")
-def list_() -> None:
+def list_(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Only this one, with what its settings mean.")
+    ] = None,
+) -> None:
     """Show the scenarios and mechanisms there are, with their settings."""
-    showing.show_catalogue()
+    if name is None:
+        showing.show_catalogue()
+    else:
+        for cls in catalogue.find_any(name):
+            showing.show_class(name, cls)
 
 
 @app.command()

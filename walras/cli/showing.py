@@ -1,8 +1,6 @@
 """What the terminal shows: tables of what there is, of mechanisms side by side, of conversations."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
-from math import inf
 from typing import Any
 
 import msgspec
@@ -18,6 +16,7 @@ from walras.results.metrics import Metrics
 from walras.scenario import Scenario
 from walras.study import catalogue
 from walras.study.comparison import NOTE, side_by_side
+from walras.study.explained import Setting, prose_of, settings_of
 from walras.study.study import Row, Study
 
 _PIPE_WIDTH = 400
@@ -60,22 +59,35 @@ def _show_classes(to: Console, title: str, base: Any) -> None:
             continue
         first = (cls.__doc__ or "").strip().split("\n")[0]
         to.print(Text.assemble("  ", (name, "bold"), f"  {first}"))
-        shown = Text(", ".join(_setting(cls, field) for field in msgspec.structs.fields(cls)), style="dim")
+        shown = Text(", ".join(map(_in_short, settings_of(cls))), style="dim")
         for line in shown.wrap(to, min(to.width, _PROSE_WIDTH) - 6):
             to.print(Text("      ") + line)
     to.print()
 
 
-def _setting(cls: type, field: msgspec.structs.FieldInfo) -> str:
-    if field.required:
-        return field.name
-    default = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
-    if callable(default):
-        room = import_module(cls.__module__.split(".")[0])
-        public = (name for name in getattr(room, "__all__", ()) if getattr(room, name) is default)
-        return f"{field.name}={next(public, type(default).__name__)}"
-    shown = "inf" if default == inf else msgspec.json.encode(default).decode().strip('"')
-    return f"{field.name}={shown}"
+def _in_short(setting: Setting) -> str:
+    return setting.name if setting.default is None else f"{setting.name}={setting.default}"
+
+
+def show_class(name: str, cls: type[Scenario] | type[Mechanism]) -> None:
+    """One scenario or mechanism: what it is, where it is written, and what its settings mean."""
+    to = console()
+    what = "scenario" if issubclass(cls, Scenario) else "mechanism"
+    to.print(Text.assemble((name, "bold"), f"  a {what}, {cls.__module__}:{cls.__name__}\n"))
+    to.print(Text(_plain(prose_of(cls)) + "\n"))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("setting", style="bold", no_wrap=True)
+    table.add_column("default", overflow="fold")
+    table.add_column("meaning")
+    for setting in settings_of(cls):
+        table.add_row(setting.name, setting.default or "(to be given)", Text(_plain(setting.meaning)))
+    to.print(table, width=min(to.width, _PROSE_WIDTH))
+    given = f"walras run {name} --set KEY=VALUE" if what == "scenario" else f"-m {name}:KEY=VALUE,KEY=VALUE"
+    to.print(Text(f"Set them by {given}, or in a settings file; None is written null.\n", style="dim"))
+
+
+def _plain(prose: str) -> str:
+    return prose.replace("`", "")
 
 
 # ---------------------------------------------------------------------------------------------------------- side by side

@@ -417,7 +417,7 @@ class Port(msgspec.Struct, eq=False):
 
     def demand_life(self, verb: str) -> None:
         """Raise unless the role may still call this verb: who has finished may only talk."""
-        if self.ended:
+        if self.handlers is OVER:
             raise LocalProtocolError(
                 f"{self.me} calls {verb} in {self.conversation} after its finish; "
                 "expected nothing but send, broadcast, ignore and publish"
@@ -481,4 +481,5 @@ class Port(msgspec.Struct, eq=False):
     # ------------------------------------------------------------------ trace
     def note(self, kind: str, *details: Any) -> None:
         """Add a row to the trace."""
-        self.rows.append((self.clock._now, kind, self.conversation, self.me, *details))
+        host = self.host
+        host.rows.append((host.clock._now, kind, self.conversation, host.id, *details))

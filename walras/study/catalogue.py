@@ -59,6 +59,28 @@ def find(base: type[T], name: str) -> type[T]:
     return found
 
 
+def find_any(name: str) -> list[type[Scenario] | type[Mechanism]]:
+    """The scenario of this name, the mechanism of this name, or both; or what is at this ``module:Class``.
+
+    Raises:
+        WalrasError: as `find` does.
+    """
+    if ":" in name:
+        found = imported(name)
+        scenario = isinstance(found, type) and issubclass(found, Scenario)
+        return [find(Scenario, name) if scenario else find(Mechanism, name)]
+    scenarios, mechanisms = declared(Scenario), declared(Mechanism)
+    if name not in {*scenarios, *mechanisms}:
+        expected = one_of(name, [*scenarios, *mechanisms])
+        raise WalrasError(f"there is no scenario or mechanism {name!r}; expected {expected}")
+    of_name: list[type[Scenario] | type[Mechanism]] = []
+    if name in scenarios:
+        of_name.append(find(Scenario, name))
+    if name in mechanisms:
+        of_name.append(find(Mechanism, name))
+    return of_name
+
+
 def _lacking(cls: type[Scenario] | type[Mechanism]) -> str:
     """What a class leaves to its subclasses, so that it cannot be run itself; empty if nothing."""
     if issubclass(cls, Scenario):

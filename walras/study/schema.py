@@ -10,6 +10,7 @@ from walras.scenario import Scenario
 from walras.simulation.faults import Faults
 from walras.simulation.network import Network
 from walras.study import catalogue
+from walras.study.explained import settings_of
 from walras.study.runs import Conditions
 
 _WHOLE = {"type": "integer"}
@@ -35,6 +36,12 @@ def schema() -> dict[str, Any]:
     refs = dict(
         zip([*scenarios.values(), *mechanisms.values(), Network, Faults, Conditions], places, strict=True)
     )
+    for cls in (*scenarios.values(), *mechanisms.values()):
+        properties = definitions[refs[cls]["$ref"].rpartition("/")[2]]["properties"]
+        for name, _, meaning in settings_of(cls):
+            known = properties[name]
+            said = " ".join(filter(None, (meaning, known.get("description"))))
+            properties[name] = {**known, **({"description": said} if said else {})}
     for definition in definitions.values():
         if definition.get("type") == "object" and "properties" in definition:
             definition["additionalProperties"] = False
