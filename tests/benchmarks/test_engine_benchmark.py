@@ -3,6 +3,7 @@
 Times are for ``make bench``, and ``docs/benchmarks.md`` has them; what is asserted is the same on a busy machine.
 """
 
+import gc
 import json
 
 import pytest
@@ -11,6 +12,7 @@ from benchmarks import engine
 from benchmarks.bytecodes import bytecodes
 from benchmarks.engine import QUICK, RIVALS, OurSide, compare
 from benchmarks.market import make_market
+from benchmarks.rivals import SimpyCallbacks
 
 
 @pytest.mark.parametrize(("size", "rounds"), [(1, 4), (10, 8), (40, 4)])
@@ -72,7 +74,7 @@ def test_a_message_in_flight_takes_few_bytes(found: dict[str, float]) -> None:
 def test_json_has_every_number_and_the_table_every_size(
     found: dict[str, float], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(engine, "measure", lambda sizes: found)
+    monkeypatch.setattr(engine, "measure", lambda sizes, levelled: found)
     engine.main(["--quick", "--json"])
     assert json.loads(capsys.readouterr().out) == found
     assert set(found) == {
@@ -84,3 +86,18 @@ def test_json_has_every_number_and_the_table_every_size(
     engine.main(["--quick"])
     shown = capsys.readouterr().out
     assert all(f"{found[f'ratio_simpy_{size}']:.2f}" in shown for size in QUICK.rounds)
+
+
+@pytest.mark.parametrize("levelled", [False, True])
+def test_levelled_gives_every_side_the_collector_of_ours(levelled: bool) -> None:
+    """Else each keeps what its users have; what is set is taken back."""
+    usual, seen = gc.get_threshold(), []
+
+    class Watching(SimpyCallbacks):
+        def run(self) -> None:
+            seen.append(gc.get_threshold())
+            super().run()
+
+    engine.sample(Watching, make_market(5, 3), levelled)
+    assert seen == [(engine.SELDOM, *usual[1:]) if levelled else usual]
+    assert gc.get_threshold() == usual

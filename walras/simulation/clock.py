@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from itertools import count
+from operator import itemgetter
 from typing import Any
 
 from simpy.core import BoundClass, EmptySchedule, Environment, Infinity, StopSimulation
@@ -30,6 +31,7 @@ DELIVERY, ANSWER, TIMER, DEADLINE, LOOK = 1, 2, 3, 4, 5
 _FAN_RATIO = 4
 """A broadcast joins the sorted run unless the run is this many times longer: then the heap is cheaper than sorting."""
 
+_arrival = itemgetter(0)
 _NOBODY: dict[Any, Any] = {}
 
 
@@ -87,8 +89,10 @@ class Clock(Environment):
             for entry in entries:
                 heappush(queue, entry)
         else:
-            run.extend(entries)
-            run.sort(reverse=True)
+            run[:0] = reversed(
+                entries
+            )  # of those that arrive at one instant the latest stays in front, and goes last
+            run.sort(key=_arrival, reverse=True)
 
     def due(self, priority: int) -> bool:
         """Whether an entry of this priority, or a more urgent one, waits at this very instant."""
@@ -144,7 +148,7 @@ class Clock(Environment):
         if len(entry) == 8:
             port = self._seats_of.get(entry[3], _NOBODY).get(entry[5]) or self._admit(entry)
             if port is not None:
-                handler = port.handlers.get(entry[6].__class__) or port.learn(entry[6].__class__)
+                handler = port.handlers.get(type(entry[6])) or port.learn(type(entry[6]))
                 handler(port.role, entry[4], entry[6])
         elif len(entry) == 5:
             entry[3](entry[4])
@@ -225,9 +229,9 @@ class Clock(Environment):
                 port = seats.get(to) or admit(entry)
                 if port is not None:
                     try:
-                        handler = port.handlers[message.__class__]
+                        handler = port.handlers[type(message)]
                     except KeyError:
-                        handler = port.learn(message.__class__)
+                        handler = port.learn(type(message))
                     handler(port.role, sender, message)
             else:
                 self._now = entry[0]

@@ -124,7 +124,7 @@ decode_split = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 """Decode an array of rows to the bytes of each."""
 
 _UNENCODABLE = (TypeError, OverflowError, UnicodeError)
-_LONG_HEADER = b"\xde\x00"
+_LONG_MAP = b"\xde"
 _is_short_map = re.compile(rb"\xde\x00(?:\x00|[\x01-\x0f][\xa0-\xbf\xd9-\xdb])").match
 """The long header of a map with fewer than 16 entries, and a key (or, rarely, numbers that look like them)."""
 
@@ -151,11 +151,11 @@ def _least(encoded: bytes) -> bytes:
     A struct of more than 15 fields has a long header even where it leaves out defaults and writes fewer, which a digest
     would not survive on its way through a file.
     """
-    at = encoded.find(_LONG_HEADER)
+    at = encoded.find(_LONG_MAP)  # a single byte, which is found ten times as fast as two
     while at >= 0:
         if _is_short_map(encoded, at):
             return encode_as_is(decode(encoded))
-        at = encoded.find(_LONG_HEADER, at + 1)
+        at = encoded.find(_LONG_MAP, at + 1)
     return encoded
 
 
