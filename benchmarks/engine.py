@@ -27,6 +27,7 @@ from contractnet import ContractNet, Propose, cheapest
 from walras.agents import Agent
 from walras.items import Task
 from walras.simulation import Network, Simulation
+from walras.simulation.simulation import SELDOM
 
 RULES = ContractNet(
     reply_within_s=0.2, cancel_within_s=0.05, margin_s=0.05, announcements=1, award_rule=cheapest
@@ -83,9 +84,6 @@ class Sizes(NamedTuple):
     in_flight: int
     agents: int
 
-
-SELDOM = 50_000
-"""Objects between two young collections: what `Simulation.run` sets for itself, and ``--levelled`` for every side."""
 
 FULL = Sizes({10: 300, 100: 60, 1000: 10}, repeats=9, in_flight=50_000, agents=5_000)
 QUICK = Sizes({10: 60, 100: 15, 1000: 2}, repeats=5, in_flight=5_000, agents=500)

@@ -13,6 +13,7 @@ from benchmarks.bytecodes import bytecodes
 from benchmarks.engine import QUICK, RIVALS, OurSide, compare
 from benchmarks.market import make_market
 from benchmarks.rivals import SimpyCallbacks
+from walras.simulation.simulation import SELDOM
 
 
 @pytest.mark.parametrize(("size", "rounds"), [(1, 4), (10, 8), (40, 4)])
@@ -99,5 +100,5 @@ def test_levelled_gives_every_side_the_collector_of_ours(levelled: bool) -> None
             super().run()
 
     engine.sample(Watching, make_market(5, 3), levelled)
-    assert seen == [(engine.SELDOM, *usual[1:]) if levelled else usual]
+    assert seen == [(SELDOM, *usual[1:]) if levelled else usual]
     assert gc.get_threshold() == usual

@@ -41,6 +41,8 @@ Monitor = Callable[[World], None]
 ALL_ENDED = "every conversation has ended"
 FINITE_ENDED = "every conversation with a finish_by has ended"
 NOTHING_LEFT = "nothing is left to happen"
+SELDOM = 50_000
+"""Objects between two young collections of garbage, while a run lasts."""
 
 
 class Simulation:
@@ -220,7 +222,7 @@ class Simulation:
             self._schedule_next()
         self._progress = Progress(progress, len(self.instance.arrivals) if self.instance is not None else 0)
         try:
-            with self._progress, _patient_collector():
+            with self._progress, patient_collector():
                 why = clock.run()
         finally:
             if until is not None:  # it stopped before its horizon, which means nothing to a later run
@@ -263,10 +265,10 @@ class Simulation:
 
 
 @contextmanager
-def _patient_collector() -> Iterator[None]:
+def patient_collector() -> Iterator[None]:
     """Collect garbage less often while a run lasts: nearly all of it goes by reference counts."""
     young, *older = gc.get_threshold()
-    gc.set_threshold(max(young, 50_000), *older)
+    gc.set_threshold(max(young, SELDOM), *older)
     try:
         yield
     finally:

@@ -1,6 +1,5 @@
 """The explorer: seeds one after the other, or in several processes, until they are all done or enough has broken."""
 
-import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -12,6 +11,7 @@ from typing import Any
 import msgspec
 
 from walras.errors import ScenarioError
+from walras.simulation.simulation import patient_collector
 from walras.study.explore.plan import Plan, Target, Trial
 from walras.study.explore.shrinking import smallest
 
@@ -101,13 +101,9 @@ def _trials(
     target: Target, seeds: Sequence[int], seconds: float, workers: int
 ) -> Iterator[tuple[int, Trial]]:
     if workers == 1:
-        young, *older = gc.get_threshold()
-        gc.set_threshold(max(young, 50_000), *older)  # nearly all garbage goes by reference counts
-        try:
+        with patient_collector():
             for seed in seeds:
                 yield seed, target.run(target.draw(seed, seconds))
-        finally:
-            gc.set_threshold(young, *older)
         return
     chunks = [seeds[start : start + CHUNK] for start in range(0, len(seeds), CHUNK)]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
