@@ -14,12 +14,16 @@ from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from contractnet import ContractNet
+from walras.agents import Agent, CostTable, Estimate
 from walras.allocation import Award, Outcome, Report
 from walras.errors import WalrasError
+from walras.items import Task
 from walras.messages import Message
 from walras.results import AgentRecord, Result, TaskRecord
 from walras.scenario import Optimum
-from walras.study.intervals import Work, lanes, work_of
+from walras.simulation import Crash, Faults, Simulation
+from walras.study.intervals import Absence, Work, absences_of, lanes, work_of
 from walras.study.lifelines import Arrow, Fan, Note, Story, tell
 from walras.study.plots import bars, gantt, prices, sequence
 from walras.trace import Trace, UnknownConversationError
@@ -99,6 +103,78 @@ def test_one_key_in_two_conversations_is_two_pieces_of_work() -> None:
     assert [piece.task for piece in pieces] == ["t-1", "t-2"], "told by their tasks, not by their keys"
 
 
+def test_a_crash_ends_what_was_at_work_and_what_is_done_again_is_another_piece() -> None:
+    """What waited in the queue is handed over again as well; other agents go on."""
+    trace = trace_of(
+        *worked("ada", "t-1", 0.0, 0.0, 1.0),
+        *worked("ada", "t-2", 0.0, 1.0, None),
+        *worked("ada", "t-3", 0.5, None, None),
+        *worked("bob", "t-4", 0.0, 0.0, None),
+        (2.0, "crash", "", "ada"),
+        (5.0, "restart", "", "ada"),
+        (5.0, "began", "c/1", "ada", "t-2"),
+        (7.0, "performed", "c/1", "ada", "t-2", Report("done")),
+        (7.0, "began", "c/1", "ada", "t-3"),
+    )
+    assert work_of(trace, ended_s=9.0) == {
+        "ada": [
+            Work("t-1", 0.0, 0.0, 1.0, "done"),
+            Work("t-2", 0.0, 1.0, 2.0, "lost"),
+            Work("t-2", 5.0, 5.0, 7.0, "done"),
+            Work("t-3", 5.0, 7.0, 9.0, "unfinished"),
+        ],
+        "bob": [Work("t-4", 0.0, 0.0, 9.0, "unfinished")],
+    }
+
+
+def test_work_that_is_only_known_to_have_ended_is_no_second_piece() -> None:
+    """A role that comes back from its records is told that a crash hid the end."""
+    trace = trace_of(
+        *worked("ada", "t-1", 0.0, 0.0, None),
+        (2.0, "crash", "", "ada"),
+        (5.0, "restart", "", "ada"),
+        (5.0, "performed", "c/1", "ada", "t-1", Report("unknown")),
+    )
+    assert work_of(trace, ended_s=9.0) == {"ada": [Work("t-1", 0.0, 0.0, 2.0, "lost")]}
+
+
+def test_absences_are_crashes_and_pauses_without_overlap() -> None:
+    trace = trace_of(
+        (1.0, "pause", "", "ada", 3.0),
+        (2.0, "pause", "", "ada", 4.0),
+        (3.5, "crash", "", "ada"),
+        (5.0, "restart", "", "ada"),
+        (6.0, "pause", "", "bob", 20.0),
+        (7.0, "crash", "", "ada"),
+        (8.0, "crash", "", "cyd"),
+        (8.0, "restart", "", "cyd"),
+    )
+    assert absences_of(trace, ended_s=9.0) == {
+        "ada": [
+            Absence(1.0, 2.0, "paused"), Absence(2.0, 3.5, "paused"),
+            Absence(3.5, 5.0, "down"), Absence(7.0, 9.0, "down"),
+        ],
+        "bob": [Absence(6.0, 9.0, "paused")],
+        "cyd": [],
+    }  # fmt: skip
+
+
+def test_nobody_works_while_it_is_down() -> None:
+    """In a run: what a crash interrupts is lost at that moment, and done after the restart."""
+    faults = Faults((Crash("ada", at_s=3.0, down_s=10.0),))
+    market = Simulation(seed=1, faults=faults)
+    market.add(Agent("shop"))
+    market.add(Agent("ada", costs=CostTable({"draft": Estimate(cost=1.0, quality=1.0, seconds=5.0)})))
+    for k in range(2):
+        market.open(ContractNet(), [Task(f"t-{k}", "draft")], opener="shop", finish_by=60.0)
+    result = market.run(progress=False)
+    pieces = work_of(result.trace, result.ended_s)["ada"]
+    assert [piece.status for piece in pieces] == ["lost", "done", "done"]
+    assert {piece.task for piece in pieces[1:]} == {"t-0", "t-1"}
+    assert absences_of(result.trace, result.ended_s) == {"ada": [Absence(3.0, 13.0, "down")]}
+    assert [piece.end <= 3.0 or piece.asked >= 13.0 for piece in pieces] == [True, True, True]
+
+
 def test_lanes_are_as_few_as_overlap_demands() -> None:
     """Three at once need three lanes; one that begins as another ends follows it."""
     pieces = [
@@ -145,6 +221,27 @@ def test_the_legend_of_a_gantt_chart_names_what_occurs() -> None:
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["failed", "waiting in the queue"]
     assert [patch.get_hatch() for patch in axes.patches] == ["xx"]
+
+
+def test_a_gantt_chart_is_grey_behind_all_lanes_of_who_was_away() -> None:
+    trace = trace_of(
+        *worked("ada", "t-1", 0.0, 0.0, 8.0),
+        *worked("ada", "t-2", 0.0, 0.0, 3.0),
+        *worked("bob", "t-3", 0.0, 0.0, 1.0),
+        (2.0, "pause", "", "ada", 4.0),
+        (5.0, "crash", "", "bob"),
+        (6.0, "restart", "", "bob"),
+        (6.0, "crash", "", "who never worked"),
+    )
+    axes = gantt(Result(trace=trace, ended_s=9.0))
+    grey = [p for p in axes.patches if isinstance(p, Rectangle) and p.get_zorder() == 0]
+    assert [(p.get_x(), p.get_width(), p.get_y(), p.get_height()) for p in grey] == [
+        (2.0, 2.0, -0.5, 2), (5.0, 1.0, 1.5, 1),
+    ]  # fmt: skip
+    legend = axes.get_legend()
+    assert legend is not None
+    shown = [text.get_text() for text in legend.get_texts()]
+    assert shown == ["done", "down", "paused", "waiting in the queue"]
 
 
 def test_a_gantt_chart_of_no_work_is_empty_and_can_be_drawn() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from walras.errors import WalrasError
 from walras.results import Result
 from walras.results.metrics import Metrics
-from walras.study.intervals import Work, lanes, work_of
+from walras.study.intervals import Absence, Work, absences_of, lanes, work_of
 from walras.study.lifelines import Arrow, Fan, Note, Story, tell
 from walras.trace import Trace
 
@@ -28,7 +28,9 @@ _STATUS = {
     "stopped": (ORANGE, "//"),
     "unknown": (GREY, ".."),
     "unfinished": ("white", "//"),
+    "lost": ("white", "xx"),
 }
+_ABSENCE = {"down": ("#DDDDDD", ""), "paused": ("#EEEEEE", "...")}
 
 UNITS = {
     "completion_rate": "completion, share of tasks",
@@ -59,8 +61,8 @@ def gantt(result: Result, *, most: int = 30, ax: "Axes | None" = None) -> "Axes"
     """Who worked on what, when: a line per agent, and more for one that works on several tasks at once.
 
     A bar is work, from its beginning to its end, with the name of its task if there is room; the thin line below leads
-    to it from when it was handed over, while it waited in the agent's queue. Agents stand in the order of their work,
-    busiest first; `most` of them are shown.
+    to it from when it was handed over, while it waited in the agent's queue. Behind the bars is grey where the agent was
+    down or paused. Agents stand in the order of their work, busiest first; `most` of them are shown.
 
     Raises:
         WalrasError: if the trace was not kept.
@@ -73,7 +75,10 @@ def gantt(result: Result, *, most: int = 30, ax: "Axes | None" = None) -> "Axes"
     span = 1.01 * max((piece.end for agent in busiest for piece in work[agent]), default=1.0) or 1.0
     top = 0
     ticks = []
+    away = absences_of(result.trace, result.ended_s)
     for agent, rows in placed:
+        for absence in away.get(agent, ()):
+            _shade(axes, absence, top, len(rows))
         ticks.append((top + (len(rows) - 1) / 2, agent))
         for k, row in enumerate(rows):
             for piece in row:
@@ -81,11 +86,20 @@ def gantt(result: Result, *, most: int = 30, ax: "Axes | None" = None) -> "Axes"
         top += len(rows)
         axes.axhline(top - 0.5, color=GREY, linewidth=0.4)
     statuses = {piece.status for agent in busiest for piece in work[agent]}
+    statuses |= {absence.kind for agent in busiest for absence in away.get(agent, ())}
     axes.set_xlim(0.0, span)
     axes.set_ylim(max(top, 1) - 0.4, -0.6)
     axes.set_yticks([y for y, _ in ticks], [agent for _, agent in ticks], fontsize=8)
     _finish_gantt(axes, result, statuses, len(work) - len(busiest))
     return axes
+
+
+def _shade(axes: "Axes", absence: Absence, top: int, rows: int) -> None:
+    colour, hatch = _ABSENCE[absence.kind]
+    axes.barh(
+        top + (rows - 1) / 2, absence.end - absence.began, left=absence.began, height=rows,
+        color=colour, hatch=hatch, edgecolor=GREY, linewidth=0.0, zorder=0,
+    )  # fmt: skip
 
 
 def _bar(axes: "Axes", work: Work, y: float, span: float) -> None:
@@ -117,7 +131,7 @@ def _finish_gantt(axes: "Axes", result: Result, statuses: set[str], hidden: int)
     axes.set_title(_heading(result, "; ".join(filter(None, left_out))), fontsize=10, loc="left", pad=20)
     handles: list[Any] = [
         Patch(facecolor=colour, hatch=hatch, edgecolor=INK, linewidth=0.5, label=status)
-        for status, (colour, hatch) in _STATUS.items()
+        for status, (colour, hatch) in (_STATUS | _ABSENCE).items()
         if status in statuses
     ]
     handles.append(Line2D([], [], color=INK, linewidth=0.8, alpha=0.5, label="waiting in the queue"))
