@@ -93,7 +93,8 @@ class Manager(Protocol):
         self.standing[sender] = "proposed"
         self.proposals[sender] = proposal
         self.awaited -= 1
-        if not self.awaited or len(self.proposals) == self.rules.enough:
+        enough = self.rules.enough
+        if not self.awaited or (enough is not None and len(self.proposals) == enough):
             self.close_bidding()
 
     @on(Refuse, NotUnderstood)
@@ -138,18 +139,18 @@ class Manager(Protocol):
     # ------------------------------------------------------------------ awarding
     def award_best(self, pending: dict[AgentId, Propose]) -> None:
         """Accept the best for what nobody does yet; reject the others, or hold them; if nobody works, conclude."""
-        places = self.task.copies - len(self.kept) - len(self.contracts)
-        now = self.now
-        result_by, arrives = self.rules.result_by(now, self.finish_by), now + self.rules.margin_s
-        sound = acceptable(self.task, pending, arrives)
-        if places and sound and result_by is not None:
-            for winner in self.choose(sound, places):
-                self.accept(winner, result_by)
-                del pending[winner]
-        if pending and not (self.contracts and self.rules.hold_losers):
-            self.standing.update(dict.fromkeys(pending, "rejected"))
-            for reason, losers in rejections(pending, sound, arrives).items():
-                self.broadcast(losers, RejectProposal(reason))
+        if pending:
+            now, places = self.now, self.task.copies - len(self.kept) - len(self.contracts)
+            result_by, arrives = self.rules.result_by(now, self.finish_by), now + self.rules.margin_s
+            sound = acceptable(self.task, pending, arrives)
+            if places and sound and result_by is not None:
+                for winner in self.choose(sound, places):
+                    self.accept(winner, result_by)
+                    del pending[winner]
+            if pending and not (self.contracts and self.rules.hold_losers):
+                self.standing.update(dict.fromkeys(pending, "rejected"))
+                for reason, losers in rejections(pending, sound, arrives).items():
+                    self.broadcast(losers, RejectProposal(reason))
         if not self.contracts:
             self.conclude()
 

@@ -168,4 +168,4 @@ def _standing(found: Kept) -> list[tuple[ConversationId, Award]]:
 
 def top_of(conversation: ConversationId) -> ConversationId:
     """The top-level conversation that this one is, or descends from."""
-    return "/".join(conversation.split("/", 2)[:2])
+    return conversation if conversation.count("/") < 2 else "/".join(conversation.split("/", 2)[:2])

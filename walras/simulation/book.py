@@ -130,8 +130,11 @@ def _drop(talk: Conversation) -> None:
     if talk.live or world.clock._now < talk.drop_at or talk.id not in world.book:
         return  # somebody has joined meanwhile
     del world.book[talk.id], world.seats_of[talk.id]
+    if world.guarded:
+        for port in talk.seats.values():
+            port.forget()
     for port in talk.seats.values():
-        port.forget()
+        del port.role  # a dead timer in the heap would keep it alive through its port
     talk.seats.clear()
     talk.dropped = True
     if world.clock._now < talk.finish_by < float("inf"):

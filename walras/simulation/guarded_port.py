@@ -250,7 +250,6 @@ class GuardedPort(Port, eq=False):
         super().end(outcome)
 
     def forget(self) -> None:
-        super().forget()
         self.snapshot, self.journal, self.missed = None, [], []
 
     def open_questions(self) -> list[Asked]:

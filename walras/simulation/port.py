@@ -114,9 +114,9 @@ def fire(timer: Timer) -> None:
     """A timer is due."""
     port = timer.port
     if not timer.live:
-        port.world.dead_entries -= 1
+        port.host.world.dead_entries -= 1
         return
-    port.world.fold_soon()  # roles that never end, and whom nobody joins, live by their timers
+    port.host.world.fold_soon()  # roles that never end, and whom nobody joins, live by their timers
     if port.guarded and port.postponed(fire, timer):
         return
     timer.live = False
@@ -232,17 +232,15 @@ class Port(msgspec.Struct, eq=False):
         host = self.host
         clock = host.clock
         now = clock._now
-        link = host.routes.get(to) or host.routes[to]  # `get` first: a look-up in a subclass of dict is slow
-        entry = (now + link(), 1, next(clock._eid), self.conversation, host.id, to, message, now)
+        entry = (now + host.routes[to](), 1, next(clock._eid), self.conversation, host.id, to, message, now)
         host.rows.append(entry)
         heappush(clock._queue, entry)  # type: ignore[misc]  # SimPy's heap holds our entries, too
 
     def broadcast(self, to: Iterable[AgentId], message: Message) -> None:
         peers, host, conversation = tuple(to), self.host, self.conversation
-        routes, clock, me = host.routes, host.clock, host.id
+        clock, me = host.clock, host.id
         now = clock._now
-        known = routes.get
-        arrivals = [now + (known(peer) or routes[peer])() for peer in peers]
+        arrivals = [now + link() for link in map(host.routes.__getitem__, peers)]
         host.rows.append((now, "broadcast", conversation, me, peers, message, arrivals))
         clock.fan(
             list(
@@ -278,7 +276,7 @@ class Port(msgspec.Struct, eq=False):
             self._disarm(timers[name])
         timer = timers[name] = Timer(self, name, at)
         if at != inf:
-            self.clock.call_at(at, TIMER, fire, timer)
+            self.host.clock.call_at(at, TIMER, fire, timer)
 
     def cancel_timer(self, name: Hashable) -> None:
         if self.timers is not None and name in self.timers:
@@ -288,7 +286,7 @@ class Port(msgspec.Struct, eq=False):
     def _disarm(self, timer: Timer) -> None:
         timer.live = False
         if timer.at != inf:
-            self.world.bury()
+            self.host.world.bury()
 
     # ------------------------------------------------------------------ minds
     def decide(self, name: Hashable, question: Question) -> None:
@@ -385,18 +383,18 @@ class Port(msgspec.Struct, eq=False):
     # ------------------------------------------------------------------ results
     def award(self, line: Award, key: str) -> None:
         self.demand_life("award")
-        self.world.award(self, self.effect_id(key), line)
+        self.host.world.award(self, self.effect_id(key), line)
 
     def settle(self, item: str, paid: float, winner: AgentId | None, penalty: float, key: str) -> None:
         self.demand_life("settle")
-        self.world.settle(self, self.effect_id(key), item, paid, winner, penalty)
+        self.host.world.settle(self, self.effect_id(key), item, paid, winner, penalty)
 
     def effect_id(self, key: str) -> str:
         """The name under which the ledger carries out a transfer once: the role's own count, or a key of all roles'."""
         if key:
             return f"{self.conversation}#key:{key}"
         self.awards += 1
-        return f"{self.conversation}/{self.me}#{self.awards}"
+        return f"{self.conversation}/{self.host.id}#{self.awards}"
 
     def publish(self, fact: Fact) -> None:
         self.note("fact", fact)
@@ -447,8 +445,7 @@ class Port(msgspec.Struct, eq=False):
             talk.role_ended(self, outcome)
 
     def forget(self) -> None:
-        """The conversation is dropped: let the role go, which a dead timer in the heap would keep alive through us."""
-        del self.role
+        """The conversation is dropped: let go what was kept for a restart."""
 
     @property
     def busy(self) -> bool:

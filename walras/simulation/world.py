@@ -187,7 +187,7 @@ class World:
             why = "unknown agent" if host is None else "over" if talk is None else "not seated"
             self.trace.rows.append((self.clock._now, "ignored", conversation, to, message, why))
             return None
-        if len(self.trace.rows) > FOLD_ROWS:  # `fold_soon`, unrolled
+        if len(host.rows) > FOLD_ROWS:  # `fold_soon`, unrolled
             self.trace.fold()
         mechanism = talk.mechanism
         role = mechanism.join(
@@ -196,8 +196,12 @@ class World:
         if role is None:
             self.trace.rows.append((self.clock._now, "ignored", conversation, to, message, "turned away"))
             return None
-        port = self.seat(talk, host, role)
-        if self.guarded or HANDLERS[role.__class__].starts:
+        handlers = HANDLERS.get(type(role)) or handlers_of(type(role))  # `seat`, unrolled
+        port = talk.seats[to] = role._port = self.port_class(host, talk, conversation, role, handlers.known)
+        talk.live += 1
+        if talk.outcome is not None and talk.over:
+            talk.expire_soon()
+        if handlers.starts or self.guarded:
             port.enter("on_start")
         return port
 
