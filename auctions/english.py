@@ -31,12 +31,13 @@ class English(Auction, frozen=True):
     Args:
         increment: by how much a bid has to better what stands: an amount, or a share of it, such as ``"5%"``.
         opening: the first price; None: the reserve, if it is public, and else 0 on sale. A procurement has to begin somewhere.
-        lasts_s: how long it lasts, seconds.
+        lasts_s: how long it lasts at most, seconds; a soft close may move it.
         idle_s: how long after the last bid it ends, seconds, or twice as long as the first bid took to come if that is more,
             for where minds or messages are slow nobody else could answer; None: only at the close.
-        close: ``hard`` (at a fixed time), ``soft`` (a bid in the last `extend_s` seconds moves the close to `extend_s`
-            after it) or ``candle`` (at a time that is drawn and not told, from `candle_from` of `lasts_s` on).
-        extend_s, candle_from: see `close`.
+        close: ``hard`` (at a fixed time), ``soft`` (a late bid moves the close) or ``candle`` (at a time that is drawn and
+            not told).
+        extend_s: with a soft close, how long before it a bid moves it, and to how long after that bid, seconds.
+        candle_from: with a candle, from which share of `lasts_s` on it may go out.
         jump_bids: whether bids may be better than asked for.
         active_within_s: who neither bids nor leads for so many seconds may not bid any more; None: any bidder may wait.
         gather_s: bids that arrive within so many seconds are taken together; 0: only those of the same instant.

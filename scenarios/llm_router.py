@@ -46,7 +46,8 @@ class LLMRouter(Scenario, frozen=True, kw_only=True):
         models: the population; None: all 19 models with recorded prices.
         slots: how many tasks each model works on at once.
         liars: which models overstate: names, or how many (drawn by the seed).
-        overstate: by how much a liar raises its quality and lowers its seconds, as a share.
+        overstate: how much better a liar says it is: at 0.5 its quality is half as much again (1 at most), and it is
+            half as fast again.
         invite: how many models are asked per task (those whose claims look best); None: all.
         within_s: how long after its arrival a task is given up.
         trace: whose arrivals: "conv" (smooth) or "code" (bursty).

@@ -65,7 +65,8 @@ def test_list_shows_every_entry_point_and_its_settings(capsys: pytest.CaptureFix
             "walras.baselines.rules:Greedy",
             ("a mechanism, walras.baselines.rules:Greedy", "how many agents get"),
         ),
-        ("scenarios.llm_router:LLMRouter", ("a scenario, ", "value_of_quality")),
+        ("scenarios.llm_router:LLMRouter", ("llm-router  a scenario, ", "value_of_quality")),
+        ("greedy:tries=3", ("greedy  a mechanism, ", "how many agents get")),
     ],
 )
 def test_list_with_a_name_says_what_its_settings_mean(
@@ -236,8 +237,9 @@ def test_values_are_read_as_in_a_settings_file() -> None:
 # --------------------------------------------------------------------------------------------------------- what is bad
 
 BAD = [
+    (("list", "llm-rooter"), "no scenario or mechanism 'llm-rooter'; expected llm-router, the nearest"),
     (("list", "contractnet"), "no scenario or mechanism 'contractnet'; expected contract-net, the nearest"),
-    (("list", "walras.items:Task"), "walras.items:Task is no mechanism"),
+    (("list", "walras.items:Task"), "walras.items:Task is no scenario and no mechanism"),
     (("list", "no.such:Thing"), "'no.such:Thing' cannot be imported"),
     (("run", "llm-rooter"), "there is no scenario 'llm-rooter'; expected llm-router"),
     (("run", "llm-router", "-m", "contractnet"), "expected contract-net, the nearest"),

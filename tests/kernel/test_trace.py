@@ -539,8 +539,8 @@ def test_a_struct_of_many_fields_comes_back_from_a_file_with_its_digest(fields: 
     assert (again.digest, again.bytes) == (trace.digest, trace.bytes)
 
 
-@pytest.mark.parametrize("before", [(), (56832,), (56832, 56832)])
+@pytest.mark.parametrize("before", [(), (56832,), (56832, 56832), (-34,), (-34, -34, -34)])
 def test_a_long_header_is_found_wherever_it_stands(before: tuple[int, ...]) -> None:
-    """Also first of all, and behind numbers whose bytes look like one (56832 is ``de 00``)."""
+    """Also first of all, and behind numbers whose bytes look like one (56832 is ``de 00``, -34 is ``de``)."""
     value: Any = [*before, Wide()] if before else Wide()
     assert encode(value) == encode_as_is(decode(encode(value)))

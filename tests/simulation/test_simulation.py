@@ -1,5 +1,6 @@
 """The front of the simulator: its two levels, why a run stops, who shares its world, who may watch, what is bad input."""
 
+import gc
 import math
 from collections.abc import Callable, Generator
 from typing import Any
@@ -12,6 +13,7 @@ from tests.simulation.worlds import RULES, Errands, Knows, Player, bare
 from walras import Agent, Arrival, Instance, Lot, Network, Protocol, Scenario, ScenarioError, Simulation, Task
 from walras.allocation import Report
 from walras.simulation import Crash, Faults, Matrix, Partition, World
+from walras.simulation.simulation import SELDOM, patient_collector
 
 # ------------------------------------------------------------------------------------------------------ two levels
 
@@ -190,6 +192,26 @@ def test_a_process_can_wait_for_what_a_market_brings_about() -> None:
 
 
 # ------------------------------------------------------------------------------------------------------- who watches
+
+
+def test_a_run_has_garbage_collected_seldom_and_leaves_the_collector_as_it_was() -> None:
+    """Also when a user's code raises; whoever collects more seldom still keeps that."""
+    usual, seen = gc.get_threshold(), []
+
+    def monitor(world: World) -> None:
+        seen.append(gc.get_threshold())
+        assert len(seen) < 3, "enough"
+
+    with pytest.raises(AssertionError, match="enough"):
+        Simulation(Errands(tasks=2), RULES, seed=1, monitors=[monitor]).run()
+    assert seen == [(SELDOM, *usual[1:])] * 3
+    assert gc.get_threshold() == usual
+    gc.set_threshold(SELDOM + 1, *usual[1:])
+    try:
+        with patient_collector():
+            assert gc.get_threshold() == (SELDOM + 1, *usual[1:])
+    finally:
+        gc.set_threshold(*usual)
 
 
 def test_monitors_see_the_global_state_after_every_input() -> None:

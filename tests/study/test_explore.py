@@ -1,5 +1,6 @@
 """The explorer: the same plan gives the same run, faults really fire, what breaks is found, shrunk and replayed."""
 
+import gc
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from walras.messages import Frozen
 from walras.simulation.faults import Crash, Faults, Pause, Skew, SlowDisk
 from walras.simulation.latency import Constant
 from walras.simulation.network import Network, Partition
+from walras.simulation.simulation import SELDOM
 from walras.simulation.swarm import random_faults
 from walras.study.explore.counting import FAULTS, fired
 from walras.study.explore.explorer import Exploration, explore
@@ -87,6 +89,19 @@ def test_what_breaks_is_shrunk_to_what_it_takes() -> None:
     assert one.shrunk.broken == "too heavy"
     assert str(one).endswith("creak")
     assert found.seeds == one.seed + 1
+
+
+def test_garbage_is_collected_seldom_while_it_explores() -> None:
+    usual, seen = gc.get_threshold(), set()
+
+    class Watched(Scales):
+        def run(self, plan: Plan[Weights], *, digest: bool = False) -> Trial:
+            seen.add(gc.get_threshold()[0])
+            return super().run(plan, digest=digest)
+
+    explore(Watched(), range(3), 30.0)
+    assert seen == {SELDOM}
+    assert gc.get_threshold() == usual
 
 
 def test_a_budget_bounds_the_search_for_less() -> None:

@@ -65,7 +65,7 @@ Folder = Annotated[str, typer.Argument(metavar="DIR", help="What `--out` has mad
 @app.command("list")
 def list_(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Only this one, with what its settings mean.")
+        str | None, typer.Argument(metavar="NAME", help="Only this one, with what its settings mean.")
     ] = None,
 ) -> None:
     """Show the scenarios and mechanisms there are, with their settings."""
@@ -73,7 +73,7 @@ def list_(
         showing.show_catalogue()
     else:
         for cls in catalogue.find_any(name):
-            showing.show_class(name, cls)
+            showing.show_class(cls)
 
 
 @app.command()

@@ -69,18 +69,22 @@ def _in_short(setting: Setting) -> str:
     return setting.name if setting.default is None else f"{setting.name}={setting.default}"
 
 
-def show_class(name: str, cls: type[Scenario] | type[Mechanism]) -> None:
+def show_class(cls: type[Scenario] | type[Mechanism]) -> None:
     """One scenario or mechanism: what it is, where it is written, and what its settings mean."""
     to = console()
-    what = "scenario" if issubclass(cls, Scenario) else "mechanism"
-    to.print(Text.assemble((name, "bold"), f"  a {what}, {cls.__module__}:{cls.__name__}\n"))
+    if issubclass(cls, Scenario):
+        what, name = "scenario", catalogue.name_of(Scenario, cls)
+    else:
+        what, name = "mechanism", catalogue.name_of(Mechanism, cls)
+    to.print(Text.assemble((name, "bold"), f"  a {what}, {cls.__module__}:{cls.__qualname__}\n"))
     to.print(Text(_plain(prose_of(cls)) + "\n"))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("setting", style="bold", no_wrap=True)
     table.add_column("default", overflow="fold")
-    table.add_column("meaning")
+    table.add_column("meaning", overflow="fold")
     for setting in settings_of(cls):
-        table.add_row(setting.name, setting.default or "(to be given)", Text(_plain(setting.meaning)))
+        default = "(to be given)" if setting.default is None else setting.default
+        table.add_row(setting.name, Text(default), Text(_plain(setting.meaning)))
     to.print(table, width=min(to.width, _PROSE_WIDTH))
     given = f"walras run {name} --set KEY=VALUE" if what == "scenario" else f"-m {name}:KEY=VALUE,KEY=VALUE"
     to.print(Text(f"Set them by {given}, or in a settings file; None is written null.\n", style="dim"))

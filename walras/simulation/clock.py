@@ -89,9 +89,8 @@ class Clock(Environment):
             for entry in entries:
                 heappush(queue, entry)
         else:
-            run[:0] = reversed(
-                entries
-            )  # of those that arrive at one instant the latest stays in front, and goes last
+            # Of those that arrive at one instant the latest stays in front, and so goes last: sorting is stable.
+            run[:0] = reversed(entries)
             run.sort(key=_arrival, reverse=True)
 
     def due(self, priority: int) -> bool:

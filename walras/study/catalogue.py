@@ -62,23 +62,25 @@ def find(base: type[T], name: str) -> type[T]:
 def find_any(name: str) -> list[type[Scenario] | type[Mechanism]]:
     """The scenario of this name, the mechanism of this name, or both; or what is at this ``module:Class``.
 
+    Settings behind a name, as in ``greedy:tries=3``, are left aside.
+
     Raises:
         WalrasError: as `find` does.
     """
-    if ":" in name:
-        found = imported(name)
-        scenario = isinstance(found, type) and issubclass(found, Scenario)
-        return [find(Scenario, name) if scenario else find(Mechanism, name)]
     scenarios, mechanisms = declared(Scenario), declared(Mechanism)
-    if name not in {*scenarios, *mechanisms}:
+    bare = name.partition(":")[0]
+    if bare in scenarios or bare in mechanisms:
+        found: list[type[Scenario] | type[Mechanism]] = [find(Scenario, bare)] if bare in scenarios else []
+        return found + ([find(Mechanism, bare)] if bare in mechanisms else [])
+    if ":" not in name:
         expected = one_of(name, [*scenarios, *mechanisms])
         raise WalrasError(f"there is no scenario or mechanism {name!r}; expected {expected}")
-    of_name: list[type[Scenario] | type[Mechanism]] = []
-    if name in scenarios:
-        of_name.append(find(Scenario, name))
-    if name in mechanisms:
-        of_name.append(find(Mechanism, name))
-    return of_name
+    there = imported(name)
+    if not (isinstance(there, type) and issubclass(there, Scenario | Mechanism)):
+        raise WalrasError(
+            f"{name} is no scenario and no mechanism; expected a class that inherits walras.Scenario or walras.Mechanism"
+        )
+    return [find(Scenario, name) if issubclass(there, Scenario) else find(Mechanism, name)]
 
 
 def _lacking(cls: type[Scenario] | type[Mechanism]) -> str:

@@ -3,13 +3,15 @@
 import inspect
 import re
 from importlib import import_module
-from math import inf
+from textwrap import dedent
 from typing import Any, NamedTuple
 
 import msgspec
 
-_HEADING = re.compile(r"[A-Z][A-Za-z ]*:$")
-_ENTRY = re.compile(r"    (\w+(?:, \w+)*): (.*)")
+from walras.trace.rows import without_addresses
+
+_HEADING = re.compile(r"[A-Z][A-Za-z ]*:")
+_ENTRY = re.compile(r"(?P<names>\w+(?:, \w+)*)(?: \(.*?\))?:(?:\s+(?P<text>.*))?")
 
 
 class Setting(NamedTuple):
@@ -28,10 +30,16 @@ def settings_of(cls: type) -> list[Setting]:
         >>> settings_of(ContractNet)[5]
         Setting(name='announcements', default='2', meaning='how often a task is announced at most, the first time included.')
     """
-    meanings: dict[str, str] = {}
+    meanings = meanings_of(cls)
+    return [Setting(f.name, _default(f), meanings.get(f.name, "")) for f in msgspec.structs.fields(cls)]
+
+
+def meanings_of(cls: type) -> dict[str, str]:
+    """What the docstrings of a class and of its bases say of their settings, by name."""
+    found: dict[str, str] = {}
     for base in reversed(cls.__mro__):
-        meanings |= _meanings(base)
-    return [Setting(f.name, _default(cls, f), meanings.get(f.name, "")) for f in msgspec.structs.fields(cls)]
+        found |= _entries(base)
+    return found
 
 
 def prose_of(cls: type) -> str:
@@ -45,30 +53,48 @@ def _docstring(cls: type) -> list[str]:
     return inspect.cleandoc(cls.__dict__.get("__doc__") or "").split("\n")
 
 
-def _meanings(cls: type) -> dict[str, str]:
+def _entries(cls: type) -> dict[str, str]:
     lines = _docstring(cls)
     if "Args:" not in lines:
         return {}
+    after = lines[lines.index("Args:") + 1 :]
+    ends = (k for k, line in enumerate(after) if line and not line[0].isspace())
     found: dict[str, str] = {}
     names: list[str] = []
-    for line in lines[lines.index("Args:") + 1 :]:
+    for line in dedent("\n".join(after[: next(ends, len(after))])).split("\n"):
+        if line[:1].isspace() or not line:
+            found |= {name: f"{found[name]} {line.strip()}".strip() for name in names}
+            continue
         entry = _ENTRY.fullmatch(line)
-        if entry:
-            names = entry[1].split(", ")
-            found |= dict.fromkeys(names, entry[2])
-        elif line.startswith("     "):
-            found |= {name: f"{found[name]} {line.strip()}" for name in names}
-        elif line:
-            break
+        names = (
+            entry["names"].split(", ") if entry else []
+        )  # what has another form is not understood, and no harm
+        found |= dict.fromkeys(names, (entry["text"] or "") if entry else "")
     return found
 
 
-def _default(cls: type, field: msgspec.structs.FieldInfo) -> str | None:
+def _default(field: msgspec.structs.FieldInfo) -> str | None:
     if field.required:
         return None
-    default: Any = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
-    if callable(default):
-        room = import_module(cls.__module__.split(".")[0])
-        public = (name for name in getattr(room, "__all__", ()) if getattr(room, name) is default)
-        return next(public, type(default).__name__)
-    return "inf" if default == inf else msgspec.json.encode(default).decode().strip('"')
+    try:
+        default: Any = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+        return _name_of(default) if callable(default) else _written(default)
+    except Exception as error:  # whatever a class of somebody else's does with its defaults
+        return f"({type(error).__name__}: {without_addresses(error)})"
+
+
+def _name_of(function: Any) -> str:
+    """A public name of the function's room; else where it is, or its class."""
+    module = function.__module__
+    room = import_module(module.split(".")[0])
+    public = (name for name in getattr(room, "__all__", ()) if getattr(room, name) is function)
+    place = (
+        f"{module}:{function.__qualname__}" if hasattr(function, "__qualname__") else type(function).__name__
+    )
+    return next(public, place)
+
+
+def _written(default: Any) -> str:
+    if isinstance(default, str | float):
+        return str(default)
+    return msgspec.json.encode(default, enc_hook=without_addresses).decode()

@@ -10,7 +10,7 @@ from walras.scenario import Scenario
 from walras.simulation.faults import Faults
 from walras.simulation.network import Network
 from walras.study import catalogue
-from walras.study.explained import settings_of
+from walras.study.explained import meanings_of
 from walras.study.runs import Conditions
 
 _WHOLE = {"type": "integer"}
@@ -38,10 +38,12 @@ def schema() -> dict[str, Any]:
     )
     for cls in (*scenarios.values(), *mechanisms.values()):
         properties = definitions[refs[cls]["$ref"].rpartition("/")[2]]["properties"]
-        for name, _, meaning in settings_of(cls):
-            known = properties[name]
-            said = " ".join(filter(None, (meaning, known.get("description"))))
-            properties[name] = {**known, **({"description": said} if said else {})}
+        names = {field.name: field.encode_name for field in msgspec.structs.fields(cls)}
+        for name, meaning in meanings_of(cls).items():
+            if name in names:  # else it is no setting
+                known = properties[names[name]]
+                said = " ".join(filter(None, (meaning, known.get("description"))))
+                properties[names[name]] = {**known, "description": said}
     for definition in definitions.values():
         if definition.get("type") == "object" and "properties" in definition:
             definition["additionalProperties"] = False
