@@ -29,6 +29,7 @@ def bytecodes(run: Callable[[], object]) -> int:
     before, collecting = sys.gettrace(), gc.isenabled()
     gc.collect()
     gc.disable()
+    sys._getframe().f_trace_opcodes = True  # CPython 3.12 has to be asked before tracing begins
     sys.settrace(count)
     try:
         run()
