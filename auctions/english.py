@@ -31,7 +31,7 @@ class English(Auction, frozen=True):
     Args:
         increment: by how much a bid has to better what stands: an amount, or a share of it, such as ``"5%"``.
         opening: the first price; None: the reserve, if it is public, and else 0 on sale. A procurement has to begin somewhere.
-        lasts_s: how long it lasts at most, seconds; a soft close may move it.
+        lasts_s: how long after its opening the close is, seconds; `idle_s` may end it before, a soft close moves it.
         idle_s: how long after the last bid it ends, seconds, or twice as long as the first bid took to come if that is more,
             for where minds or messages are slow nobody else could answer; None: only at the close.
         close: ``hard`` (at a fixed time), ``soft`` (a late bid moves the close) or ``candle`` (at a time that is drawn and

@@ -4,8 +4,8 @@ All sides run in one process, one after the other in every repeat; CPU time of t
 each sample. Each repeat gives a ratio, and the median over the repeats is shown. The sides must agree on every winner
 and on the instant of the last outcome, or there is no result.
 
-Each side runs as its users have it: `Simulation.run` has garbage collected seldom, SimPy and Mesa leave that to Python's
-defaults. With ``--levelled`` all have the setting of `Simulation.run`.
+`Simulation.run` has garbage collected seldom, SimPy and Mesa leave that to Python's defaults. So that nobody gains by it,
+every side is given the setting of `Simulation.run`; with ``--as-used`` each keeps what its users have.
 """
 
 import argparse
@@ -89,12 +89,12 @@ FULL = Sizes({10: 300, 100: 60, 1000: 10}, repeats=9, in_flight=50_000, agents=5
 QUICK = Sizes({10: 60, 100: 15, 1000: 2}, repeats=5, in_flight=5_000, agents=500)
 
 
-def sample(side: type[Side], market: Market, levelled: bool = False) -> tuple[float, Shown]:
+def sample(side: type[Side], market: Market, as_used: bool = False) -> tuple[float, Shown]:
     """CPU seconds of one side's timed rounds, and what it showed."""
     running = side(market)
     gc.collect()
     usual = gc.get_threshold()
-    if levelled:
+    if not as_used:
         gc.set_threshold(SELDOM, *usual[1:])
     try:
         before = time.thread_time()
@@ -105,7 +105,7 @@ def sample(side: type[Side], market: Market, levelled: bool = False) -> tuple[fl
 
 
 def compare(
-    market: Market, repeats: int, sides: dict[str, type[Side]], levelled: bool = False
+    market: Market, repeats: int, sides: dict[str, type[Side]], as_used: bool = False
 ) -> dict[str, list[float]]:
     """CPU seconds per repeat and side, taken in turns.
 
@@ -116,7 +116,7 @@ def compare(
     for _ in range(repeats):
         agreed: Shown | None = None
         for name, side in sides.items():
-            seconds, shown = sample(side, market, levelled)
+            seconds, shown = sample(side, market, as_used)
             agreed = agreed or shown
             assert len(shown.winners) == market.rounds + 1, f"{name} ended {len(shown.winners)} rounds"
             assert shown == agreed, f"{name} shows {shown}, the first side {agreed}"
@@ -124,12 +124,12 @@ def compare(
     return times
 
 
-def measure(sizes: Sizes, levelled: bool = False) -> dict[str, float]:
+def measure(sizes: Sizes, as_used: bool = False) -> dict[str, float]:
     """All numbers by name: throughput of ours over each rival's, our messages per second, and bytes."""
     found: dict[str, float] = {}
     for size, rounds in sizes.rounds.items():
         market = make_market(size, rounds)
-        times = compare(market, sizes.repeats, {"ours": OurSide, **RIVALS}, levelled)
+        times = compare(market, sizes.repeats, {"ours": OurSide, **RIVALS}, as_used)
         for name in RIVALS:
             pairs = zip(times[name], times["ours"], strict=True)
             found[f"ratio_{name}_{size}"] = round(median(theirs / ours for theirs, ours in pairs), 2)
@@ -165,13 +165,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--quick", action="store_true", help="few rounds and repeats: seconds, and more noise"
     )
     parser.add_argument(
-        "--levelled",
+        "--as-used",
         action="store_true",
-        help="collect garbage as seldom on every side as Simulation.run does",
+        help="leave the rivals Python's garbage collector as their users have it",
     )
     options = parser.parse_args(arguments)
     sizes = QUICK if options.quick else FULL
-    found = measure(sizes, options.levelled)
+    found = measure(sizes, options.as_used)
     if options.json:
         print(json.dumps(found, indent=2))
     else:

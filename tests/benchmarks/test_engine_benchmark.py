@@ -75,7 +75,7 @@ def test_a_message_in_flight_takes_few_bytes(found: dict[str, float]) -> None:
 def test_json_has_every_number_and_the_table_every_size(
     found: dict[str, float], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(engine, "measure", lambda sizes, levelled: found)
+    monkeypatch.setattr(engine, "measure", lambda sizes, as_used: found)
     engine.main(["--quick", "--json"])
     assert json.loads(capsys.readouterr().out) == found
     assert set(found) == {
@@ -89,9 +89,9 @@ def test_json_has_every_number_and_the_table_every_size(
     assert all(f"{found[f'ratio_simpy_{size}']:.2f}" in shown for size in QUICK.rounds)
 
 
-@pytest.mark.parametrize("levelled", [False, True])
-def test_levelled_gives_every_side_the_collector_of_ours(levelled: bool) -> None:
-    """Else each keeps what its users have; what is set is taken back."""
+@pytest.mark.parametrize("as_used", [False, True])
+def test_every_side_has_the_collector_of_ours_unless_as_used(as_used: bool) -> None:
+    """What is set is taken back."""
     usual, seen = gc.get_threshold(), []
 
     class Watching(SimpyCallbacks):
@@ -99,6 +99,15 @@ def test_levelled_gives_every_side_the_collector_of_ours(levelled: bool) -> None
             seen.append(gc.get_threshold())
             super().run()
 
-    engine.sample(Watching, make_market(5, 3), levelled)
-    assert seen == [(SELDOM, *usual[1:]) if levelled else usual]
+    engine.sample(Watching, make_market(5, 3), as_used)
+    assert seen == [usual if as_used else (SELDOM, *usual[1:])]
     assert gc.get_threshold() == usual
+
+
+@pytest.mark.parametrize(("arguments", "expected"), [(["--json"], False), (["--json", "--as-used"], True)])
+def test_the_flag_reaches_the_measurement(
+    arguments: list[str], expected: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(engine, "measure", lambda sizes, as_used: {"as_used": as_used})
+    engine.main(arguments)
+    assert json.loads(capsys.readouterr().out) == {"as_used": expected}
