@@ -148,7 +148,7 @@ def test_rows_are_encoded_while_a_conversation_without_an_end_goes_on(check: boo
     assert ticker.waiting < 2 * FOLD_ROWS
 
 
-def test_a_wide_market_costs_no_more_per_message_than_a_benchmark_round() -> None:
+def test_a_wide_market_executes_at_most_half_as_many_bytecodes_again_as_a_benchmark_round() -> None:
     """200 couriers, the nearest 100 asked: at most 1.5 times the bytecodes of rounds at N = 1,000."""
     simulation, market = Simulation(Town(tasks=200, agents=200), scale.RULES, seed=7), make_market(1_000, 1)
     wide = bytecodes(lambda: simulation.run(progress=False)) / simulation.world.trace.messages
