@@ -4,15 +4,16 @@ All sides run in one process, one after the other in every repeat; CPU time of t
 each sample. Each repeat gives a ratio, and the median over the repeats is shown. The sides must agree on every winner
 and on the instant of the last outcome, or there is no result.
 
-`Simulation.run` has garbage collected seldom, SimPy and Mesa leave that to Python's defaults. So that nobody gains by it,
-every side is given the setting of `Simulation.run`; with ``--as-used`` each keeps what its users have.
+`Simulation.run` has garbage collected seldom, SimPy and Mesa leave that to Python's defaults. So each rival runs twice in a
+repeat: as its users have it, and with the collector as patient as ours (``..._same_gc``).
 """
 
 import argparse
 import gc
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -21,13 +22,14 @@ from rich.table import Table
 
 from benchmarks.market import GAP_S, LATENCY, MANAGER, Market, Shown, Side, make_market
 from benchmarks.memory import bytes_per_agent, bytes_per_message
+from benchmarks.rival_callbacks import SimpyCallbacks
 from benchmarks.rival_mesa import MesaEvents
-from benchmarks.rivals import SimpyCallbacks, SimpyProcesses
+from benchmarks.rival_processes import SimpyProcesses, TunedProcesses
 from contractnet import ContractNet, Propose, cheapest
 from walras.agents import Agent
 from walras.items import Task
 from walras.simulation import Network, Simulation
-from walras.simulation.simulation import SELDOM
+from walras.simulation.simulation import patient_collector
 
 RULES = ContractNet(
     reply_within_s=0.2, cancel_within_s=0.05, margin_s=0.05, announcements=1, award_rule=cheapest
@@ -73,7 +75,31 @@ class OurSide:
         return Shown(winners, max(self.simulation.world.ended_at.values()))
 
 
-RIVALS: dict[str, type[Side]] = {"simpy": SimpyProcesses, "callbacks": SimpyCallbacks, "mesa": MesaEvents}
+class Patient:
+    """A rival with the garbage collector as our side has it."""
+
+    def __init__(self, side: type[Side], market: Market) -> None:
+        self.side = side(market)
+
+    def run(self) -> None:
+        with patient_collector():
+            self.side.run()
+
+    def shown(self) -> Shown:
+        return self.side.shown()
+
+
+RIVALS: dict[str, type[Side]] = {
+    "simpy": SimpyProcesses,
+    "tuned": TunedProcesses,
+    "callbacks": SimpyCallbacks,
+    "mesa": MesaEvents,
+}
+SIDES: dict[str, Callable[[Market], Side]] = {
+    "ours": OurSide,
+    **RIVALS,
+    **{f"{name}_same_gc": partial(Patient, side) for name, side in RIVALS.items()},
+}
 
 
 class Sizes(NamedTuple):
@@ -89,23 +115,17 @@ FULL = Sizes({10: 300, 100: 60, 1000: 10}, repeats=9, in_flight=50_000, agents=5
 QUICK = Sizes({10: 60, 100: 15, 1000: 2}, repeats=5, in_flight=5_000, agents=500)
 
 
-def sample(side: type[Side], market: Market, as_used: bool = False) -> tuple[float, Shown]:
+def sample(side: Callable[[Market], Side], market: Market) -> tuple[float, Shown]:
     """CPU seconds of one side's timed rounds, and what it showed."""
     running = side(market)
     gc.collect()
-    usual = gc.get_threshold()
-    if not as_used:
-        gc.set_threshold(SELDOM, *usual[1:])
-    try:
-        before = time.thread_time()
-        running.run()
-        return time.thread_time() - before, running.shown()
-    finally:
-        gc.set_threshold(*usual)
+    before = time.thread_time()
+    running.run()
+    return time.thread_time() - before, running.shown()
 
 
 def compare(
-    market: Market, repeats: int, sides: dict[str, type[Side]], as_used: bool = False
+    market: Market, repeats: int, sides: dict[str, Callable[[Market], Side]]
 ) -> dict[str, list[float]]:
     """CPU seconds per repeat and side, taken in turns.
 
@@ -116,7 +136,7 @@ def compare(
     for _ in range(repeats):
         agreed: Shown | None = None
         for name, side in sides.items():
-            seconds, shown = sample(side, market, as_used)
+            seconds, shown = sample(side, market)
             agreed = agreed or shown
             assert len(shown.winners) == market.rounds + 1, f"{name} ended {len(shown.winners)} rounds"
             assert shown == agreed, f"{name} shows {shown}, the first side {agreed}"
@@ -124,16 +144,18 @@ def compare(
     return times
 
 
-def measure(sizes: Sizes, as_used: bool = False) -> dict[str, float]:
+def measure(sizes: Sizes) -> dict[str, float]:
     """All numbers by name: throughput of ours over each rival's, our messages per second, and bytes."""
     found: dict[str, float] = {}
     for size, rounds in sizes.rounds.items():
         market = make_market(size, rounds)
-        times = compare(market, sizes.repeats, {"ours": OurSide, **RIVALS}, as_used)
-        for name in RIVALS:
-            pairs = zip(times[name], times["ours"], strict=True)
-            found[f"ratio_{name}_{size}"] = round(median(theirs / ours for theirs, ours in pairs), 2)
-        found[f"messages_per_second_{size}"] = round(market.messages / median(times["ours"]))
+        times = compare(market, sizes.repeats, SIDES)
+        ours = times.pop("ours")
+        found[f"messages_per_second_{size}"] = round(market.messages / median(ours))
+        for side, theirs in times.items():
+            name, _, same_gc = side.partition("_")
+            key = "_".join(filter(None, ("ratio", name, str(size), same_gc)))
+            found[key] = round(median(their / our for their, our in zip(theirs, ours, strict=True)), 2)
     found["bytes_per_message"] = round(bytes_per_message(sizes.in_flight))
     found["bytes_per_agent"] = round(bytes_per_agent(sizes.agents))
     return found
@@ -142,14 +164,16 @@ def measure(sizes: Sizes, as_used: bool = False) -> dict[str, float]:
 def as_table(found: dict[str, float], sizes: Sizes) -> Table:
     """The numbers for people."""
     table = Table(
-        title="Contract Net rounds, 3N + 1 messages each: how many times faster than the same market as ..."
+        title="Contract Net rounds, 3N + 1 messages each: how many times faster than the same market as ...\n"
+        "(in brackets: with its garbage collected as seldom as ours)"
     )
-    heads = ("contractors", "SimPy processes", "SimPy callbacks", "Mesa events", "our messages per second")
-    for head in heads:
+    heads = ("SimPy processes", "tuned ones", "SimPy callbacks", "Mesa events", "our messages per second")
+    for head in ("contractors", *heads):
         table.add_column(head, justify="right")
     for size in sizes.rounds:
-        ratios = [f"{found[f'ratio_{name}_{size}']:.2f}" for name in RIVALS]
-        table.add_row(str(size), *ratios, f"{found[f'messages_per_second_{size}']:,.0f}")
+        ratios = [(found[f"ratio_{name}_{size}"], found[f"ratio_{name}_{size}_same_gc"]) for name in RIVALS]
+        shown = [f"{as_used:.2f} ({same_gc:.2f})" for as_used, same_gc in ratios]
+        table.add_row(str(size), *shown, f"{found[f'messages_per_second_{size}']:,.0f}")
     table.caption = (
         f"{found['bytes_per_message']:.0f} bytes per message in flight beside the message, "
         f"{found['bytes_per_agent']:.0f} per agent"
@@ -164,14 +188,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--quick", action="store_true", help="few rounds and repeats: seconds, and more noise"
     )
-    parser.add_argument(
-        "--as-used",
-        action="store_true",
-        help="leave the rivals Python's garbage collector as their users have it",
-    )
     options = parser.parse_args(arguments)
     sizes = QUICK if options.quick else FULL
-    found = measure(sizes, options.as_used)
+    found = measure(sizes)
     if options.json:
         print(json.dumps(found, indent=2))
     else:

@@ -13,6 +13,12 @@ REPLY_S = 0.2
 LATENCY = Uniform(0.01, 0.05)
 MANAGER = "m"
 
+START, CFP, PROPOSE, ACCEPT, REJECT, INFORM, DEADLINE = range(7)
+"""What the rivals' messages are."""
+
+Message = tuple[int, int, int, float]
+"""Kind, round, sender, price: the cheapest that a message can be."""
+
 
 class Market(NamedTuple):
     """Contract Net rounds: a manager, contractors, and what each contractor asks in each round (work takes 0 s).

@@ -5,8 +5,21 @@ from typing import Any
 
 import mesa
 
-from benchmarks.market import GAP_S, MANAGER, REPLY_S, Market, Shown
-from benchmarks.rivals import ACCEPT, CFP, DEADLINE, INFORM, PROPOSE, REJECT, START, Message
+from benchmarks.market import (
+    ACCEPT,
+    CFP,
+    DEADLINE,
+    GAP_S,
+    INFORM,
+    MANAGER,
+    PROPOSE,
+    REJECT,
+    REPLY_S,
+    START,
+    Market,
+    Message,
+    Shown,
+)
 
 
 class Delivery:

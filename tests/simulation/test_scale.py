@@ -3,6 +3,7 @@
 import gc
 import json
 import tracemalloc
+import weakref
 from collections import Counter
 from math import inf
 from typing import Any
@@ -80,6 +81,19 @@ def test_memory_does_not_grow_with_finished_conversations(check: bool, lasts_s: 
     few, many = growth_per_round(4, lasts_s, check=check), growth_per_round(40, lasts_s, check=check)
     assert few < 4_000
     assert many < 1.1 * few
+
+
+def test_a_world_that_is_left_in_the_middle_is_collected() -> None:
+    """Its ports and roles hold each other, and the world, in cycles that only the collector can undo."""
+    simulation = Rounds(1).simulation
+    simulation.open(QUICK, [Task("t")], "m", ["c0"], at=0.0, finish_by=GAP_S)
+    simulation.run(until=0.06, progress=False, keep_trace=False)
+    seated = [type(port.role).__name__ for port in simulation.world.seats_of["m/1"].values()]
+    assert seated == ["Manager", "Contractor"]
+    world = weakref.ref(simulation.world)
+    del simulation
+    gc.collect()
+    assert world() is None
 
 
 def alive(*kinds: str) -> Counter[str]:

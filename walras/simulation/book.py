@@ -134,7 +134,7 @@ def _drop(talk: Conversation) -> None:
         for port in talk.seats.values():
             port.forget()
     for port in talk.seats.values():
-        del port.role  # a dead timer in the heap would keep it alive through its port
+        port.role = None  # a dead timer in the heap would keep it alive through its port
     talk.seats.clear()
     talk.dropped = True
     if world.clock._now < talk.finish_by < float("inf"):

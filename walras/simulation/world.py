@@ -181,35 +181,46 @@ class World:
     def admit(self, entry: tuple[Any, ...]) -> Port | None:
         """A message for an agent without a seat there: a newcomer, or somebody whose conversation is over."""
         _, _, _, conversation, sender, to, message, sent = entry
-        talk = self.book.get(conversation)
-        host = self.hosts.get(to)
-        if talk is None or host is None or talk.mechanism is None:
-            why = "unknown agent" if host is None else "over" if talk is None else "not seated"
-            self.trace.rows.append((self.clock._now, "ignored", conversation, to, message, why))
+        try:
+            talk, host = self.book[conversation], self.hosts[to]
+        except KeyError:
+            self.turn_away(conversation, to, message, "over" if to in self.hosts else "unknown agent")
+            return None
+        mechanism = talk.mechanism
+        if mechanism is None:
+            self.turn_away(conversation, to, message, "not seated")
             return None
         if len(host.rows) > FOLD_ROWS:  # `fold_soon`, unrolled
             self.trace.fold()
-        mechanism = talk.mechanism
         role = mechanism.join(
             to, Envelope(conversation, mechanism.protocol, sender, to, message, sent, talk.finish_by)
         )
         if role is None:
-            self.trace.rows.append((self.clock._now, "ignored", conversation, to, message, "turned away"))
+            self.turn_away(conversation, to, message, "turned away")
             return None
-        handlers = HANDLERS.get(type(role)) or handlers_of(type(role))  # `seat`, unrolled
+        try:
+            handlers = HANDLERS[type(role)]
+        except KeyError:
+            handlers = handlers_of(type(role))
         port = talk.seats[to] = role._port = self.port_class(host, talk, conversation, role, handlers.known)
-        talk.live += 1
+        talk.live += 1  # `seat`, unrolled
         if talk.outcome is not None and talk.over:
             talk.expire_soon()
         if handlers.starts or self.guarded:
             port.enter("on_start")
         return port
 
+    def turn_away(
+        self, conversation: ConversationId, agent: AgentId, message: Message | None, why: str
+    ) -> None:
+        """Nobody is there to hear this message, or it does not make its receiver a part of the conversation."""
+        self.trace.rows.append((self.clock._now, "ignored", conversation, agent, message, why))
+
     def join(self, talk: Conversation, host: Host) -> None:
         """Seat an agent that joins by its own wish, unless the mechanism turns it away."""
         role = talk.mechanism.join(host.id, None) if talk.mechanism is not None else None
         if role is None:
-            self.trace.rows.append((self.clock._now, "ignored", talk.id, host.id, None, "turned away"))
+            self.turn_away(talk.id, host.id, None, "turned away")
         else:
             self.seat(talk, host, role).enter("on_start")
 
@@ -244,9 +255,7 @@ class World:
         teller, conversation, message = told
         port = self.seats_of.get(conversation, {}).get(teller.me)
         if port is None or port.ended:
-            self.trace.rows.append(
-                (self.clock._now, "ignored", conversation, teller.me, message, "nobody to tell")
-            )
+            self.turn_away(conversation, teller.me, message, "nobody to tell")
         else:
             port.enter("on_told", teller.conversation, message)
 
