@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 from math import hypot, inf
-from statistics import median
+from statistics import fmean
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ from walras.allocation import Report
 from walras.items import Task
 from walras.scenario import Arrival, Instance, Scenario
 from walras.simulation import Simulation
+from walras.simulation.clock import LOOK
 
 DESK = "desk"
 SPEED = 0.01
@@ -114,29 +115,44 @@ def engine_us(rounds: int = ENGINE_ROUNDS) -> float:
     return 1e6 * (time.thread_time() - before) / market.messages
 
 
+class Stopwatch:
+    """CPU seconds of a run, slice by slice; after each slice it stands still for rounds of the engine benchmark."""
+
+    def __init__(self) -> None:
+        self.slices: list[float] = []
+        self.engine_us: list[float] = []
+        self.since = time.thread_time()
+
+    def lap(self, _: object = None) -> None:
+        """A slice is over."""
+        self.slices.append(time.thread_time() - self.since)
+        self.engine_us.append(engine_us())
+        self.since = time.thread_time()
+
+
 def measure(town: Town, seed: int = 7) -> dict[str, Any]:
-    """All numbers by name. The ratio is the median over slices of the run, each beside rounds of the engine benchmark."""
+    """All numbers by name. The ratio is of the whole run, its result included, to the engine's rounds between its slices."""
     simulation = Simulation(town, RULES, seed=seed)
-    end_s = simulation.instance.arrivals[-1].at if simulation.instance is not None else 0.0
-    horizons = [end_s * (k + 1) / SLICES for k in range(SLICES - 1)]
-    spent, slices, said = [], [], 0
-    for until in (*horizons, None):
-        gc.collect()
-        before = time.thread_time()
-        result = simulation.run(until, progress=False)
-        spent.append(time.thread_time() - before)
-        sent, said = simulation.world.trace.messages - said, simulation.world.trace.messages
-        slices.append((1e6 * spent[-1] / sent, engine_us()))
+    assert simulation.instance is not None
+    end_s = simulation.instance.arrivals[-1].at
+    gc.collect()
+    watch = Stopwatch()
+    for k in range(1, SLICES):
+        simulation.env.watch_at(end_s * k / SLICES, LOOK, watch.lap, None)
+    result = simulation.run(progress=False)
+    watch.lap()
+    sent = simulation.world.trace.messages
+    us = 1e6 * sum(watch.slices) / sent
     return {
         "tasks": town.tasks,
         "agents": town.agents,
         "top": town.top,
         "completed": int(result.metrics["completed"] or 0),
-        "messages": said,
-        "seconds": round(sum(spent), 2),
-        "us_per_message": round(1e6 * sum(spent) / said, 2),
-        "engine_us_per_message": round(median(engine for _, engine in slices), 2),
-        "ratio_to_engine": round(median(ours / engine for ours, engine in slices), 2),
+        "messages": sent,
+        "seconds": round(sum(watch.slices), 2),
+        "us_per_message": round(us, 2),
+        "engine_us_per_message": round(fmean(watch.engine_us), 2),
+        "ratio_to_engine": round(us / fmean(watch.engine_us), 2),
         "peak_mb": round(peak_mb()),
         "digest": result.digest,
     }
