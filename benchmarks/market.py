@@ -14,10 +14,10 @@ LATENCY = Uniform(0.01, 0.05)
 MANAGER = "m"
 
 START, CFP, PROPOSE, ACCEPT, REJECT, INFORM, DEADLINE = range(7)
-"""What the rivals' messages are."""
+"""Kinds of the rivals' messages, and two tokens by which some of them wake themselves."""
 
 Message = tuple[int, int, int, float]
-"""Kind, round, sender, price: the cheapest that a message can be."""
+"""Kind, round, sender, price."""
 
 
 class Market(NamedTuple):

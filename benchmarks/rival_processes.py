@@ -1,7 +1,7 @@
-"""The same market as SimPy processes: as SimPy's documentation has its users write it, and tuned for speed.
+"""The same market as SimPy processes: as SimPy's documentation has its users write it, in two ways, and tuned for speed.
 
-Both have a process and a `Store` for each agent and a latency process for each message, as in the documentation's example
-"Event Latency". Delays come from the same keyed streams as the simulator's, one per link; neither keeps a trace.
+All have a process and a `Store` for each agent and a latency process for each message, as in the documentation's example
+"Event Latency". Delays come from the same keyed streams as the simulator's, one per link; none keeps a trace.
 """
 
 from collections.abc import Callable, Generator
@@ -29,7 +29,7 @@ Steps = Generator[Any, Any, None]
 
 
 # --------------------------------------------------------------------------------------------------- as documented
-class Note(NamedTuple):
+class Letter(NamedTuple):
     """A message."""
 
     kind: int
@@ -44,16 +44,16 @@ class Link:
     def __init__(self, env: Environment, delay: Callable[[], float], inbox: Store) -> None:
         self.env, self.delay, self.inbox = env, delay, inbox
 
-    def latency(self, note: Note, delay: float) -> Steps:
+    def latency(self, letter: Letter, delay: float) -> Steps:
         yield self.env.timeout(delay)
-        self.inbox.put(note)
+        self.inbox.put(letter)
 
-    def send(self, note: Note) -> None:
-        self.env.process(self.latency(note, self.delay()))
+    def send(self, letter: Letter) -> None:
+        self.env.process(self.latency(letter, self.delay()))
 
 
 class SimpyProcesses:
-    """As the documentation has it: a deadline is waited for by ``yield get | deadline``, see its example "Bank Renege"."""
+    """Each message is waited for no longer than until the deadline, ``yield get | deadline``, as in the example "Bank Renege"."""
 
     def __init__(self, market: Market) -> None:
         self.market = market
@@ -80,24 +80,25 @@ class SimpyProcesses:
 
     def contractor(self, name: str, prices: list[float], inbox: Store, manager: Link) -> Steps:
         while True:
-            note = yield inbox.get()
-            if note.kind == CFP:
-                manager.send(Note(PROPOSE, note.round, name, prices[note.round]))
-            elif note.kind == ACCEPT:
-                manager.send(Note(INFORM, note.round, name))
+            letter = yield inbox.get()
+            if letter.kind == CFP:
+                manager.send(Letter(PROPOSE, letter.round, name, prices[letter.round]))
+            elif letter.kind == ACCEPT:
+                manager.send(Letter(INFORM, letter.round, name))
 
     def manager(self, rounds: range) -> Steps:
         for r in rounds:
             next_round = self.env.timeout(GAP_S)
+            call, accept, reject = (Letter(kind, r, MANAGER) for kind in (CFP, ACCEPT, REJECT))
             for link in self.links.values():
-                link.send(Note(CFP, r, MANAGER))
+                link.send(call)
             proposals = yield from self.collect(r)
             winner = min(proposals, key=proposals.__getitem__)
             for name in proposals:
-                self.links[name].send(Note(ACCEPT if name == winner else REJECT, r, MANAGER))
+                self.links[name].send(accept if name == winner else reject)
             while True:
-                note = yield self.inbox.get()
-                if note.kind == INFORM and note.round == r:
+                letter = yield self.inbox.get()
+                if letter.kind == INFORM and letter.round == r:
                     break
             self.winners.append(winner)
             self.ended_at = self.env.now
@@ -113,17 +114,32 @@ class SimpyProcesses:
             if not get.triggered:
                 get.cancel()  # or it would swallow the next message
                 break
-            note: Any = get.value
-            if note.kind == PROPOSE and note.round == r:
-                proposals[note.sender] = note.price
+            letter: Any = get.value
+            if letter.kind == PROPOSE and letter.round == r:
+                proposals[letter.sender] = letter.price
         return proposals
+
+
+class GatheringProcesses(SimpyProcesses):
+    """All replies are waited for at once, ``yield all_of(gets) | deadline``, as the guide to events has it."""
+
+    def collect(self, r: int) -> Generator[Any, Any, dict[str, float]]:
+        self.inbox.items.clear()  # what came too late for the last round would be taken for a reply
+        gets = [self.inbox.get() for _ in self.links]
+        yield self.env.all_of(gets) | self.env.timeout(REPLY_S)
+        for get in gets:
+            if not get.triggered:
+                get.cancel()
+        letters: list[Any] = [get.value for get in gets if get.triggered]
+        return {
+            letter.sender: letter.price for letter in letters if letter.kind == PROPOSE and letter.round == r
+        }
 
 
 # ---------------------------------------------------------------------------------------------------------- tuned
 class TunedProcesses:
-    """With the cheapest form of everything that is done: plain tuples, links looked up once, and no conditions.
-
-    The manager's deadline is a process that puts a token into its store, so that it waits for one event at a time.
+    """With plain tuples as messages and without conditions: the manager's deadline is a process that puts a token into its
+    store, so that it waits for one event at a time.
     """
 
     def __init__(self, market: Market) -> None:

@@ -176,6 +176,23 @@ def test_every_errand_of_a_wide_market_is_done() -> None:
     assert found["peak_mb"] < 2_000
 
 
+def test_a_run_that_stands_still_for_the_yardstick_is_the_same_run() -> None:
+    town = Town(tasks=40, agents=50, top=10)
+    plain = Simulation(town, scale.RULES, seed=7).run(progress=False)
+    assert measure(town)["digest"] == plain.digest
+
+
+def test_the_yardstick_does_not_count_as_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 2.0, 50.0, 53.0, 90.0])
+    monkeypatch.setattr("time.thread_time", lambda: next(now))
+    monkeypatch.setattr(scale, "engine_us", lambda: 7.0)
+    watch = scale.Stopwatch()
+    watch.stand_still()
+    watch.stand_still()
+    assert watch.seconds == 5.0
+    assert watch.engine_us == [7.0, 7.0]
+
+
 def test_the_benchmark_prints_one_json_object_or_a_table(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -181,14 +181,14 @@ class World:
     def admit(self, entry: tuple[Any, ...]) -> Port | None:
         """A message for an agent without a seat there: a newcomer, or somebody whose conversation is over."""
         _, _, _, conversation, sender, to, message, sent = entry
-        try:
+        try:  # by [], which is much faster than `get`, and every newcomer comes by here
             talk, host = self.book[conversation], self.hosts[to]
         except KeyError:
-            self.turn_away(conversation, to, message, "over" if to in self.hosts else "unknown agent")
+            self.note_ignored(conversation, to, message, "over" if to in self.hosts else "unknown agent")
             return None
         mechanism = talk.mechanism
         if mechanism is None:
-            self.turn_away(conversation, to, message, "not seated")
+            self.note_ignored(conversation, to, message, "not seated")
             return None
         if len(host.rows) > FOLD_ROWS:  # `fold_soon`, unrolled
             self.trace.fold()
@@ -196,31 +196,31 @@ class World:
             to, Envelope(conversation, mechanism.protocol, sender, to, message, sent, talk.finish_by)
         )
         if role is None:
-            self.turn_away(conversation, to, message, "turned away")
+            self.note_ignored(conversation, to, message, "turned away")
             return None
-        try:
+        try:  # `seat`, unrolled
             handlers = HANDLERS[type(role)]
         except KeyError:
             handlers = handlers_of(type(role))
         port = talk.seats[to] = role._port = self.port_class(host, talk, conversation, role, handlers.known)
-        talk.live += 1  # `seat`, unrolled
+        talk.live += 1
         if talk.outcome is not None and talk.over:
             talk.expire_soon()
         if handlers.starts or self.guarded:
             port.enter("on_start")
         return port
 
-    def turn_away(
+    def note_ignored(
         self, conversation: ConversationId, agent: AgentId, message: Message | None, why: str
     ) -> None:
-        """Nobody is there to hear this message, or it does not make its receiver a part of the conversation."""
+        """A message that no role hears: nobody is seated there, and it does not seat anybody."""
         self.trace.rows.append((self.clock._now, "ignored", conversation, agent, message, why))
 
     def join(self, talk: Conversation, host: Host) -> None:
         """Seat an agent that joins by its own wish, unless the mechanism turns it away."""
         role = talk.mechanism.join(host.id, None) if talk.mechanism is not None else None
         if role is None:
-            self.turn_away(talk.id, host.id, None, "turned away")
+            self.note_ignored(talk.id, host.id, None, "turned away")
         else:
             self.seat(talk, host, role).enter("on_start")
 
@@ -255,7 +255,7 @@ class World:
         teller, conversation, message = told
         port = self.seats_of.get(conversation, {}).get(teller.me)
         if port is None or port.ended:
-            self.turn_away(conversation, teller.me, message, "nobody to tell")
+            self.note_ignored(conversation, teller.me, message, "nobody to tell")
         else:
             port.enter("on_told", teller.conversation, message)
 
