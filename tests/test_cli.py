@@ -344,6 +344,12 @@ def test_damaged_results_are_named(capsys: pytest.CaptureFixture[str], tmp_path:
         assert file in said.err
         path.write_bytes(content)
 
+    table = tmp_path / "greedy" / "tasks.json"
+    table.write_bytes(table.read_bytes().replace(b'"copies": 1', b'"copies": 2', 1))
+    said = Said(capsys, "replay", tmp_path / "greedy")
+    assert said.code == 2
+    assert "it was changed, or belongs to another run" in said.err
+
 
 def test_a_place_that_cannot_be_written_is_found_before_the_run(
     capsys: pytest.CaptureFixture[str], tmp_path: Path

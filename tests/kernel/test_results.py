@@ -429,6 +429,27 @@ def test_a_damaged_folder_is_one_sentence_that_names_the_file(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("in_parquet", [False, parquet])
+def test_a_table_that_was_changed_is_not_believed(tmp_path: Path, in_parquet: bool) -> None:
+    """Though it is one that could have been written: here it lies beside the head of another run."""
+    result = small_result()
+    result.save(tmp_path / "run", parquet=in_parquet)
+    richer = tuple(msgspec.structs.replace(record, paid=1000.0) for record in result.records)
+    small_result(records=richer).save(tmp_path / "other", parquet=in_parquet)
+    table = "tasks.parquet" if in_parquet else "tasks.json"
+    (tmp_path / "other" / table).replace(tmp_path / "run" / table)
+    with pytest.raises(WalrasError, match=rf"{table} has the SHA-256 \w{{12}}\.\.\.; expected \w{{12}}"):
+        Result.load(tmp_path / "run")
+
+
+def test_a_folder_of_an_earlier_walras_which_wrote_no_sha256_is_loaded(tmp_path: Path) -> None:
+    small_result().save(tmp_path)
+    head = json.loads((tmp_path / "result.json").read_text("utf-8"))
+    del head["table_sha256"]
+    (tmp_path / "result.json").write_text(json.dumps(head), "utf-8")
+    assert Result.load(tmp_path) == small_result()
+
+
 def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
     (tmp_path / "run").write_text("I was here first", "utf-8")
     with pytest.raises(WalrasError, match="run cannot be written"):

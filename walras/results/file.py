@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from hashlib import sha256
 from io import BytesIO
 from operator import index
 from pathlib import Path
@@ -50,8 +51,8 @@ class TraceHead(msgspec.Struct, frozen=True):
         return counts
 
 
-class Head(msgspec.Struct, frozen=True):
-    """What ``result.json`` holds."""
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``result.json`` holds; earlier versions of Walras did not write the SHA-256 of the table's file."""
 
     walras_result: int
     scenario: str
@@ -61,6 +62,7 @@ class Head(msgspec.Struct, frozen=True):
     ended_s: float
     tasks: int
     table: str
+    table_sha256: str = ""
     allocation: tuple[Award, ...]
     outcomes: dict[str, Outcome]
     balances: dict[str, float]
@@ -85,7 +87,7 @@ def save_result(result: "Result", folder: str | Path, *, parquet: bool) -> None:
     place = Path(folder)
     table = TABLE if parquet else TASKS
     tasks = (_table if parquet else _tasks)(result.records)
-    head = _pretty(_fields(_head(result, table)))
+    head = _pretty(_fields(_head(result, table, tasks)))
     try:  # only now, with everything encoded, is an earlier result deleted
         place.mkdir(parents=True, exist_ok=True)
         for name in (HEAD, TASKS, TABLE, TRACE):
@@ -100,7 +102,7 @@ def save_result(result: "Result", folder: str | Path, *, parquet: bool) -> None:
         ) from None
 
 
-def _head(result: "Result", table: str) -> Head:
+def _head(result: "Result", table: str, content: bytes) -> Head:
     trace = result.trace
     kept = TraceHead(
         trace.digest, len(trace), trace.keep, trace.message_counts(), trace.bytes, trace.default_counts(),
@@ -110,6 +112,7 @@ def _head(result: "Result", table: str) -> Head:
         walras_result=VERSION,
         tasks=len(result.records),
         table=table,
+        table_sha256=sha256(content).hexdigest(),
         allocation=result.allocation.lines,
         trace=kept,
         **{name: getattr(result, name) for name in _SHARED},
@@ -215,11 +218,7 @@ def load_fields(folder: str | Path) -> dict[str, Any]:
     """The fields of the result that was saved in a folder."""
     place = Path(folder)
     head = _read_head(place / HEAD)
-    records = _read_tasks(place, head.table)
-    if len(records) != head.tasks:
-        raise WalrasError(
-            f"{place / head.table} has {len(records)} tasks; expected {head.tasks}, as {HEAD} says"
-        )
+    records = _read_tasks(place, head)
     shared = {name: getattr(head, name) for name in _SHARED}
     return {
         **shared, "records": records, "allocation": Allocation(head.allocation), "trace": _read_trace(place, head.trace),
@@ -240,11 +239,22 @@ def _read_head(path: Path) -> Head:
     return _convert(path, found, Head)
 
 
-def _read_tasks(place: Path, table: str) -> tuple[TaskRecord, ...]:
+def _read_tasks(place: Path, head: Head) -> tuple[TaskRecord, ...]:
+    table = head.table
     if table not in (TASKS, TABLE):
         raise WalrasError(f"{place / HEAD} names {table!r} for its tasks; expected {TASKS} or {TABLE}")
     path = place / table
-    return _convert(path, _read_table(path) if table == TABLE else _read_json(path), tuple[TaskRecord, ...])
+    found = _read_table(path) if table == TABLE else _read_json(path)
+    records = _convert(path, found, tuple[TaskRecord, ...])
+    if len(records) != head.tasks:
+        raise WalrasError(f"{path} has {len(records)} tasks; expected {head.tasks}, as {HEAD} says")
+    digest = sha256(path.read_bytes()).hexdigest()
+    if head.table_sha256 and digest != head.table_sha256:
+        raise WalrasError(
+            f"{path} has the SHA-256 {digest[:12]}...; expected {head.table_sha256[:12]}..., as {HEAD} says: "
+            "it was changed, or belongs to another run"
+        )
+    return records
 
 
 def _read_table(path: Path) -> Any:
