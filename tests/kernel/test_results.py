@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -244,6 +245,19 @@ def test_a_bound_is_called_a_bound() -> None:
     assert "bound" not in str(small_result())
     assert "optimum not known" in str(small_result(optimum=None))
     assert "undefined: the optimum, -1" in str(small_result(optimum=Optimum(-1.0, True, "")))
+
+
+def test_an_optimum_that_was_beaten_is_called_none() -> None:
+    """Beyond rounding."""
+    assert "of the optimum, 3; it is none, as welfare is above it" in str(
+        small_result(optimum=Optimum(3.0, exact=True, method="a guess"))
+    )
+    assert "it is none" not in str(small_result())
+
+
+def test_overcommitments_are_printed_where_there_are_any() -> None:
+    assert re.search(r"overcommitments +2  times somebody was bound", str(small_result(overcommitments=2)))
+    assert "overcommitments" not in str(small_result(overcommitments=0))
 
 
 def test_a_bare_run_prints_too() -> None:

@@ -198,6 +198,31 @@ def test_plots_have_units_and_intervals(study: Study) -> None:
     assert intervals == expected[["low", "high"]].to_numpy().tolist()
 
 
+def test_a_plot_says_what_is_defined_on_fewer_seeds_or_nowhere() -> None:
+    """How many seeds a mean is over; no scale around nothing."""
+    found: dict[str, list[float | None]] = {
+        "bob": [1.0, None, 3.0],
+        "greedy": [1.0, 2.0, 3.0],
+        "random": [None] * 3,
+    }
+    study = Study(
+        Row(
+            scenario="s",
+            mechanism=label,
+            seed=seed,
+            version=1,
+            metrics={"quality": value, "efficiency": None},
+        )
+        for label, values in found.items()
+        for seed, value in enumerate(values)
+    )
+    quality, efficiency = study.plot("quality")[0], study.plot("efficiency")[0]
+
+    assert [text.get_text() for text in quality.texts] == ["2 of 3 seeds", "not defined"]
+    assert [text.get_text() for text in efficiency.texts] == ["not defined"] * 3
+    assert len(quality.get_xticks()) and not len(efficiency.get_xticks())
+
+
 def test_errors_name_what_is_near(study: Study) -> None:
     """A metric or reference that is not there."""
     with pytest.raises(WalrasError, match="expected efficiency, the nearest"):

@@ -13,11 +13,11 @@ from auctions import CallMarket, FirstPrice, Vickrey
 from scenarios import auction_house, trading_floor
 from tests.study.worlds import BobFirst, Errands
 from walras.baselines import Greedy, RandomAssignment
-from walras.errors import LocalProtocolError, WalrasError
+from walras.errors import WalrasError
 from walras.mechanism import Mechanism
 from walras.results import Result
-from walras.study import compare, write_report
-from walras.study.comparison import side_by_side
+from walras.study import Row, Study, compare, write_report
+from walras.study.comparison import Comparison, side_by_side
 from walras.study.runs import Run, execute
 
 MECHANISMS: dict[str, Mechanism] = {"greedy": Greedy(), "random <b>": RandomAssignment(), "bob": BobFirst()}
@@ -111,10 +111,10 @@ def test_runs_of_several_scenarios_keep_their_pictures_apart(results: list[Resul
 
 
 def test_several_seeds_are_means(tmp_path: Path) -> None:
-    """And the page says so."""
+    """And the page says of how many."""
     page = Page(write_report([run("greedy", 1), run("greedy", 2)], tmp_path).read_text("utf-8"))
 
-    assert "Means over seeds" in page.said
+    assert "Means over 2 seeds" in page.said
 
 
 def test_a_run_whose_trace_was_not_kept_has_a_report_without_pictures_of_it(tmp_path: Path) -> None:
@@ -134,6 +134,16 @@ def test_a_study_has_intervals_differences_and_failures(tmp_path: Path) -> None:
     assert "the third errand is too much" in page.said
     assert page.tags.count("img") == 9
     assert re.search(r"\(.* to .*\)", page.said)
+
+
+def test_a_study_above_its_optimum_has_a_report_that_says_so(tmp_path: Path) -> None:
+    """All that was run is there."""
+    study = compare(Errands(), {"greedy": Greedy()}, range(2))
+    beaten = [msgspec.structs.replace(row, metrics=row.metrics | {"optimum": 1.0}) for row in study.rows]
+    page = Page(write_report(Study(beaten), tmp_path).read_text("utf-8"))
+
+    assert "greedy: welfare above the optimum on 2 of 2 seeds, first on seed 0" in page.said
+    assert page.tags.count("img") == 9
 
 
 def test_a_study_of_sales_is_about_what_was_paid_and_not_about_work(tmp_path: Path) -> None:
@@ -165,17 +175,24 @@ def metrics(**changes: float | bool | None) -> dict[str, float | int | None]:
     return usual | changes
 
 
+def table(**runs: list[dict[str, float | int | None]]) -> Comparison:
+    """The runs of each mechanism, on seeds 0, 1, ...; one without metrics has failed."""
+    return side_by_side(
+        Row(scenario="s", mechanism=label, seed=seed, version=1, metrics=m)
+        for label, found in runs.items()
+        for seed, m in enumerate(found)
+    )
+
+
 def best(column: str, **rows: dict[str, float | int | None]) -> list[str]:
-    found = side_by_side({label: [m] for label, m in rows.items()})
+    found = table(**{label: [m] for label, m in rows.items()})
     place = found.titles.index(column)
     return [label for label, cells in found.rows if cells[place].best]
 
 
 def test_questions_without_a_legal_answer_are_noted_beside_the_table() -> None:
     """A strategy that fails is no mechanism's merit; studies of earlier versions have not counted it."""
-    found = side_by_side(
-        {"a": [metrics(defaults=1200), metrics(defaults=34)], "b": [metrics()], "c": [metrics(defaults=0)]}
-    )
+    found = table(a=[metrics(defaults=1200), metrics(defaults=34)], b=[metrics(), metrics(defaults=0)])
     assert found.notes == ("a: 1,234 questions without a legal answer; a run of it alone says why",)
 
 
@@ -199,11 +216,11 @@ def test_where_only_lots_are_sold_the_price_is_shown_and_nobody_is_best_at_it() 
     sales = {
         label: [metrics(tasks=2, quality_all=None, paid=paid)] for label, paid in (("a", 3.0), ("b", 4.0))
     }
-    found = side_by_side(sales)
+    found = table(**sales)
     assert "paid" in found.titles and not {"cost", "quality", "Jain"} & {*found.titles}
     place = found.titles.index("paid")
     assert [(cells[place].text, cells[place].best) for _, cells in found.rows] == [("3", False), ("4", False)]
-    mixed = side_by_side({**sales, "c": [metrics(tasks=2, quality_all=0.5, paid=1.0)]})
+    mixed = table(**sales, c=[metrics(tasks=2, quality_all=0.5, paid=1.0)])
     assert "cost" in mixed.titles and "paid" not in mixed.titles
 
 
@@ -214,8 +231,8 @@ def test_one_alone_is_not_best() -> None:
 
 def test_the_optimum_is_last_and_says_whether_it_is_a_bound() -> None:
     """An upper bound is called one, in its row and in the title of efficiency; without one there is no row."""
-    exact, bound = (side_by_side({"a": [metrics(optimum_exact=is_exact)]}) for is_exact in (True, False))
-    unknown = side_by_side({"a": [metrics(optimum=None, optimum_exact=None, efficiency=None)]})
+    exact, bound = (table(a=[metrics(optimum_exact=is_exact)]) for is_exact in (True, False))
+    unknown = table(a=[metrics(optimum=None, optimum_exact=None, efficiency=None)])
 
     assert exact.optimum is not None
     assert bound.optimum is not None
@@ -224,15 +241,53 @@ def test_the_optimum_is_last_and_says_whether_it_is_a_bound() -> None:
     assert unknown.optimum is None
 
 
-def test_no_mechanism_may_be_better_than_the_optimum() -> None:
-    """A scenario whose optimum is beaten has no optimum: an error, and no table with 110 % in it."""
-    with pytest.raises(LocalProtocolError, match="more than the optimum"):
-        side_by_side({"a": [metrics(welfare=11.0)]})
+def test_who_is_above_the_optimum_shows_that_it_is_none() -> None:
+    """The fault is the scenario's: a note names the run, and the table is there. Rounding is no fault."""
+    found = table(
+        a=[metrics(), metrics(welfare=11.0), metrics(welfare=12.0)], b=[metrics(welfare=10.0 + 1e-9)] * 3
+    )
+
+    assert found.notes == (
+        "a: welfare above the optimum on 2 of 3 seeds, first on seed 1: 11 against 10; "
+        "what the scenario gives as its optimum is none",
+    )
+    assert [label for label, _ in found.rows] == ["a", "b"]
+
+
+def test_overcommitments_are_counted_beside_the_table() -> None:
+    """Who buys what it cannot pay for looks like one that buys well."""
+    found = table(
+        a=[metrics(overcommitments=1), metrics(overcommitments=2)], b=[metrics(), metrics(overcommitments=0)]
+    )
+
+    assert found.notes == ("a: 3 overcommitments; somebody was bound to pay what it did not have",)
+
+
+def test_who_fails_on_some_seeds_is_not_best_on_the_others() -> None:
+    """Its means are of other worlds, easier ones perhaps; the optimum is that of all worlds, each once."""
+    easy, hard = metrics(welfare=9.0, optimum=10.0), metrics(welfare=1.0, optimum=2.0)
+    found = table(
+        flaky=[easy | {"welfare": 9.5}, {}],
+        steady=[easy, hard],
+        idle=[easy, hard | {"welfare": 0.5}],
+        dead=[{}, {}],
+    )
+    welfare = found.titles.index("welfare")
+
+    assert {label: (cells[welfare].text, cells[welfare].best) for label, cells in found.rows} == {
+        "flaky": ("9.5", False), "steady": ("5", True), "idle": ("4.75", False),
+    }  # fmt: skip
+    assert found.optimum is not None and found.optimum[1][welfare].text == "6"
+    assert found.over == "means over 2 seeds"
+    assert found.notes == (
+        "flaky: 1 of 2 seeds ended well, so it is never best",
+        "dead: 0 of 2 seeds ended well, so it has no row",
+    )
 
 
 def test_means_are_over_seeds_where_a_metric_is_defined() -> None:
     """A run without latency does not count as one of 0 seconds."""
-    found = side_by_side({"a": [metrics(latency_p50_s=3.0), metrics(latency_p50_s=None)]})
+    found = table(a=[metrics(latency_p50_s=3.0), metrics(latency_p50_s=None)])
 
     assert found.rows[0][1][found.titles.index("latency p50, s")].text == "3"
     assert msgspec.to_builtins(found)

@@ -12,10 +12,9 @@ from rich.text import Text
 from walras.errors import WalrasError
 from walras.mechanism import Mechanism
 from walras.results import Result
-from walras.results.metrics import Metrics
 from walras.scenario import Scenario
 from walras.study import catalogue
-from walras.study.comparison import NOTE, side_by_side
+from walras.study.comparison import NOTE, Comparison, side_by_side
 from walras.study.explained import Setting, prose_of, settings_of
 from walras.study.study import Row, Study
 
@@ -102,19 +101,12 @@ def show_results(results: Sequence[Result]) -> None:
     if len(results) == 1:
         console().print(str(results[0]))
         return
-    groups: dict[str, list[Metrics]] = {}
-    for result in results:
-        groups.setdefault(result.mechanism, []).append(result.metrics)
-    seeds = list(dict.fromkeys(result.seed for result in results))
-    title = (
-        f"{results[0].scenario}, {f'means over {len(seeds)} seeds' if len(seeds) > 1 else f'seed {seeds[0]}'}"
-    )
-    show_side_by_side(title, groups)
+    _show_side_by_side(results[0].scenario, side_by_side(results))
 
 
-def show_side_by_side(title: str, groups: Mapping[str, Sequence[Metrics]]) -> None:
+def _show_side_by_side(scenario: str, found: Comparison) -> None:
     """A row per mechanism, the best values marked, the optimum last."""
-    found = side_by_side(groups)
+    title = f"{scenario}, {found.over}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("mechanism", overflow="fold")
     for name in found.titles:
@@ -130,7 +122,7 @@ def show_side_by_side(title: str, groups: Mapping[str, Sequence[Metrics]]) -> No
         table.add_row(found.optimum[0], *(f"{cell.text} " for cell in found.optimum[1]), style="italic")
     to = console()
     to.print(table)
-    if len(groups) > 1:
+    if len(found.rows) > 1:
         to.print(Text(NOTE, style="dim"))
     for note in found.notes:
         to.print(Text(note, style="dim"))
@@ -139,12 +131,9 @@ def show_side_by_side(title: str, groups: Mapping[str, Sequence[Metrics]]) -> No
 def show_study(study: Study) -> None:
     """Means of all metrics for each scenario, and how sure the differences of the main one are."""
     for scenario in study.scenarios:
-        groups: dict[str, list[Metrics]] = {}
-        for row in study.rows:
-            if row.scenario == scenario and not row.error:
-                groups.setdefault(row.mechanism, []).append(row.metrics)
-        if groups:
-            show_side_by_side(f"{scenario}, means over {max(map(len, groups.values()))} seeds", groups)
+        found = side_by_side(row for row in study.rows if row.scenario == scenario)
+        if found.rows:
+            _show_side_by_side(scenario, found)
     if len(study.mechanisms) > 1 and len(study.errors) < len(study.rows):
         _show_differences(study)
 

@@ -39,6 +39,14 @@ def workers(agents: Iterable[AgentRecord], records: Iterable[TaskRecord]) -> tup
     return tuple(a for a in agents if a.capacity > 0 and (a.busy_s > 0 or a.tasks or a.id not in openers))
 
 
+def beats_optimum(metrics: Metrics) -> bool:
+    """Whether a run reached more welfare than the optimum of its world, beyond rounding: so this is none."""
+    welfare, optimum = metrics["welfare"], metrics["optimum"]
+    if welfare is None or optimum is None:
+        return False
+    return welfare > optimum + _TOLERANCE * max(1.0, abs(optimum))
+
+
 def _completion(records: Sequence[TaskRecord]) -> Metrics:
     done = sum(record.done for record in records)
     return {"tasks": len(records), "completed": done, "completion_rate": _share(done, len(records))}

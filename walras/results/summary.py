@@ -3,6 +3,8 @@
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from walras.results.metrics import beats_optimum
+
 if TYPE_CHECKING:
     from walras.results import Result
     from walras.results.metrics import Metrics
@@ -31,6 +33,7 @@ def summary(result: "Result") -> tuple[str, list[Line]]:
         ),
         ("fairness", _number(m["jain"]), _loads(m)),
         *_defaults(result),
+        *_overcommitments(result),
         ("ended", _seconds(result.ended_s), stopped),
     ]
 
@@ -57,6 +60,14 @@ def _defaults(result: "Result") -> list[Line]:
     ]
 
 
+def _overcommitments(result: "Result") -> list[Line]:
+    """A line only where there is something to say."""
+    if not result.overcommitments:
+        return []
+    count = _count(result.overcommitments)
+    return [("overcommitments", count, "times somebody was bound to pay what it did not have")]
+
+
 def _first(result: "Result") -> str:
     """Who and why, in one line that can be printed, whatever a mind or a program has put into it."""
     said = "".join(c if c.isprintable() else " " for c in result.trace.first_default)
@@ -68,7 +79,8 @@ def _yardstick(m: "Metrics") -> str:
         return "optimum not known"
     label = "the optimum" if m["optimum_exact"] else "an upper bound on the optimum"
     undefined = "undefined: " if m["efficiency"] is None else "of "
-    return f"{undefined}{label}, {_number(m['optimum'])}"
+    beaten = "; it is none, as welfare is above it" if beats_optimum(m) else ""
+    return f"{undefined}{label}, {_number(m['optimum'])}{beaten}"
 
 
 def _tail(m: "Metrics") -> str:

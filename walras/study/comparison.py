@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
-from walras.errors import LocalProtocolError
-from walras.results.metrics import Metrics
+from walras.results.metrics import Metrics, beats_optimum
 
 NOTE = "* best; in columns after welfare: among those that completed most"
 _TOLERANCE = 1e-9
@@ -62,24 +61,51 @@ class Comparison(msgspec.Struct, frozen=True):
     titles: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Cell, ...]], ...]
     optimum: tuple[str, tuple[Cell, ...]] | None
+    seeds: tuple[int, ...]
     notes: tuple[str, ...] = ()
 
+    @property
+    def over(self) -> str:
+        """What the numbers are of, as a title says it."""
+        return f"means over {len(self.seeds)} seeds" if len(self.seeds) > 1 else f"seed {self.seeds[0]}"
 
-def side_by_side(found: Mapping[str, Sequence[Metrics]]) -> Comparison:
-    """A table of the metrics of each mechanism: means where there are several seeds.
 
-    Raises:
-        LocalProtocolError: if a mechanism has more welfare than the optimum, so that this is none.
+class Ended(Protocol):
+    """What a table needs of a run: a `Result` has it, and so has a `Row` of a study. Without metrics it has failed."""
+
+    @property
+    def mechanism(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def metrics(self) -> Metrics: ...
+
+
+Runs = Sequence[tuple[int, Metrics]]
+"""The seeds and metrics of one mechanism's runs that ended well."""
+
+
+def side_by_side(runs: Iterable[Ended]) -> Comparison:
+    """A table of runs on one scenario by mechanism: means over the seeds on which each ended well.
+
+    Where a mechanism ended well on fewer seeds than there are, its means are of other worlds than those of the others: a
+    note says so, and it is never best. Where one reached more than the optimum, so that this is none, a note says so, too.
     """
-    for label, runs in found.items():
-        _check_optimum(label, runs)
-    every = [metrics for runs in found.values() for metrics in runs]
+    groups: dict[str, list[tuple[int, Metrics]]] = {}
+    for run in runs:
+        mine = groups.setdefault(run.mechanism or "no mechanism", [])
+        if metrics := run.metrics:
+            mine.append((run.seed, metrics))
+    seeds = tuple(dict.fromkeys(seed for found in groups.values() for seed, _ in found))
+    every = [metrics for found in groups.values() for _, metrics in found]
     columns = columns_for(every)
     means = {
-        label: {c.metric: _mean(m.get(c.metric) for m in runs) for c in columns}
-        for label, runs in found.items()
+        label: {c.metric: _mean(m.get(c.metric) for _, m in found) for c in columns}
+        for label, found in groups.items()
+        if found
     }
-    best = {column.metric: _best(column, means) for column in columns}
+    paired = {label: mean for label, mean in means.items() if _ended(groups[label]) == len(seeds)}
+    best = {column.metric: _best(column, paired) for column in columns}
     rows = tuple(
         (label, tuple(Cell(c.text(one[c.metric]), label in best[c.metric]) for c in columns))
         for label, one in means.items()
@@ -88,35 +114,39 @@ def side_by_side(found: Mapping[str, Sequence[Metrics]]) -> Comparison:
     titles = tuple(
         f"{c.title} of bound" if a_bound and c.metric == "efficiency" else c.title for c in columns
     )
-    notes = tuple(note for label, runs in found.items() for note in _notes(label, runs))
-    return Comparison(titles, rows, _optimum(every, a_bound, columns), notes)
+    notes = tuple(note for label, found in groups.items() for note in _notes(label, found, len(seeds)))
+    return Comparison(titles, rows, _optimum(groups.values(), a_bound, columns), seeds, notes)
 
 
-def _notes(label: str, runs: Sequence[Metrics]) -> Iterable[str]:
-    """A strategy that fails each time looks like one that wants nothing, and a mechanism is not to blame for it."""
-    defaults = sum(metrics.get("defaults") or 0 for metrics in runs)
-    if defaults:
+def _ended(runs: Runs) -> int:
+    """On how many seeds a mechanism ended well."""
+    return len({seed for seed, _ in runs})
+
+
+def _notes(label: str, runs: Runs, seeds: int) -> Iterable[str]:
+    """What a mechanism is not to be praised or blamed for by its numbers alone."""
+    ended = _ended(runs)
+    if ended < seeds:
+        yield f"{label}: {ended} of {seeds} seeds ended well, so it {'is never best' if ended else 'has no row'}"
+    beaten = [(seed, metrics) for seed, metrics in runs if beats_optimum(metrics)]
+    if beaten:
+        seed, metrics = beaten[0]
+        yield (
+            f"{label}: welfare above the optimum on {len(beaten)} of {ended} seeds, first on seed {seed}: "
+            f"{metrics['welfare']:g} against {metrics['optimum']:g}; what the scenario gives as its optimum is none"
+        )
+    defaults = sum(metrics.get("defaults") or 0 for _, metrics in runs)
+    if defaults:  # a strategy that fails each time looks like one that wants nothing
         yield f"{label}: {defaults:,} questions without a legal answer; a run of it alone says why"
+    overcommitments = sum(metrics.get("overcommitments") or 0 for _, metrics in runs)
+    if overcommitments:
+        yield f"{label}: {overcommitments:,} overcommitments; somebody was bound to pay what it did not have"
 
 
 def columns_for(every: Sequence[Metrics]) -> tuple[Column, ...]:
     """What is worth a column for these runs: `LOTS` if none of them had a task, else `TASKS`."""
     only_lots = bool(every) and all(m.get("tasks") and m.get("quality_all") is None for m in every)
     return LOTS if only_lots else TASKS
-
-
-def _check_optimum(label: str, runs: Iterable[Metrics]) -> None:
-    for metrics in runs:
-        optimum, welfare = metrics["optimum"], metrics["welfare"]
-        if (
-            optimum is not None
-            and welfare is not None
-            and welfare > optimum + _TOLERANCE * max(1.0, abs(optimum))
-        ):
-            raise LocalProtocolError(
-                f"{label} reached a welfare of {welfare:g}, more than the optimum, {optimum:g}: "
-                "what the scenario gives as its optimum is none"
-            )
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -140,9 +170,11 @@ def _best(column: Column, means: Mapping[str, Mapping[str, float | None]]) -> li
 
 
 def _optimum(
-    every: Sequence[Metrics], a_bound: bool, columns: Sequence[Column]
+    groups: Iterable[Runs], a_bound: bool, columns: Sequence[Column]
 ) -> tuple[str, tuple[Cell, ...]] | None:
-    welfare = _mean(metrics["optimum"] for metrics in every)
+    """The mean over the seeds, each of which counts once, however many mechanisms ended well on it."""
+    known = {seed: m["optimum"] for runs in groups for seed, m in runs if m["optimum"] is not None}
+    welfare = _mean(known.values())
     if welfare is None:
         return None
     shown = {"efficiency": 1.0, "welfare": welfare}

@@ -8,7 +8,6 @@ import msgspec
 
 from walras.errors import WalrasError
 from walras.results import Result
-from walras.results.metrics import Metrics
 from walras.study import plots
 from walras.study.comparison import side_by_side
 from walras.study.page import PAGE, Picture, Section, picture, render
@@ -82,15 +81,14 @@ def _by_mechanism(results: Iterable[Result]) -> dict[str, list[Result]]:
 def _side_by_side(results: Sequence[Result]) -> Section:
     groups = _by_mechanism(results)
     scenario = results[0].scenario or "bare run"
-    several = max(map(len, groups.values())) > 1
+    found = side_by_side(results)
+    over = (
+        f"{found.over.capitalize()}; the command walras compare says which differences are more than chance."
+    )
     return Section(
         title=f"Mechanisms on {scenario}",
-        text="Means over seeds; the command walras compare says which differences are more than chance."
-        if several
-        else "",
-        comparison=side_by_side(
-            {label: [result.metrics for result in found] for label, found in groups.items()}
-        ),
+        text=over if len(found.seeds) > 1 else "",
+        comparison=found,
         pictures=[
             picture(f"{scenario}-metrics-{k}", shows, partial(plots.bars, groups, names))
             for k, (shows, names) in enumerate(_PANELS.items(), 1)
@@ -180,15 +178,10 @@ def _of_study(study: Study) -> list[Section]:
 
 
 def _means(study: Study, scenario: str) -> Section | None:
-    groups: dict[str, list[Metrics]] = {}
-    for row in study.rows:
-        if row.scenario == scenario and not row.error:
-            groups.setdefault(row.mechanism, []).append(row.metrics)
-    if not groups:
+    found = side_by_side(row for row in study.rows if row.scenario == scenario)
+    if not found.rows:
         return None
-    seeds = max(map(len, groups.values()))
-    text = f"Means over {seeds} seed{'s' if seeds > 1 else ''}."
-    return Section(title=f"Mechanisms on {scenario}", text=text, comparison=side_by_side(groups))
+    return Section(title=f"Mechanisms on {scenario}", text=f"{found.over.capitalize()}.", comparison=found)
 
 
 def _differences(study: Study) -> Section:

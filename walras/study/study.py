@@ -115,10 +115,11 @@ class Study:
     ) -> "pandas.DataFrame":
         """What can be said of the mechanisms beyond these seeds: one row per scenario, metric and mechanism.
 
-        Columns: `n` seeds, `mean` with `low` and `high` (Student's t); `difference` to the reference mechanism in the
-        same worlds, with `difference_low` and `difference_high` (paired t); `p`, adjusted by Holm's method for all
-        differences in this table together; and `real`, whether p is below 1 - level. So the chance that the table calls
-        any difference real that is none is at most 1 - level. Ask for one metric if only one matters.
+        Columns: `n` seeds on which it ended well with the metric defined, and over these `mean` with `low` and `high`
+        (Student's t); `difference` to the reference mechanism, over the seeds of both and so in the same worlds, with
+        `difference_low` and `difference_high` (paired t); `p`, adjusted by Holm's method for all differences in this
+        table together; and `real`, whether p is below 1 - level. So the chance that the table calls any difference real
+        that is none is at most 1 - level. Ask for one metric if only one matters.
 
         Args:
             metric: one or several; None: the most important ones.
@@ -164,7 +165,10 @@ class Study:
         return reference
 
     def plot(self, metric: str = "efficiency") -> "list[Axes]":
-        """A panel per scenario: the mean of each mechanism with its 95 % interval, and each seed as a dot."""
+        """A panel per scenario: the mean of each mechanism with its 95 % interval, and each seed as a dot.
+
+        Means are those of `summary`: where one is over fewer seeds than there are, their number stands beside it.
+        """
         return draw(self, self._metrics(metric)[0])
 
     # ------------------------------------------------------------------ as files

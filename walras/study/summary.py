@@ -95,10 +95,15 @@ def draw(study: "Study", metric: str) -> "list[Axes]":
     figure, panels = pyplot.subplots(
         1, len(study.scenarios), sharex=True, sharey=True, squeeze=False, figsize=size, layout="constrained"
     )
+    defined = 0
     for axes, scenario in zip(panels[0], study.scenarios, strict=True):
+        seeds = len({row.seed for row in study.rows if row.scenario == scenario})
         for y, mechanism in enumerate(labels):
-            found = values(study, scenario, mechanism, metric)
-            _point(axes, y, list(found.values()), mean_interval(list(found.values())))
+            found = list(values(study, scenario, mechanism, metric).values())
+            _point(axes, y, found, mean_interval(found))
+            defined += len(found)
+            if 0 < len(found) < seeds:
+                _beside(axes, y - 0.32, f"{len(found)} of {seeds} seeds")
         axes.set_title(scenario, fontsize=9, loc="left")
         axes.set_xlabel(_axis(study, metric), fontsize=8)
         axes.tick_params(axis="x", labelsize=7)
@@ -106,6 +111,8 @@ def draw(study: "Study", metric: str) -> "list[Axes]":
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
     first = panels[0][0]
+    if not defined:
+        first.set_xticks([])  # of all panels: around what is nowhere defined there is no scale
     first.set_yticks(range(len(labels)), labels, fontsize=8)
     first.set_ylim(len(labels) - 0.5, -0.5)
     first.set_ylabel("mechanism", fontsize=8)
@@ -116,12 +123,16 @@ def draw(study: "Study", metric: str) -> "list[Axes]":
 def _point(axes: "Axes", y: int, seeds: list[float], mean: Interval) -> None:
     axes.plot(seeds, [y + 0.18] * len(seeds), "o", color=INK, markersize=2.5, alpha=0.5, markeredgewidth=0)
     if not seeds:
-        axes.annotate("not defined", (0, y), xycoords=("axes fraction", "data"), fontsize=7, va="center")
+        _beside(axes, y, "not defined")
         return
     if not math.isnan(mean.low):
         # its ends stand out above the mark of the mean, however narrow it is
         axes.plot([mean.low, mean.high], [y - 0.08] * 2, "|-", color=BLUE, linewidth=1.4, markersize=8)
     axes.plot([mean.estimate], [y - 0.08], "D", color=BLUE, markersize=4, markeredgewidth=0)
+
+
+def _beside(axes: "Axes", y: float, text: str) -> None:
+    axes.annotate(text, (0.01, y), xycoords=("axes fraction", "data"), fontsize=7, va="center")
 
 
 def _axis(study: "Study", metric: str) -> str:
