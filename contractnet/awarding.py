@@ -6,7 +6,7 @@ rule that studies send to other processes has to pickle: a module-level function
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from math import inf, isnan
 
 import msgspec
@@ -171,7 +171,10 @@ def best(
     scores = rule(task, proposals)
     if not isinstance(scores, Mapping):
         raise LocalProtocolError(f"{rule} returns {scores!r}; expected a mapping from agent to score")
-    winners, tied = leaders(scores, places)
+    try:
+        winners, tied = leaders(scores, places)
+    except TypeError:
+        raise LocalProtocolError(f"{rule} returns {scores!r}; expected a number for each agent") from None
     for agent in (*winners, *tied):
         if agent not in proposals:
             raise LocalProtocolError(f"{rule} awards to {agent}; expected one of {', '.join(proposals)}")
@@ -179,14 +182,13 @@ def best(
 
 
 def rejections(
-    proposals: Mapping[AgentId, Propose], sound: Collection[AgentId], at: float
+    proposals: Mapping[AgentId, Propose], sound: Mapping[AgentId, Propose], at: float
 ) -> dict[Reason, list[AgentId]]:
     """Who is rejected for which reason: who is among the `sound` has lost; the others have expired `at` this time (seconds
     since the run's epoch), or ask too much.
     """
-    lost = [agent for agent in proposals if agent in sound]
-    if len(lost) == len(proposals):  # nearly always
-        return {"lost": lost}
+    if proposals.keys() <= sound.keys():  # nearly always
+        return {"lost": list(proposals)}
     found: defaultdict[Reason, list[AgentId]] = defaultdict(list)
     for agent, p in proposals.items():
         found["lost" if agent in sound else "expired" if p.valid_until < at else "over-budget"].append(agent)

@@ -21,7 +21,7 @@ from contractnet.strategies import truthful
 from walras.agents import Agent
 from walras.amounts import check_count, check_seconds, is_whole
 from walras.errors import ScenarioError
-from walras.items import Item, Task
+from walras.items import Item, Task, are_names
 from walras.mechanism import Mechanism
 from walras.messages import AgentId, Envelope, Message
 from walras.protocol import Protocol
@@ -108,6 +108,8 @@ class ContractNet(Mechanism, frozen=True, kw_only=True):
             raise ScenarioError("award_rule", self.award_rule, "a function such as contractnet.cheapest")
         if self.reserve not in ("lazy", "eager"):
             raise ScenarioError("reserve", self.reserve, "'lazy' or 'eager'")
+        if not are_names(self.partners):
+            raise ScenarioError("partners", self.partners, "a tuple of agents, each by its id")
 
     # ------------------------------------------------------------------ deadlines
     def reply_by(self, now: float, finish_by: float) -> float | None:

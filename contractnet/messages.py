@@ -8,7 +8,7 @@ from math import inf
 from typing import Any, ClassVar, Literal
 
 from walras.allocation import Report
-from walras.amounts import MOST
+from walras.amounts import MOST, is_number
 from walras.errors import LocalProtocolError
 from walras.items import Task
 from walras.messages import AgentId, Fact, Message
@@ -74,7 +74,7 @@ class Propose(Message, frozen=True):
         """As above, one number after the other, for integers, too, and to say what is wrong."""
         for field, most in (("price", MOST), ("eta_s", MOST), ("quality", 1.0), ("valid_until", inf)):
             value = getattr(self, field)
-            if not isinstance(value, int | float) or not 0.0 <= value <= most:
+            if not is_number(value, 0.0, most):
                 upto = f"from 0 to {most:g}" if most < inf else "of 0 or more"
                 raise UnsoundProposalError(f"{field} of a proposal is {value!r}; expected a number {upto}")
 

@@ -40,7 +40,8 @@ def truthful(question: Question, agent: Agent) -> Any:
 
 def capacity_aware(question: Question, agent: Agent) -> Any:
     """As `truthful`, but refuse while no slot is free: what is accepted then begins at once."""
-    return truthful(question, agent) if agent.free_slots > 0 else _NO_CAPACITY
+    answer = truthful(question, agent)
+    return _NO_CAPACITY if isinstance(answer, Propose) and agent.free_slots <= 0 else answer
 
 
 class Markup(msgspec.Struct, frozen=True):

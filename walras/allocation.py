@@ -29,6 +29,10 @@ class Award(Frozen, frozen=True, tag=True):
         return self.winner is not None and self.quantity > 0
 
 
+ENDINGS = ("done", "failed", "stopped", "unknown")
+"""How work ends, see `Report`."""
+
+
 class Report(Frozen, frozen=True, tag=True):
     """How work ended: exactly one per `perform`.
 

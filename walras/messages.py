@@ -8,6 +8,7 @@ made when the class is made, so that a list in a message is found at import and 
 import inspect
 import typing
 from enum import Enum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Generic, TypeVar
 
@@ -115,6 +116,7 @@ def signatures(value: object) -> typing.Iterator["Signed[Any]"]:
             yield from signatures(part)
 
 
+@cache
 def can_quote(message_type: Any, _seen: tuple[type, ...] = ()) -> bool:
     """Whether a message of this type may carry a `Signed`: the others need no look inside."""
     if not (isinstance(message_type, type) and issubclass(message_type, Frozen)) or message_type in _seen:

@@ -4,10 +4,12 @@ A protocol does no I/O, reads no clock and throws no dice of its own, so the sam
 a test with a recording port, and replayed after a crash. What every runtime promises to it is in ``docs/contract.md``.
 """
 
+import inspect
 import typing
 from collections.abc import Callable, Hashable, Iterable
 from random import Random
 from reprlib import Repr
+from types import FunctionType
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -119,8 +121,14 @@ def _table(role_class: type, mark: str, generic: str) -> HandlerTable:
     """A role's dispatch table: its own methods before those that it inherits."""
     entries: dict[type, Handler] = {}
     for base in reversed(role_class.__mro__):
+        own: dict[type, str] = {}
         for method in vars(base).values():
             for message_type in getattr(method, "__dict__", {}).get(mark, ()):
+                other = own.setdefault(message_type, method.__name__)
+                if other != method.__name__:
+                    raise TypeError(
+                        f"{base.__name__} handles {message_type.__name__} twice: {other}, {method.__name__}"
+                    )
                 entries[message_type] = getattr(role_class, method.__name__)
     table = HandlerTable(entries, _unexpected)
     overridden = getattr(role_class, generic)
@@ -159,8 +167,17 @@ class Protocol(_Seated, msgspec.Struct):
     tell_handlers: ClassVar[HandlerTable] = HandlerTable({}, _unexpected)
 
     def __init_subclass__(cls) -> None:
-        """Build the two dispatch tables, once per class."""
+        """Build the two dispatch tables, once per class.
+
+        Raises:
+            TypeError: for a field of the name of something that every role has, or two handlers of one type.
+        """
         super().__init_subclass__()
+        for name in inspect.get_annotations(cls):
+            if isinstance(vars(Protocol).get(name), FunctionType | property):
+                raise TypeError(
+                    f"{cls.__name__} has a field {name!r}; expected another name: every role has {name}"
+                )
         cls.message_handlers = _table(cls, "handles_messages", "on_message")
         cls.tell_handlers = _table(cls, "handles_tells", "on_told")
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from walras.agents import Agent, Estimate
-from walras.allocation import Award, Report
+from walras.allocation import ENDINGS, Award, Report
 from walras.amounts import is_number
 from walras.errors import ScenarioError
 from walras.items import Item, Task
@@ -141,6 +141,8 @@ def check_report(report: object, task: Task, agent: AgentId) -> Report:
     """What a scenario says of work done; raises `ScenarioError` unless it is a report with numbers in it."""
     if not isinstance(report, Report):
         raise ScenarioError(f"work on {task.id} by {agent}", report, "a walras.allocation.Report")
+    if report.status not in ENDINGS:
+        raise ScenarioError(f"status of {task.id} by {agent}", report.status, f"one of {', '.join(ENDINGS)}")
     for field in ("cost", "quality", "seconds"):
         value: Any = getattr(report, field)
         number = type(value) is float or isinstance(value, Real)  # an abstract class is slow to ask

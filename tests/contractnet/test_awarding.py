@@ -125,6 +125,13 @@ def test_a_rule_that_returns_no_scores_is_named() -> None:
         best(lambda task, bids: "a", TASK, {"a": Propose(1.0)}, 1)  # type: ignore[arg-type,return-value]
 
 
+def test_a_score_that_is_no_number_is_shown() -> None:
+    with pytest.raises(
+        LocalProtocolError, match=r"returns {'a': 'high', 'b': 1.0}; expected a number for each agent"
+    ):
+        best(lambda task, bids: {"a": "high", "b": 1.0}, TASK, {"a": Propose(1.0), "b": Propose(1.0)}, 1)  # type: ignore[dict-item]
+
+
 def test_losers_are_told_why() -> None:
     bids = {
         "lost": Propose(1.0),

@@ -85,6 +85,7 @@ def test_a_message_of_another_protocol_is_ignored() -> None:
             {"price": 1.0, "valid_until": nan},
             "valid_until of a proposal is nan; expected a number of 0 or more",
         ),
+        ({"price": True}, "price of a proposal is True"),
         ({"price": "cheap"}, "price of a proposal is 'cheap'"),
         ({"price": Fraction(1, 2)}, "price of a proposal is Fraction"),
         ({"price": 1.0, "eta_s": None}, "eta_s of a proposal is None"),

@@ -55,6 +55,7 @@ from walras.messages import Envelope, Message
         ("enough", True),
         ("award_rule", "cheapest"),
         ("reserve", "sometimes"),
+        ("partners", "bob"),
     ],
 )
 def test_bad_settings_are_named_before_time_0(field: str, value: Any) -> None:

@@ -67,6 +67,13 @@ def test_capacity_aware_refuses_instead() -> None:
     assert capacity_aware(wanted(Task("t")), bidder(1)) == truthful(wanted(Task("t")), bidder(1))
 
 
+def test_capacity_aware_says_no_capacity_only_of_what_it_could_do() -> None:
+    """What it cannot do is ineligible however busy it is, and of other questions it knows the default only."""
+    unable = bidder(0, costs=lambda task: None)
+    assert capacity_aware(wanted(Task("t")), unable) == Refuse("ineligible")
+    assert capacity_aware(Question(decide_by=1.0), bidder(0)) is None
+
+
 def test_markup_asks_for_more_but_not_for_more_than_can_be_had() -> None:
     assert markup(1.5)(wanted(Task("t")), bidder()).price == 6.0
     assert markup(1.5)(wanted(Task("t", reserve=5.0)), bidder()).price == 5.0

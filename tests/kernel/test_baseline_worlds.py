@@ -91,7 +91,7 @@ def test_in_a_calm_world_every_task_is_done_once_and_paid_as_claimed(mechanism: 
     assert sum(worked(simulation).values()) == 30
     assert all(line.winner and line.price == COSTS[line.winner] for line in result.allocation.lines)
     assert simulation.world.ledger.conserved()
-    earned = {id_: simulation.world.ledger.received_by(id_) for id_ in COSTS}
+    earned = {id_: float(simulation.world.ledger.account(id_).received) for id_ in COSTS}
     assert sum(earned.values()) == sum(line.price for line in result.allocation.lines)
 
 

@@ -3,6 +3,7 @@
 import copy
 import inspect
 import pickle
+from types import new_class
 from typing import Any, TypeVar
 
 import pytest
@@ -203,6 +204,24 @@ def test_a_role_sees_what_its_port_knows() -> None:
     assert (role.finish_by, role.incarnation, role.rng) == (9.0, 2, port.rng)
     with pytest.raises(AttributeError):
         role.now = 4.0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ["now", "rng", "finish_by", "send", "stop", "on_timer", "check"])
+def test_a_field_does_not_hide_what_every_role_has(name: str) -> None:
+    body = {"__annotations__": {name: float}, name: 0.0, "__module__": __name__}
+    with pytest.raises(TypeError, match=f"Hides has a field '{name}'; expected another name"):
+        new_class("Hides", (Protocol,), exec_body=lambda namespace: namespace.update(body))
+
+
+def test_two_handlers_of_one_message_are_one_too_many() -> None:
+    with pytest.raises(TypeError, match="Twice handles Ping twice: one, other"):
+
+        class Twice(Protocol):
+            @on(Ping)
+            def one(self, sender: str, message: Ping) -> None: ...
+
+            @on(Pong, Ping)
+            def other(self, sender: str, message: Message) -> None: ...
 
 
 def test_every_verb_of_a_role_is_one_of_its_port() -> None:

@@ -36,7 +36,7 @@ ROWS: list[tuple[Any, ...]] = [
     (0.0, "open", "shop/1", "shop", "x-net", ["t-1"], PEERS, math.inf),
     (0.0, "lost", "shop/1", "shop", "cyd", CALL, "on the way"),
     (0.0, "broadcast", "shop/1", "shop", PEERS, CALL, [0.5, 0.75, None]),
-    (0.5, "join", "shop/1", "ada"),
+    (0.5, "crash", "shop/1", "ada"),
     (0.5, "ask", "shop/1", "ada", "bid", CALL),
     (0.5, "answer", "shop/1", "ada", "bid", Offer(3.0), "ok"),
     (0.9, 1, 12, "shop/1", "ada", "shop", Offer(3.0), 0.5),
@@ -70,7 +70,7 @@ def test_the_digest_does_not_depend_on_where_chunks_end(chunk: int) -> None:
 @pytest.mark.parametrize("count", [15, 16, 65_535, 65_536])
 def test_the_header_that_msgpack_puts_before_an_array_is_not_in_the_digest(count: int) -> None:
     """MessagePack's header has 1, 3 or 5 bytes; on each side of each boundary the digest is that of single rows."""
-    rows = [(0.0, "join", "c", "a")] * count
+    rows = [(0.0, "crash", "c", "a")] * count
     assert trace_of(rows, chunk=count).digest == trace_of(rows, chunk=7).digest
 
 
@@ -99,7 +99,7 @@ def test_folding_clears_the_same_list() -> None:
     rows.append(ROWS[3])
     assert rows is trace.rows
     assert len(trace) == 2
-    assert [row.kind for row in trace] == ["open", "join"]
+    assert [row.kind for row in trace] == ["open", "crash"]
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 5, 1000])
@@ -248,7 +248,7 @@ def test_a_transcript_is_a_dialogue_in_causal_order() -> None:
         "conversation shop/1",
         "0.000 s  shop              opens x-net on t-1 with ada, bob, cyd, without a deadline",
         "0.000 s  shop -> 3 agents  Call(task='t-1', reply_by=2)  to ada, bob, cyd  (lost on the way to cyd)",
-        "0.500 s  ada               joins",
+        "0.500 s  ada               crash()",
         "0.500 s  ada -> shop       Offer(price=3)",
         "0.750 s  bob               decides bid: None  (silent: the answer that stands otherwise)",
         "0.750 s  bob -> shop       Offer(price=4)  (lost: on the way)",
@@ -289,7 +289,7 @@ def test_fields_at_their_defaults_are_not_missed() -> None:
 
 def test_a_conversation_is_not_its_namesake() -> None:
     """shop/1 is neither shop/10 nor, without children, shop/1/ada/1."""
-    rows = [(0.0, "join", c, "ada") for c in ("shop/1", "shop/10", "shop/1/ada/1")]
+    rows = [(0.0, "crash", c, "ada") for c in ("shop/1", "shop/10", "shop/1/ada/1")]
     trace = trace_of(rows)
     assert len(trace.conversation("shop/1")) == 1
     assert [row.conversation for row in trace.conversation("shop/1", children=True)] == [
@@ -299,7 +299,7 @@ def test_a_conversation_is_not_its_namesake() -> None:
 
 
 def test_an_unknown_conversation_is_a_key_error_that_names_the_nearest() -> None:
-    trace = trace_of([(0.0, "join", f"router/{k}", "ada") for k in range(1, 30)])
+    trace = trace_of([(0.0, "crash", f"router/{k}", "ada") for k in range(1, 30)])
     with pytest.raises(UnknownConversationError) as caught:
         trace.conversation("router/171")
     assert isinstance(caught.value, KeyError)
@@ -350,7 +350,7 @@ def test_a_trace_that_ends_early_differs_where_it_ends() -> None:
 
 def test_a_difference_of_type_only_is_found() -> None:
     """1 and 1.0 are equal in Python and not in a trace: the digest differs, so there must be a first difference."""
-    found = trace_of([(1, "join", "c", "a")]).first_difference(trace_of([(1.0, "join", "c", "a")]))
+    found = trace_of([(1, "crash", "c", "a")]).first_difference(trace_of([(1.0, "crash", "c", "a")]))
     assert found is not None
     assert found.number == 0
 
@@ -451,7 +451,7 @@ def test_the_file_is_json_with_a_header(saved: Path) -> None:
 
 
 def test_a_file_of_many_rows_comes_back_whole(tmp_path: Path) -> None:
-    trace = trace_of([(float(k), "join", "c", f"agent-{k}") for k in range(9_000)], chunk=1_000)
+    trace = trace_of([(float(k), "crash", "c", f"agent-{k}") for k in range(9_000)], chunk=1_000)
     trace.to_jsonl(tmp_path / "t.jsonl")
     assert Trace.from_jsonl(tmp_path / "t.jsonl") == trace
 
@@ -468,10 +468,10 @@ BYTES = b64encode(b"\xc1").decode()  # not MessagePack
 @pytest.mark.parametrize(
     ("line", "text", "says"),
     [
-        (4, '[0.5, "join", ', "line 4 is .* expected one row of a trace"),
+        (4, '[0.5, "crash", ', "line 4 is .* expected one row of a trace"),
         (4, "", "line 4 is '' *; expected one row"),
         (4, "17", "line 4 is '17'"),
-        (4, '["soon", "join", "c", "ada"]', "line 4 is"),
+        (4, '["soon", "crash", "c", "ada"]', "line 4 is"),
         (4, '[0.5, 1, 2, "c"]', "line 4 is"),
         (4, '[0.5, 2, "c", "ada"]', "line 4 is"),
         (4, '[0.5, "broadcast", "c", "ada", 1, 2, 3]', "line 4 is"),
@@ -479,7 +479,7 @@ BYTES = b64encode(b"\xc1").decode()  # not MessagePack
         (4, '[0.5, "note", "c", "ada", {"$bytes": "%"}]', "line 4 is"),
         (4, '[0.5, "note", "c", "ada", {"$other": 1}]', "line 4 is"),
         (4, '[0.5, "note", "c", "ada", {"$msgpack": "' + BYTES + '"}]', "line 4 is"),
-        (4, '[0.6, "join", "shop/1", "ada"]', "line 1 names the digest .* a row was changed"),
+        (4, '[0.6, "crash", "shop/1", "ada"]', "line 1 names the digest .* a row was changed"),
         (4, None, "line 1 promises 14 rows, but the file has 13"),
         (1, '{"walras_trace": 2, "digest": "", "rows": 1}', "schema 2; expected one from 1 to 1"),
         (1, '{"rows": 1}', "expected the header of a trace"),

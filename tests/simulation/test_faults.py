@@ -113,6 +113,7 @@ def wrong() -> Iterator[tuple[Callable[[], object], str]]:
     yield lambda: Faults(write_survives=1.5), r"write_survives is 1.5; expected a probability in \[0, 1\]"
     yield lambda: Faults((Skew("ada", 1.0), Skew("ada", 2.0))), "expected one skew for ada, not 2"
     yield lambda: Faults(("ada",)), "schedule is 'ada'; expected faults with a time: Crash"  # type: ignore[arg-type]
+    yield lambda: Faults(Crash("ada", 1.0, 1.0)), "expected faults with a time: .*, in a tuple"  # type: ignore[arg-type]
     yield lambda: Faults(kill_at=(Crash("ada", 1.0, 1.0),)), r"kill_at is Crash\("  # type: ignore[arg-type]
     yield lambda: Faults(fsync=0.01), "fsync is 0.01; expected a distribution of delays"  # type: ignore[arg-type]
 

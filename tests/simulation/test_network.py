@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from math import inf, nan
 from statistics import fmean
+from typing import Any
 
 import msgspec
 import pytest
@@ -229,6 +230,13 @@ def wrong() -> Iterator[tuple[Callable[[], object], str]]:
     yield lambda: Network(heal_s=-1.0), "heal_s is -1.0"
     yield lambda: Network(latency=0.05), "latency is 0.05; expected a distribution of delays"  # type: ignore[arg-type]
     yield lambda: Network(reorder_by=1.0), "reorder_by is 1.0"  # type: ignore[arg-type]
+    alone: Any = Partition(0.0, 1.0, ("a",))
+    yield lambda: Network(partitions=alone), r"expected several Partition\(...\), in a tuple"
+    name: Any = "ada"
+    yield lambda: Partition(0.0, 1.0, name), "side is 'ada'; expected at least one agent, in a tuple"
+    yield lambda: Partition(0.0, 1.0, ("a",), name), "other is 'ada'; expected at least one agent, in a tuple"
+    yield lambda: Network(forging="maybe"), "forging is 'maybe'; expected True or False"  # type: ignore[arg-type]
+    yield lambda: Matrix(("x",), ((0.1,),), 0.1), "jitter is 0.1; expected a distribution of delays"  # type: ignore[arg-type]
     yield lambda: Network(partitions=(("ada",),)), r"partitions is \('ada',\); expected several Partition"  # type: ignore[arg-type]
 
 

@@ -76,6 +76,14 @@ def test_a_collector_stops_when_nothing_is_left_to_happen() -> None:
     assert len(populations[0].to_pandas()) >= 6
 
 
+def test_mesa_does_not_turn_the_clock() -> None:
+    """Its `run_model` would never end, and its `step` do nothing."""
+    population = Population(Simulation(Errands(), RULES))
+    for turn in (population.step, population.run_model):
+        with pytest.raises(TypeError, match="the simulation keeps the time"):
+            turn()
+
+
 def test_reporters_are_columns_of_ones_own() -> None:
     simulation = Simulation(Errands(tasks=2), RULES)
     population = Population(simulation, {"free": lambda agent: agent.capacity - agent.load})

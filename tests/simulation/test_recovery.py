@@ -2,13 +2,21 @@
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from tests.sketches import clock_auction, contract_net, task_graph
 from tests.sketches.common import unsettled
-from walras.errors import WalrasError
+from walras.agents import Agent
+from walras.allocation import Outcome
+from walras.errors import LocalProtocolError, WalrasError
+from walras.items import Task
+from walras.messages import Message
+from walras.protocol import Protocol
+from walras.questions import Question
 from walras.simulation.faults import Faults, KillAt
+from walras.simulation.latency import Constant
 from walras.simulation.network import Network
 from walras.simulation.simulation import Simulation
 from walras.testing.broken import broken
@@ -91,3 +99,31 @@ def test_killing_everywhere_finds_a_broken_recovery(bug: str, down_s: float) -> 
     assert _complaints(down_s) == 0
     with broken(bug):
         assert _complaints(down_s) > 0
+
+
+@pytest.mark.parametrize("verb", ["decide", "perform", "set_timer", "tell", "withdraw", "stop", "persist"])
+def test_a_role_whose_finish_waits_for_the_disk_is_refused_at_once(verb: str) -> None:
+    """It is refused inside the handler that asks, and not from the disk, in the middle of the run."""
+    arguments: dict[str, tuple[Any, ...]] = {
+        "decide": ("q", Question(decide_by=3.0)),
+        "perform": ("k", Task("t")),
+        "set_timer": ("t", 1.0),
+        "tell": ("bare/2", Message()),
+        "withdraw": ("q",),
+        "stop": ("k",),
+        "persist": ("more",),
+    }
+
+    class Hasty(Protocol):
+        recovery = "records"
+
+        def on_start(self) -> None:
+            self.persist("all")
+            self.finish(Outcome("done"))
+            with pytest.raises(LocalProtocolError, match=f"calls {verb} in bare/1 after its finish"):
+                getattr(self, verb)(*arguments[verb])
+
+    simulation = Simulation(faults=Faults(fsync=Constant(0.1)))
+    simulation.add(Agent("ada"))
+    simulation.seat("ada", Hasty())
+    assert [row.kind for row in simulation.run().trace] == ["persist", "durable", "finish"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import simpy
+from simpy.events import Event
 
 from contractnet import ContractNet
 from tests.simulation.worlds import RULES, Errands, Knows, Player, bare
@@ -139,6 +140,48 @@ def test_conversations_and_arrivals_to_come_are_waited_for() -> None:
 
 
 # ---------------------------------------------------------------------------------------------- users' own processes
+
+
+def customers(simulation: Simulation, count: int = 3) -> Generator[Event, Any, None]:
+    """A process that has a task done every 100 s."""
+    for k in range(count):
+        simulation.open(RULES, [Task(f"t{k}")], "m", finish_by=simulation.now + 30.0)
+        yield simulation.env.timeout(100.0)
+
+
+def test_a_process_that_may_open_more_is_waited_for_up_to_the_horizon() -> None:
+    """Between two of its conversations nothing is under way; after the last the run ends with the process."""
+    simulation = bare()
+    simulation.process(customers(simulation))
+    result = simulation.run(until=1000.0)
+    assert [record.status for record in result.records] == ["done"] * 3
+    assert (result.ended_s, result.stopped_because) == (300.0, "every conversation has ended")
+    cut_short = bare()
+    cut_short.process(customers(cut_short))
+    assert cut_short.run(until=150.0).stopped_because == "the horizon of 150 s was reached"
+
+
+def test_without_a_horizon_no_process_is_waited_for_and_the_result_says_so() -> None:
+    """One that watches for ever would never let a run end."""
+    simulation = bare()
+    simulation.process(customers(simulation))
+    result = simulation.run()
+    assert len(result.records) == 1
+    assert result.stopped_because == "every conversation has ended; 1 of your own processes had not"
+    assert len(simulation.run(until=1000.0).records) == 3
+
+
+def test_a_process_that_fails_is_not_taken_for_one_that_has_ended() -> None:
+    simulation = bare()
+
+    def fails() -> Generator[Event, Any, None]:
+        simulation.open(RULES, [Task("t")], "m", finish_by=30.0)
+        yield simulation.env.timeout(100.0)
+        raise OSError("a fault of its own")
+
+    simulation.process(fails())
+    with pytest.raises(OSError, match="a fault of its own"):
+        simulation.run(until=1000.0)
 
 
 def test_users_processes_and_resources_share_the_world_and_its_clock() -> None:
@@ -355,6 +398,10 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: Simulation(monitors=[3]),  # type: ignore[list-item]
         "monitors is 3; expected functions of the world",
     ),
+    "a monitor that is not in a list": (
+        lambda: Simulation(monitors=print),  # type: ignore[arg-type]
+        "monitors is <built-in function print>; expected functions of the world, in a list",
+    ),
     "nobody": (lambda: Simulation(Given(agents=()), RULES), "agents is []; expected at least one agent"),
     "twins": (
         lambda: Simulation(Given(agents=(Agent("a"), Agent("a"))), RULES),
@@ -405,6 +452,10 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
         careless(work=5),
         "work on t by a is 5; expected a walras.allocation.Report",
     ),
+    "work that ended as none does": (
+        careless(work=Report("dne")),
+        "status of t by a is 'dne'; expected one of done, failed, stopped, unknown",
+    ),
     "work of no cost": (
         careless(work=Report("done", cost="much")),  # type: ignore[arg-type]
         "cost of t by a is 'much'; expected a finite number",
@@ -450,6 +501,10 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     "a seat that is taken": (
         lambda: players().seat("a", Player("b", most=1)),
         "agent is 'a'; expected one that is not seated in bare/1 yet",
+    ),
+    "a seat for no role": (
+        lambda: bare().seat("a", Protocol),  # type: ignore[arg-type]
+        "role is <class 'walras.protocol.Protocol'>; expected a role, made of a subclass of walras.Protocol, such as Ping()",
     ),
     "a seat for nobody": (
         lambda: bare().seat("x", Protocol()),

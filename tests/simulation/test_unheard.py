@@ -4,9 +4,9 @@ import pytest
 
 from contractnet import ContractNet
 from tests.simulation.worlds import Knows
-from walras import Agent, Simulation, Task
+from walras import Agent, Network, ScenarioError, Simulation, Task
 from walras.messages import Message
-from walras.protocol import Protocol, told
+from walras.protocol import Protocol, on, told
 
 
 class Hello(Message, frozen=True):
@@ -83,3 +83,32 @@ def test_what_is_told_to_an_empty_seat_is_noted_where_it_was_told() -> None:
     world = simulation()
     world.seat("ada", Teller("elsewhere"), "here")
     assert unheard(world) == [("elsewhere", "ada", "nobody to tell")]
+
+
+class Heard(Protocol):
+    """Keeps who has said hello."""
+
+    by: tuple[str, ...] = ()
+
+    @on(Hello)
+    def note(self, sender: str, message: Hello) -> None:
+        self.by += (sender,)
+
+
+def test_a_sender_s_name_is_true_unless_the_network_allows_forging() -> None:
+    """Where it does, the one that is named in a message need not have sent it."""
+    for forging in (True, False):
+        world = Simulation(network=Network(forging=forging), check=True)
+        for name in ("ada", "bob"):
+            world.add(Agent(name))
+        world.seat("bob", Heard(), "talk")
+        inject = world.world.inject  # type: ignore[attr-defined]  # of a `GuardedWorld`
+        if forging:
+            inject("talk", "ada", "bob", Hello())
+            world.run(until=1.0)
+            assert world.role("talk", "bob") == Heard(("ada",))
+        else:
+            with pytest.raises(
+                ScenarioError, match="forging is False; expected True in this world's network"
+            ):
+                inject("talk", "ada", "bob", Hello())

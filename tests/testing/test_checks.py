@@ -5,7 +5,7 @@ import pytest
 from tests.testing import roles
 from tests.testing.roles import LIFE, Good, Ping
 from walras.effects import Finish, MakeAward
-from walras.errors import LocalProtocolError
+from walras.errors import LocalProtocolError, ScenarioError
 from walras.protocol import Protocol
 from walras.testing import ContractError, check_protocol
 
@@ -60,3 +60,12 @@ def test_long_lives_are_restored_at_some_of_their_inputs_only() -> None:
 def test_inputs_that_no_runtime_gives_are_refused() -> None:
     with pytest.raises(LocalProtocolError, match="no question 'p' is open"):
         check_protocol(Good, [("start",), ("decided", "p", 1)])
+
+
+def test_what_is_no_factory_or_no_input_is_named() -> None:
+    with pytest.raises(ScenarioError, match="expected what makes a fresh role, such as its class"):
+        check_protocol(Good(), [("start",)])  # type: ignore[arg-type]
+    with pytest.raises(
+        ScenarioError, match=r"inputs\[1\] is 'begin'; expected the name of a method of walras"
+    ):
+        check_protocol(Good, [("start",), ("begin",)])

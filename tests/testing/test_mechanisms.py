@@ -8,6 +8,7 @@ from tests.sketches.clock_auction import LOTS, Clock
 from tests.sketches.contract_net import Bid, Boss, Costs, Net
 from walras.agents import Agent
 from walras.allocation import Award, Outcome
+from walras.errors import ScenarioError
 from walras.items import Item, Task
 from walras.mechanism import Mechanism
 from walras.protocol import Protocol, on
@@ -141,3 +142,12 @@ def test_a_bad_mechanism_is_told_what_is_wrong(mechanism: Mechanism, complaint: 
     agents = (BOSS, *HANDS, Agent("lout", costs=Costs(build=1.0)))
     with pytest.raises(ContractError, match=complaint):
         check(mechanism, agents)
+
+
+def test_nobody_and_nothing_are_no_market() -> None:
+    with pytest.raises(
+        ScenarioError, match=r"agents is .*; expected at least one, in a list: the first one opens"
+    ):
+        check_mechanism(Chancy(), [], [Task("t")])
+    with pytest.raises(ScenarioError, match=r"items is .*; expected at least one, in a list"):
+        check_mechanism(Chancy(), [BOSS], Task("t"))  # type: ignore[arg-type]

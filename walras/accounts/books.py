@@ -94,6 +94,7 @@ class AccountBook:
         self.busy = 0
         self.asking: ConversationId | None = None
         self.paid, self.received = Exact(), Exact()
+        """What left it and did not come back, escrow and stakes included; what it was paid, penalties of others included."""
         self.clock = clock
         self.holds: dict[ConversationId, dict[Hashable, Commitment]] = {}
         self._held, self._held_slots = Exact(), 0
@@ -134,7 +135,11 @@ class AccountBook:
         return math.fsum((self.money, *self.received.parts, *spent))
 
     def hold(self, conversation: ConversationId, name: Hashable, wanted: Commitment) -> bool:
-        """Hold money and slots, or raise what this name holds; see `Ledger.hold`."""
+        """Hold money and slots under a name, or raise what it holds: each to the larger, until the later.
+
+        False, and nothing changes, if free money or free slots do not suffice. After its `until` a hold
+        counts as free without anybody having to say so.
+        """
         self._expire()
         money, slots = wanted.money, wanted.slots
         if not (0.0 <= money < _INF and slots >= 0 and wanted.until == wanted.until):

@@ -6,14 +6,13 @@ is posted once. Sums are kept without rounding, so that money is conserved exact
 """
 
 import math
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 
 from walras.accounts.books import AccountBook, Exact
 from walras.accounts.escrow import Escrow, Stake
 from walras.allocation import Award
 from walras.errors import LocalProtocolError, ScenarioError
 from walras.messages import AgentId, ConversationId, Frozen
-from walras.questions import Commitment
 
 __all__ = ["AccountBook", "Ledger", "Posting"]
 
@@ -84,20 +83,6 @@ class Ledger:
         if book is None:
             raise LocalProtocolError(f"{agent_id!r} has no account; expected an agent of this run")
         return book
-
-    def hold(
-        self, agent_id: AgentId, conversation: ConversationId, name: Hashable, commitment: Commitment
-    ) -> bool:
-        """Hold money and slots under a name, or raise what it holds: each to the larger, until the later.
-
-        False, and nothing changes, if free money or free slots do not suffice. After its `until` a hold
-        counts as free without anybody having to say so.
-        """
-        return self.account(agent_id).hold(conversation, name, commitment)
-
-    def release(self, agent_id: AgentId, conversation: ConversationId, name: Hashable | None = None) -> None:
-        """End the hold of this name, or (None) all holds of the agent's role in this conversation."""
-        self.account(agent_id).release(conversation, name)
 
     def award(
         self,
@@ -182,17 +167,6 @@ class Ledger:
         found = {agent_id: book.balance for agent_id, book in self._books.items()}
         found.update((name, float(amount)) for name, amount in self._escrow.amounts() if amount.parts)
         return found
-
-    def paid_by(self, agent_id: AgentId) -> float:
-        """What left an agent's account and did not come back; what lies in escrow or is staked has left it.
-
-        Its balance is what it had at the start, less `paid_by`, plus `received_by`.
-        """
-        return float(self.account(agent_id).paid)
-
-    def received_by(self, agent_id: AgentId) -> float:
-        """What an agent was paid for sales and for work, and the penalties that others paid it."""
-        return float(self.account(agent_id).received)
 
     def conserved(self) -> bool:
         """Whether the postings, read from first to last, explain every balance exactly, to the last bit."""

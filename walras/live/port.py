@@ -170,6 +170,7 @@ class Port:
 
     def tell(self, conversation: ConversationId, message: Message) -> None:
         self._count()
+        self._demand_life("tell")
         self.note("told", conversation, message)
         self.runtime.agenda.post(self.now, DELIVERY, self.runtime.deliver_tell, self, conversation, message)
 
@@ -205,6 +206,7 @@ class Port:
 
     def withdraw(self, name: Hashable) -> None:
         self._count()
+        self._demand_life("withdraw")
         self.note("withdraw", name)
         if name in self.questions:
             self.runtime.inquiries.void(self.questions.pop(name))
@@ -213,13 +215,14 @@ class Port:
     # ------------------------------------------------------------------ work
     def perform(self, key: str, task: Task) -> None:
         self._count()
+        self._demand_life("perform")
         if key not in self.jobs:  # the key is idempotent
-            self._demand_life("perform")
             self.note("perform", key, task.id)
             self.jobs[key] = self.host.worker.take(self, key, task)
 
     def stop(self, key: str) -> None:
         self._count()
+        self._demand_life("stop")
         self.note("stop", key)
         job = self.jobs.get(key)
         if job is not None:
@@ -308,6 +311,7 @@ class Port:
             raise LocalProtocolError(
                 f"{type(self.role).__name__} persists, but its recovery is {self.role.recovery!r}"
             )
+        self._demand_life(kind)
         self.note(kind, record)
         if kind == "checkpoint":
             self.records.clear()

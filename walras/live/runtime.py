@@ -45,8 +45,6 @@ log = logging.getLogger("walras.live")
 FOLD_ROWS = 1024
 """Rows that a trace buffers before it encodes them."""
 
-can_quote_cached = cache(can_quote)
-
 
 class Runtime:
     """Everything that one process of a live market shares. Made by a `Live`."""
@@ -314,7 +312,7 @@ class Runtime:
         talk = self.book.get(conversation)
         if self.now - sent > self.lifetime_s and sender != to:
             self._ignore(conversation, to, message, "too old")
-        elif can_quote_cached(type(message)) and not self.verified(message):
+        elif can_quote(type(message)) and not self.verified(message):
             self._ignore(conversation, to, message, "a signature is false")
         elif to not in self.hosts or talk is None:
             self._ignore(conversation, to, message, "over" if to in self.hosts else "unknown agent")

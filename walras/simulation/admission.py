@@ -32,6 +32,8 @@ def check_settings(settings: dict[str, Any]) -> None:
         raise ScenarioError(missing, None, f"a {missing}, since a {given} is given")
     if not is_whole(settings["seed"], -inf):
         raise ScenarioError("seed", settings["seed"], "a whole number")
+    if callable(settings["monitors"]):
+        raise ScenarioError("monitors", settings["monitors"], "functions of the world, in a list")
     for monitor in settings["monitors"]:
         if not callable(monitor):
             raise ScenarioError("monitors", monitor, "functions of the world")

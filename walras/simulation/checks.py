@@ -38,6 +38,14 @@ def check_kind(field: str, value: object, kinds: type | UnionType, expected: str
         raise ScenarioError(field, value, expected)
 
 
+def check_several(field: str, values: object, kinds: type | UnionType, expected: str) -> None:
+    """Raise `ScenarioError` unless this is a tuple or list of values of these kinds."""
+    if not isinstance(values, tuple | list):
+        raise ScenarioError(field, values, f"{expected}, in a tuple")
+    for value in values:
+        check_kind(field, value, kinds, expected)
+
+
 def check_agents(field: str, agents: Iterable[AgentId], known: Collection[AgentId]) -> None:
     """Raise `ScenarioError` for the first agent that is not one of the known ones."""
     for agent in agents:

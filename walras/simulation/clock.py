@@ -42,6 +42,8 @@ def _nobody_home(what: Any) -> None:
 class Clock(Environment):
     """SimPy's environment, with `call_at` for cheap calls and a lane for the messages of one `host`."""
 
+    _queue: list[Any]  # SimPy's heap, which holds our entries, too
+
     def __init__(self, initial_time: float = 0.0) -> None:
         super().__init__(initial_time)
         for name, value in vars(Environment).items():  # early binding, which SimPy gives its own class only
@@ -71,11 +73,11 @@ class Clock(Environment):
         """Call ``function(argument)`` at an absolute time, now at the earliest: no event object, no way back."""
         if time < self._now:
             time = self._now
-        heappush(self._queue, (time, priority, next(self._eid), function, argument))  # type: ignore[misc]
+        heappush(self._queue, (time, priority, next(self._eid), function, argument))
 
     def watch_at(self, time: float, priority: int, function: Callable[[Any], None], argument: Any) -> None:
         """As `call_at`, for who only looks: its id is not SimPy's, so a run leaves the same trace with it or without."""
-        heappush(self._queue, (time, priority, next(self._watches), function, argument))  # type: ignore[misc]
+        heappush(self._queue, (time, priority, next(self._watches), function, argument))
 
     def push(self, entry: tuple[Any, ...]) -> None:
         """Schedule a ready entry, whose id the caller has drawn."""
@@ -85,7 +87,7 @@ class Clock(Environment):
         """Schedule the message entries of one broadcast."""
         run = self._run
         if len(run) > _FAN_RATIO * len(entries):
-            queue: list[Any] = self._queue
+            queue = self._queue
             for entry in entries:
                 heappush(queue, entry)
         else:
@@ -109,7 +111,7 @@ class Clock(Environment):
 
     def sweep(self, dead: Callable[[tuple[Any, ...]], bool]) -> None:
         """Remove dead entries, which would otherwise rot in the heap and drag the clock past the end."""
-        queue: list[Any] = self._queue
+        queue = self._queue
         queue[:] = [entry for entry in queue if len(entry) != 5 or not dead(entry)]
         heapify(queue)
 
@@ -132,7 +134,7 @@ class Clock(Environment):
 
     # ------------------------------------------------------------------ running
     def _pop(self) -> tuple[Any, ...]:
-        queue: list[Any] = self._queue
+        queue = self._queue
         run = self._run
         if run and (not queue or run[-1] < queue[0]):
             return run.pop()
@@ -203,7 +205,7 @@ class Clock(Environment):
 
     def _loop(self) -> None:
         """`step` without end, unrolled: messages and questions are handled here, and times compared before whole tuples."""
-        queue: list[Any] = self._queue
+        queue = self._queue
         run = self._run
         pop, pop_run, process = heappop, run.pop, self._process
         seats_of, admit, ready, answer = self._seats_of, self._admit, self._ready, self._answer

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from walras.errors import ScenarioError
 from walras.messages import AgentId, Frozen
 from walras.randomness import stream
-from walras.simulation.checks import check_agents, check_kind, check_probability
+from walras.simulation.checks import check_agents, check_kind, check_probability, check_several
 from walras.simulation.fault_kinds import Crash, KillAt, Pause, Scheduled, Skew, SlowDisk
 from walras.simulation.latency import Constant, Delay, Latency
 from walras.simulation.network import Network
@@ -39,10 +39,10 @@ class Faults(Frozen, frozen=True):
     kill_at: tuple[KillAt, ...] = ()
 
     def __post_init__(self) -> None:
-        for fault in self.schedule:
-            check_kind("schedule", fault, Scheduled, "faults with a time: Crash, Pause, Skew, SlowDisk")
-        for kill in self.kill_at:
-            check_kind("kill_at", kill, KillAt, "several KillAt(...)")
+        check_several(
+            "schedule", self.schedule, Scheduled, "faults with a time: Crash, Pause, Skew, SlowDisk"
+        )
+        check_several("kill_at", self.kill_at, KillAt, "several KillAt(...)")
         check_kind("fsync", self.fsync, Latency, "a distribution of delays, such as Constant(0.005)")
         check_probability("write_survives", self.write_survives)
         skewed = [fault.agent for fault in self.schedule if isinstance(fault, Skew)]

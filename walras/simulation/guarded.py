@@ -11,11 +11,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from walras.agents import Agent
+from walras.errors import ScenarioError
 from walras.messages import AgentId, ConversationId, Message, can_quote
 from walras.randomness import stream
 from walras.simulation.clock import DELIVERY
 from walras.simulation.faults import Crash, Faults, KillAt, Pause, Skew
 from walras.simulation.guarded_port import GuardedPort
+from walras.simulation.handlers import FORGED
 from walras.simulation.hosts import Host, Mind
 from walras.simulation.network import Network
 from walras.simulation.world import World
@@ -30,7 +32,7 @@ Letter = tuple[ConversationId, AgentId, AgentId, Message, float]
 class GuardedHost(Host):
     """An agent's place where it can be down or paused, with a clock and a disk of its own."""
 
-    __slots__ = ("disk", "down_until", "held", "held_until", "records", "skew", "survives")
+    __slots__ = ("disk", "down_until", "held", "held_until", "skew", "survives")
     world: GuardedWorld
 
     def __init__(
@@ -119,8 +121,8 @@ class GuardedWorld(World):
         if now - sent > self.network.lifetime_s and sender != to:
             self.trace.rows.append((now, "ignored", conversation, to, message, "too old"))
             return
-        if can_quote_cached(type(message)) and not self.verified(message):
-            self.trace.rows.append((now, "ignored", conversation, to, message, "a signature is false"))
+        if can_quote(type(message)) and not self.verified(message):
+            self.trace.rows.append((now, "ignored", conversation, to, message, FORGED))
             return
         port = self.seats_of.get(conversation, {}).get(to) or self.admit(
             (now, 1, 0, conversation, sender, to, message, sent)
@@ -135,8 +137,15 @@ class GuardedWorld(World):
             super().deliver_tell(told)
 
     def inject(self, conversation: ConversationId, sender: AgentId, to: AgentId, message: Message) -> None:
-        """Deliver a message under a name that need not be true: only where the network allows forging."""
-        assert self.network.forging, "forging is switched off in this network"
+        """Deliver a message under a name that need not be true: for tests of protocols that have to survive it.
+
+        Raises:
+            ScenarioError: unless the network allows forging.
+        """
+        if not self.network.forging:
+            raise ScenarioError(
+                "forging", False, "True in this world's network: else the sender's name is true"
+            )
         self.clock.call_at(
             self.clock._now, DELIVERY, self.deliver, (conversation, sender, to, message, self.clock._now)
         )
@@ -217,14 +226,3 @@ class GuardedWorld(World):
     def ports_of(self, agent: AgentId) -> list[GuardedPort]:
         """An agent's roles, in the order in which their conversations were opened."""
         return [seats[agent] for seats in self.seats_of.values() if agent in seats]  # type: ignore[misc]
-
-
-_QUOTING: dict[type, bool] = {}
-
-
-def can_quote_cached(message_type: type) -> bool:
-    """`can_quote`, worked out once per class."""
-    known = _QUOTING.get(message_type)
-    if known is None:
-        known = _QUOTING[message_type] = can_quote(message_type)
-    return known

@@ -21,7 +21,6 @@ from walras.messages import AgentId, ConversationId, Fact, Message
 from walras.protocol import Protocol
 from walras.questions import Question
 from walras.simulation.clock import DELIVERY
-from walras.simulation.deputies import open_together
 from walras.simulation.disk import Disk
 from walras.simulation.memory import Replayed, Snapshot
 from walras.simulation.port import Asked, Port
@@ -124,14 +123,12 @@ class GuardedPort(Port, eq=False):
         return False
 
     def conclude(self, concluded: tuple[Asked, Any, str]) -> None:
-        """Give an answer to the role that asked, unless the question has been voided since."""
-        asked, answer, status = concluded
+        """As there, unless the question has been voided since."""
+        asked, _, _ = concluded
         if not asked.open:
             self.note("note", f"a late answer about {asked.name}")
         elif not self.postponed(self.conclude, concluded):
-            self.close(asked)
-            self.note("answer", asked.name, answer, status)
-            self.enter("on_decision", asked.name, answer)
+            super().conclude(concluded)
 
     def wait_for_restart(self, act: Callable[[Any], None], argument: Any) -> None:
         """A local input while the agent is down: it survives where roles replay, and dies with a records role."""
@@ -345,6 +342,7 @@ class GuardedPort(Port, eq=False):
         self.clock.push((arrival, DELIVERY, id_, self.world.deliver, letter))
 
     def tell(self, conversation: ConversationId, message: Message) -> None:
+        self.demand_life("tell")
         self._local(super().tell, conversation, message)
 
     def ignore(self, message: object, why: str) -> None:
@@ -352,6 +350,7 @@ class GuardedPort(Port, eq=False):
             super().ignore(message, why)
 
     def set_timer(self, name: Hashable, at: float) -> None:
+        self.demand_life("set_timer")
         self.effect += 1
         if self.replayed is not None:
             self.replayed.timers[name] = at
@@ -373,6 +372,7 @@ class GuardedPort(Port, eq=False):
             super().cancel_timer(name)
 
     def decide(self, name: Hashable, question: Question) -> None:
+        self.demand_life("decide")
         if self.replayed is not None:
             self.effect += 1
             self.replayed.questions[name] = question
@@ -380,6 +380,7 @@ class GuardedPort(Port, eq=False):
             self._outward(super().decide, name, question)
 
     def withdraw(self, name: Hashable) -> None:
+        self.demand_life("withdraw")
         self.effect += 1
         if self.replayed is not None:
             self.replayed.questions.pop(name, None)
@@ -392,6 +393,7 @@ class GuardedPort(Port, eq=False):
             super().withdraw(name)
 
     def perform(self, key: str, task: Task) -> None:
+        self.demand_life("perform")
         if self.replayed is not None:
             self.effect += 1
             self.replayed.jobs.setdefault(key, task)
@@ -399,36 +401,20 @@ class GuardedPort(Port, eq=False):
             self._outward(super().perform, key, task)
 
     def stop(self, key: str) -> None:
+        self.demand_life("stop")
         if self.replayed is not None:
             self.effect += 1
             self.replayed.stopped.add(key)
         else:
             self._outward(super().stop, key)
 
-    def open(
-        self, mechanism: Mechanism, items: Iterable[Item], participants: Iterable[AgentId], finish_by: float
-    ) -> ConversationId:
-        self.demand_life("open")
-        self.opens += 1
-        child = f"{self.conversation}/{self.acts_for}/{self.opens}"
-        if self.replayed is not None:
-            self.replayed.children[child] = True
-        self._outward(
-            self._open, child, mechanism, tuple(items), tuple(participants), self.host_time(finish_by)
-        )
-        return child
-
-    def _open(
+    def open_child(
         self, child: ConversationId, mechanism: Mechanism, items: tuple[Item, ...], participants: tuple[AgentId, ...],
         finish_by: float,
     ) -> None:  # fmt: skip
-        if self.children is None:
-            self.children = {}
-        if self.is_deputy:
-            open_together(self, child, mechanism, items, participants, finish_by)
-        elif child not in self.children:  # else it was opened before the crash
-            self.children[child] = True
-            self.world.open(child, mechanism, items, self.me, participants, finish_by, parent=self)
+        if self.replayed is not None:
+            self.replayed.children[child] = True
+        self._outward(super().open_child, child, mechanism, items, participants, self.host_time(finish_by))
 
     def cancel(self, conversation: ConversationId) -> None:
         self._local(super().cancel, conversation)

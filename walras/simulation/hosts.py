@@ -46,9 +46,8 @@ class Host:
         self.id = agent.id
         self.world, self.clock, self.rows, self.ready = world, world.clock, world.trace.rows, world.ready
         self.agent = agent
-        self.blueprint = copy.copy(
-            agent
-        )  # what is true of it, whatever its strategy does to its view of itself
+        self.blueprint = copy.copy(agent)
+        """What is true of it, whatever its strategy does to its view of itself."""
         self.account = account
         self.routes = routes
         self.strategy = agent.strategy
@@ -136,7 +135,7 @@ class Mind:
     def give_up(self, asked: Asked) -> None:
         """The time for an answer is over."""
         if asked.open:
-            self.world.conclude(asked, asked.question.otherwise, "silent")
+            asked.port.conclude((asked, asked.question.otherwise, "silent"))
 
 
 class Job:

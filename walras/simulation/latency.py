@@ -16,7 +16,7 @@ import numpy as np
 
 from walras.errors import ScenarioError
 from walras.messages import Frozen
-from walras.simulation.checks import check_number, check_seconds, kind
+from walras.simulation.checks import check_kind, check_number, check_seconds, kind
 
 LEAST = 2.0**-54
 """In place of a draw of exactly 0.0, where a distribution has no value for it: half the least other draw."""
@@ -213,6 +213,14 @@ class Matrix(Frozen, frozen=True, tag_field="kind", tag=kind):
         for sender, row in zip(self.places, self.delays_s, strict=True):
             for to, delay in zip(self.places, row, strict=True):
                 check_seconds(f"delays_s from {sender} to {to}", delay)
+
+        if self.jitter is not None:
+            check_kind(
+                "jitter",
+                self.jitter,
+                Latency,
+                "a distribution of delays, such as Uniform(0.0, 0.005), or None",
+            )
 
     def between(self, sender: str, to: str) -> Delay:
         """The latency from one place to another; `ScenarioError` for a place that is not in `places`."""

@@ -11,9 +11,17 @@ from random import Random
 from typing import Generic, TypeVar
 
 from walras.errors import ScenarioError
+from walras.items import are_names
 from walras.messages import AgentId, Frozen
 from walras.randomness import stream
-from walras.simulation.checks import check_agents, check_kind, check_number, check_probability, check_seconds
+from walras.simulation.checks import (
+    check_agents,
+    check_kind,
+    check_number,
+    check_probability,
+    check_seconds,
+    check_several,
+)
 from walras.simulation.latency import Constant, Delay, Empirical, Latency, LogNormal, Matrix, Uniform
 
 __all__ = [
@@ -87,11 +95,13 @@ class Partition(Frozen, frozen=True):
         check_number("end_s", self.end_s, -inf, inf, "a time in seconds, or infinity")
         if not self.end_s > self.start_s:
             raise ScenarioError("end_s", self.end_s, f"a time after start_s, which is {self.start_s}")
-        if not self.side:
-            raise ScenarioError("side", self.side, "at least one agent")
+        if not self.side or not are_names(self.side):
+            raise ScenarioError("side", self.side, "at least one agent, in a tuple")
         if self.other is not None:
-            if not self.other:
-                raise ScenarioError("other", self.other, "at least one agent, or None for everybody else")
+            if not self.other or not are_names(self.other):
+                raise ScenarioError(
+                    "other", self.other, "at least one agent, in a tuple, or None for everybody else"
+                )
             if both := sorted(set(self.side) & set(self.other)):
                 raise ScenarioError("other", self.other, f"no agent of side; {', '.join(both)} is on both")
 
@@ -130,15 +140,15 @@ class Network(Frozen, frozen=True):
     heal_s: float = inf
     """From then on nothing is cut, lost, doubled or held up, so that tests can ask for progress."""
     forging: bool = False
-    """Whether a sender may claim another's name; otherwise the sender's name is true."""
+    """Whether senders may claim others' names, see `GuardedWorld.inject`; otherwise the sender's name is true."""
 
     def __post_init__(self) -> None:
         check_kind("latency", self.latency, Latency | Matrix, f"{_DELAYS}, or a Matrix between places")
         check_kind("reorder_by", self.reorder_by, Latency, _DELAYS)
-        for partition in self.partitions:
-            check_kind("partitions", partition, Partition, "several Partition(...)")
+        check_several("partitions", self.partitions, Partition, "several Partition(...)")
         for field in ("loss", "duplication", "reordering"):
             check_probability(field, getattr(self, field))
+        check_kind("forging", self.forging, bool, "True or False")
         check_seconds("lifetime_s", self.lifetime_s)
         check_number("heal_s", self.heal_s, 0.0, inf, "a time of 0 seconds or more, or infinity")
         if self.lifetime_s == 0:

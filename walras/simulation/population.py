@@ -115,6 +115,14 @@ class Population(mesa.Model):  # type: ignore[misc]  # Mesa is untyped
         if clock.waiting:  # else nothing will ever happen again
             clock.watch_at(self.simulation.now + seconds, LOOK, self._look, seconds)
 
+    def step(self) -> None:
+        """Not here: raises `TypeError`, since the simulation keeps the time."""
+        raise TypeError("the simulation keeps the time: call simulation.run(), after collect_every(seconds)")
+
+    def run_model(self) -> None:
+        """Not here, see `step`: Mesa's would go on for ever."""
+        self.step()
+
     def to_pandas(self) -> pandas.DataFrame:
         """What was collected, tidy: one row per time and agent; `time_s` is in seconds of simulated time."""
         frame: pandas.DataFrame = self.datacollector.get_agent_vars_dataframe().reset_index()

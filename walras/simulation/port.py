@@ -18,74 +18,19 @@ import msgspec
 from walras.allocation import Award, Outcome
 from walras.errors import LocalProtocolError
 from walras.items import Item, Task
-from walras.messages import AgentId, ConversationId, Fact, Message, Signed, can_quote
-from walras.protocol import Handler, HandlerTable, Protocol
+from walras.messages import AgentId, ConversationId, Fact, Message, Signed
+from walras.protocol import Handler
 from walras.questions import Question
 from walras.randomness import stream
 from walras.simulation.clock import DELIVERY, TIMER, Clock
 from walras.simulation.deputies import open_together
+from walras.simulation.handlers import LATE, OVER, handlers_of
 
 if TYPE_CHECKING:
     from walras.mechanism import Mechanism
     from walras.simulation.book import Conversation
     from walras.simulation.hosts import Host
     from walras.simulation.world import World
-
-
-def _hear_late(role: Protocol, sender: AgentId, message: Any) -> None:
-    role.on_late(sender, message)
-
-
-class Handlers:
-    """What a clock finds the handler of a message in: a plain dict, which is the fastest, filled on first use.
-
-    A message that can quote others has its signatures looked at before it is handled. Which messages can is worked out
-    once per class, so the others cost nothing.
-    """
-
-    def __init__(self, entered: HandlerTable, role_class: type[Protocol] = Protocol) -> None:
-        self.entered = entered
-        self.starts = role_class.on_start is not Protocol.on_start
-        """Whether a newcomer's first call does anything."""
-        self.known: dict[type, Handler] = {}
-
-    def learn(self, message_type: type) -> Handler:
-        """Find the handler for messages of a class that has not come before."""
-        handler = self.known[message_type] = self._verified(message_type)
-        return handler
-
-    def _verified(self, message_type: type) -> Handler:
-        handler = self.entered[message_type]
-        if not can_quote(message_type):
-            return handler
-
-        def handle(role: Protocol, sender: AgentId, message: Any) -> None:
-            port: Any = role._port
-            if port.world.verified(message):
-                handler(role, sender, message)
-            else:
-                port.note("ignored", message, FORGED)
-
-        return handle
-
-
-HANDLERS: dict[type[Protocol], Handlers] = {}
-"""What `handlers_of` has worked out."""
-
-_LATE = Handlers(HandlerTable({}, _hear_late))
-OVER = _LATE.known
-"""The handlers of every finished role: all it hears goes to `on_late`."""
-
-
-def handlers_of(role_class: type[Protocol]) -> Handlers:
-    """The handlers of a role class in worlds without faults, where messages go straight from the clock to them."""
-    found = HANDLERS.get(role_class)
-    if found is None:
-        found = HANDLERS[role_class] = Handlers(role_class.message_handlers, role_class)
-    return found
-
-
-FORGED = "a signature is false"
 
 
 class Timer(msgspec.Struct, eq=False):
@@ -225,7 +170,7 @@ class Port(msgspec.Struct, eq=False):
 
     def learn(self, message_type: type) -> Handler:
         """The handler for messages of a class that has not come before."""
-        return (_LATE if self.ended else handlers_of(type(self.role))).learn(message_type)
+        return (LATE if self.ended else handlers_of(type(self.role))).learn(message_type)
 
     # ------------------------------------------------------------------ messages
     def send(self, to: AgentId, message: Message) -> None:
@@ -234,7 +179,7 @@ class Port(msgspec.Struct, eq=False):
         now = clock._now
         entry = (now + host.routes[to](), 1, next(clock._eid), self.conversation, host.id, to, message, now)
         host.rows.append(entry)
-        heappush(clock._queue, entry)  # type: ignore[misc]  # SimPy's heap holds our entries, too
+        heappush(clock._queue, entry)
 
     def broadcast(self, to: Iterable[AgentId], message: Message) -> None:
         peers, host, conversation = tuple(to), self.host, self.conversation
@@ -252,6 +197,7 @@ class Port(msgspec.Struct, eq=False):
         )  # fmt: skip
 
     def tell(self, conversation: ConversationId, message: Message) -> None:
+        self.demand_life("tell")
         self.note("told", conversation, message)
         self.clock.call_at(self.clock._now, DELIVERY, self.world.deliver_tell, (self, conversation, message))
 
@@ -263,6 +209,7 @@ class Port(msgspec.Struct, eq=False):
 
     # ------------------------------------------------------------------ time
     def set_timer(self, name: Hashable, at: float) -> None:
+        self.demand_life("set_timer")
         self.note("timer", name, at)
         self.arm(name, at)
 
@@ -270,7 +217,6 @@ class Port(msgspec.Struct, eq=False):
         """Set a timer on the world's clock."""
         timers = self.timers
         if timers is None:
-            self.demand_life("set_timer")
             timers = self.timers = {}
         elif name in timers:
             self._disarm(timers[name])
@@ -290,18 +236,25 @@ class Port(msgspec.Struct, eq=False):
 
     # ------------------------------------------------------------------ minds
     def decide(self, name: Hashable, question: Question) -> None:
+        if self.handlers is OVER:
+            self.demand_life("decide")
         host, others = self.host, self.asked
         host.rows.append((host.clock._now, "ask", self.conversation, host.id, name, question))
         asked = Asked(self, name, question)
         if others is None:
-            if self.handlers is OVER:
-                self.demand_life("decide")
             self.asked = asked
         else:
             if isinstance(others, Asked):
                 others = self.asked = {others.name: others}
             others[name] = asked
         host.ready.append(asked)
+
+    def conclude(self, concluded: tuple[Asked, Any, str]) -> None:
+        """Give an answer, and how it came about, to the role that asked."""
+        asked, answer, status = concluded
+        self.close(asked)
+        self.note("answer", asked.name, answer, status)
+        self.enter("on_decision", asked.name, answer)
 
     def close(self, asked: Asked) -> None:
         """An open question has been answered: forget it."""
@@ -311,6 +264,7 @@ class Port(msgspec.Struct, eq=False):
             self.asked = None
 
     def withdraw(self, name: Hashable) -> None:
+        self.demand_life("withdraw")
         self.note("withdraw", name)
         asked = self.asked
         if isinstance(asked, dict):
@@ -321,16 +275,17 @@ class Port(msgspec.Struct, eq=False):
 
     # ------------------------------------------------------------------ work
     def perform(self, key: str, task: Task) -> None:
+        self.demand_life("perform")
         jobs = self.jobs
         if jobs is None:
             jobs = self.jobs = {}
         if key in jobs:
             return  # the key is idempotent
-        self.demand_life("perform")
         self.note("perform", key, task.id)
         jobs[key] = self.host.worker.take(self, key, task)
 
     def stop(self, key: str) -> None:
+        self.demand_life("stop")
         self.note("stop", key)
         if self.jobs is not None and self.jobs.get(key) is not None:
             self.host.worker.stop(self.jobs[key])
@@ -353,16 +308,21 @@ class Port(msgspec.Struct, eq=False):
         self.demand_life("open")
         self.opens += 1
         child = f"{self.conversation}/{self.acts_for}/{self.opens}"
+        self.open_child(child, mechanism, tuple(items), tuple(participants), finish_by)
+        return child
+
+    def open_child(
+        self, child: ConversationId, mechanism: Mechanism, items: tuple[Item, ...], participants: tuple[AgentId, ...],
+        finish_by: float,
+    ) -> None:  # fmt: skip
+        """Open a child under its name, unless it has been opened before a crash."""
         if self.children is None:
             self.children = {}
         if self.is_deputy:
-            open_together(self, child, mechanism, tuple(items), tuple(participants), finish_by)
-        else:
+            open_together(self, child, mechanism, items, participants, finish_by)
+        elif child not in self.children:
             self.children[child] = True
-            self.world.open(
-                child, mechanism, tuple(items), self.me, tuple(participants), finish_by, parent=self
-            )
-        return child
+            self.world.open(child, mechanism, items, self.me, participants, finish_by, parent=self)
 
     def cancel(self, conversation: ConversationId) -> None:
         if self.children is None or conversation not in self.children:
@@ -434,8 +394,7 @@ class Port(msgspec.Struct, eq=False):
             for timer in self.timers.values():
                 self._disarm(timer)
             self.timers = None
-        if self.asked is not None:
-            self.asked = None
+        self.asked = None
         if talk.deputies:
             self.principal.account.release(self.conversation)
         elif host.account.holds:
@@ -473,6 +432,7 @@ class Port(msgspec.Struct, eq=False):
             raise LocalProtocolError(
                 f"{type(self.role).__name__} persists, but its recovery is {self.role.recovery!r}"
             )
+        self.demand_life(kind)
         self.note(kind, record)
 
     # ------------------------------------------------------------------ trace

@@ -9,7 +9,7 @@ from math import inf
 from typing import Any
 
 from simpy.core import StopSimulation
-from simpy.events import Process
+from simpy.events import Event, Process
 
 from walras.agents import Agent
 from walras.errors import ScenarioError
@@ -75,7 +75,7 @@ class Simulation:
         check: bool = False,
         monitors: Iterable[Monitor] = (),
     ) -> None:
-        watchers = tuple(monitors)
+        watchers = () if callable(monitors) else tuple(monitors)
         check_settings(
             {
                 "scenario": scenario,
@@ -83,7 +83,7 @@ class Simulation:
                 "seed": seed,
                 "network": network,
                 "faults": faults,
-                "monitors": watchers,
+                "monitors": watchers or monitors,
             }
         )
         self.scenario, self.mechanism, self.seed = scenario, mechanism, seed
@@ -93,7 +93,7 @@ class Simulation:
         of_scenario = (drawn.network, drawn.faults) if drawn is not None else (None, None)
         self.network: Network = next((n for n in (network, of_scenario[0]) if n is not None), Network())
         self.faults: Faults = next((f for f in (faults, of_scenario[1]) if f is not None), Faults())
-        if check or watchers or self.network.faulty or self.faults:
+        if check or watchers or self.network.faulty or self.network.forging or self.faults:
             self.world: World = GuardedWorld(
                 seed, self.network, drawn, self.faults, check=check, monitors=watchers
             )
@@ -104,6 +104,8 @@ class Simulation:
         self._arrivals = iter(drawn.arrivals if drawn is not None else ())
         self._next: Arrival | None = None
         self._live = 0
+        self._processes: set[Event] = set()  # the user's own that have not ended
+        self._horizon: float | None = None
         self._started = False
         self._progress = Progress(False, 0)
         for agent in drawn.agents if drawn is not None else ():
@@ -132,8 +134,11 @@ class Simulation:
         self.world.add(agent)
 
     def process(self, generator: Generator[Any, Any, Any]) -> Process:
-        """Start a SimPy process of the user's own in this world."""
-        return self.env.process(generator)
+        """Start a SimPy process of the user's own in this world. While it lasts, a run that has a horizon goes on to it."""
+        process = self.env.process(generator)
+        self._processes.add(process)
+        process.callbacks.append(self._process_ended)
+        return process
 
     def seat(
         self, agent: AgentId, role: Protocol, conversation: ConversationId = "bare/1", finish_by: float = inf
@@ -142,6 +147,8 @@ class Simulation:
 
         A records role starts every new life from the state that it has here.
         """
+        if not isinstance(role, Protocol):
+            raise ScenarioError("role", role, "a role, made of a subclass of walras.Protocol, such as Ping()")
         world = self.world
         if agent in world.seats_of.get(conversation, ()):
             raise ScenarioError("agent", agent, f"one that is not seated in {conversation} yet")
@@ -202,14 +209,15 @@ class Simulation:
     ) -> Result:
         """Run until every finite conversation has ended, or to a horizon; the result says why it stopped.
 
-        May be called again to go on after a horizon.
+        May be called again to go on after a horizon. Processes of your own may open more conversations: while one of them
+        lasts, a run with a horizon goes on, and one without stops all the same, and says that it has not waited.
 
         Args:
             until: horizon in seconds of the run; None: as long as it takes.
             progress: show a progress bar; None: on long runs in a terminal.
             keep_trace: False only counts and hashes the trace, for runs too large to keep.
         """
-        clock = self.world.clock
+        clock, self._horizon = self.world.clock, until
         if until is not None:
             check_horizon(until, clock._now)
             clock.watch_at(until, 0, self._stop, until)
@@ -256,12 +264,27 @@ class Simulation:
         if talk.id in self.conversations and self.conversations[talk.id].finish_by != inf:
             self._live -= 1
             self._progress.advance(self.world.clock._now)
-        if self.conversations and self._live == 0 and self._next is None and talk.mechanism is not None:
-            rest = [other.finish_by for other in self.world.book.values() if other.mechanism is not None]
-            if not rest:
-                raise StopSimulation(ALL_ENDED)
-            if talk.finish_by != inf and all(finish_by == inf for finish_by in rest):
-                raise StopSimulation(FINITE_ENDED)
+        if talk.mechanism is not None:
+            self._stop_if_over(talk.finish_by != inf)
+
+    def _process_ended(self, process: Event) -> None:
+        self._processes.discard(process)
+        if process.ok:  # else its error stops the run
+            self._stop_if_over(True)
+
+    def _stop_if_over(self, finite: bool) -> None:
+        """Stop the run if no conversation has to be waited for; `finite`: even while endless ones go on."""
+        if not self.conversations or self._live or self._next is not None:
+            return
+        mine = len(self._processes)
+        if mine and self._horizon is not None:
+            return
+        rest = [talk.finish_by for talk in self.world.book.values() if talk.mechanism is not None]
+        ignored = f"; {mine} of your own processes had not" if mine else ""
+        if not rest:
+            raise StopSimulation(ALL_ENDED + ignored)
+        if finite and all(finish_by == inf for finish_by in rest):
+            raise StopSimulation(FINITE_ENDED + ignored)
 
 
 @contextmanager

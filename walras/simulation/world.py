@@ -24,15 +24,17 @@ from walras.results.facts import Done
 from walras.scenario import check_report, some
 from walras.simulation.book import Conversation, overdue
 from walras.simulation.clock import DEADLINE, DELIVERY, Clock
+from walras.simulation.handlers import HANDLERS, handlers_of
 from walras.simulation.hosts import Host, Job
 from walras.simulation.market import Market
 from walras.simulation.network import Network
-from walras.simulation.port import HANDLERS, Asked, Port, fire, handlers_of
+from walras.simulation.port import Asked, Port, fire
 from walras.trace import Trace
 from walras.trace.rows import without_addresses
 
 if TYPE_CHECKING:
     from walras.mechanism import Mechanism
+    from walras.questions import Question
     from walras.scenario import Instance
 
 FOLD_ROWS = 64
@@ -270,7 +272,7 @@ class World:
             host.mind.ask(asked)
             return
         if (port.now if self.guarded else self.clock._now) > question.decide_by:
-            self.conclude(asked, question.otherwise, "silent")
+            port.conclude((asked, question.otherwise, "silent"))
             return
         account = host.account
         account.asking = conversation
@@ -285,17 +287,15 @@ class World:
             if host.strategy is None and isinstance(error, ScenarioError):
                 raise  # the run was set up wrongly, which no default may hide
             port.note("note", f"{type(error).__name__} in the strategy: {without_addresses(error)}")
-            self.conclude(asked, question.otherwise, "error")
+            port.conclude((asked, question.otherwise, "error"))
             return
         if not legal:
-            if inspect.iscoroutine(answer):
-                answer.close()
-                port.note("note", "the strategy is a coroutine, which only live minds are")
-            self.conclude(asked, question.otherwise, "illegal")
+            port.note("note", _illegal(question, answer))
+            port.conclude((asked, question.otherwise, "illegal"))
         elif not funded:
-            self.conclude(asked, question.otherwise, "unfunded")
+            port.conclude((asked, question.otherwise, "unfunded"))
         elif self.guarded:
-            self.conclude(asked, answer, "ok")
+            port.conclude((asked, answer, "ok"))
         else:  # `conclude`, unrolled: this is every answer of a well-behaved market
             if port.asked is asked:
                 port.asked = None
@@ -309,16 +309,6 @@ class World:
     def _default_strategy(port: Port) -> Callable[[Any, Agent], Any]:
         mechanism = port.talk.mechanism
         return mechanism.default_strategy if mechanism is not None else _otherwise
-
-    def conclude(self, asked: Asked, answer: Any, status: str) -> None:
-        """Give an answer to the role that asked."""
-        port = asked.port
-        if self.guarded:
-            port.conclude((asked, answer, status))  # type: ignore[attr-defined]  # a `GuardedPort`
-            return
-        port.close(asked)
-        port.rows.append((self.clock._now, "answer", port.conversation, port.me, asked.name, answer, status))
-        port.role.on_decision(asked.name, answer)
 
     # ------------------------------------------------------------------ money and work
     def award(self, port: Port, effect: str, line: Award) -> None:
@@ -381,6 +371,15 @@ class World:
 
 def _is_dead(entry: tuple[Any, ...]) -> bool:
     return (entry[3] is fire and not entry[4].live) or (entry[3] is overdue and entry[4].dropped)
+
+
+def _illegal(question: Question, answer: object) -> str:
+    """Why an answer did not count."""
+    if inspect.iscoroutine(answer):
+        answer.close()
+        return "the strategy is a coroutine, which only live minds are"
+    shown, legal = without_addresses(answer)[:80], ", ".join(cls.__name__ for cls in question.answers)
+    return f"the strategy answers {shown} ({type(answer).__name__}), which is not legal here; legal are: {legal}"
 
 
 def _otherwise(question: Any, agent: Agent) -> Any:

@@ -25,7 +25,7 @@ from walras.effects import (
     Settle,
     Tell,
 )
-from walras.errors import LocalProtocolError
+from walras.errors import LocalProtocolError, ScenarioError
 from walras.messages import Frozen
 from walras.protocol import Protocol
 from walras.testing.errors import ContractError
@@ -68,7 +68,10 @@ def check_protocol(
     Raises:
         ContractError: naming the role, the input, the promise and what was seen.
         LocalProtocolError: for inputs that no runtime would give.
+        ScenarioError: for a factory that makes nothing, or an input that `Script` does not know.
     """
+    if not callable(factory):
+        raise ScenarioError("factory", factory, "what makes a fresh role, such as its class")
     settings = {"me": me, "conversation": conversation, "finish_by": finish_by, "seed": seed}
     life = _Life(factory, tuple(inputs), settings)
     first = life.play_watched()
@@ -98,6 +101,8 @@ class _Life:
 
     def give(self, script: Script, number: int) -> list[Effect]:
         name, *arguments = self.inputs[number]
+        if not callable(getattr(script, name, None)):
+            raise ScenarioError(f"inputs[{number}]", name, "the name of a method of walras.testing.Script")
         effects: list[Effect] = getattr(script, name)(*arguments)
         return effects
 

@@ -13,6 +13,7 @@ import msgspec
 
 from walras.agents import Agent
 from walras.allocation import Allocation, units
+from walras.errors import ScenarioError
 from walras.items import Item
 from walras.mechanism import Mechanism
 from walras.messages import AgentId
@@ -65,7 +66,12 @@ def check_mechanism(
 
     Raises:
         ContractError: naming the promise, the weather and the seed, so that the run can be repeated.
+        ScenarioError: for agents or items that are none.
     """
+    if isinstance(agents, Agent) or not agents:
+        raise ScenarioError("agents", agents, "at least one, in a list: the first one opens the conversation")
+    if isinstance(items, Item) or not items:
+        raise ScenarioError("items", items, "at least one, in a list")
     market = _Market(mechanism, tuple(agents), tuple(items), within_s)
     market.check_pickle()
     endings: dict[str, Counter[str]] = {}

@@ -22,7 +22,6 @@ MESSAGE = 1
 
 DETAILS: dict[str, tuple[str, ...]] = {
     "open": ("protocol", "items", "participants", "finish_by"),
-    "join": (),
     "ignored": ("message", "why"),
     "timer": ("name", "at"),
     "untimer": ("name",),
@@ -43,7 +42,7 @@ DETAILS: dict[str, tuple[str, ...]] = {
     "lost": ("to", "message", "why"),
     "doubled": ("to", "message", "arrival"),
     "crash": (),
-    "restart": ("incarnation",),
+    "restart": (),
     "pause": ("until",),
     "persist": ("record",),
     "durable": ("count",),

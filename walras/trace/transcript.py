@@ -172,7 +172,6 @@ _PHRASES: dict[str, Callable[[dict[str, Any]], str]] = {
     "message": lambda d: show(d["message"]),
     "broadcast": _broadcast,
     "open": _open,
-    "join": lambda d: "joins",
     "ignored": lambda d: f"ignores {show(d['message'])}: {d['why']}",
     "ask": lambda d: f"is asked {_name(d['name'])}: {show(d['question'])}",
     "answer": _answer,

@@ -82,11 +82,12 @@ def overdue_cancels_children(patch: Patch) -> None:
 
 @bug
 def child_ids_are_deterministic(patch: Patch) -> None:
-    """Children are counted by all roles together."""
+    """Where nothing goes wrong, children are counted by all roles together."""
     open_ = Port.open
 
     def counted(self: Any, *arguments: Any) -> Any:
-        self.opens = sum(room.count("/") > 1 for room in self.world.book)
+        if not self.guarded:
+            self.opens = sum(room.count("/") > 1 for room in self.world.book)
         return open_(self, *arguments)
 
     patch(Port, "open", counted)

@@ -238,6 +238,7 @@ def tell_is_local_and_ordered(patch: Patch) -> None:
     """The last tell of a handler is heard first."""
 
     def backwards(self: Any, room: str, message: Any) -> None:
+        self.demand_life("tell")
         entry = (self.clock._now, 1, -next(self.clock._eid), self.world.deliver_tell, (self, room, message))
         self.clock.push(entry)
 

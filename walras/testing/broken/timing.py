@@ -199,7 +199,7 @@ def questions_are_on_ones_own_clock(patch: Patch) -> None:
 @bug
 def children_are_on_ones_own_clock(patch: Patch) -> None:
     """A child's deadline is read on the world's clock, whatever its parent's says."""
-    open_ = GuardedPort._open
+    open_ = GuardedPort.open_child
 
     def worldly(
         self: Any, child: Any, mechanism: Any, items: Any, participants: Any, finish_by: float
@@ -213,7 +213,7 @@ def children_are_on_ones_own_clock(patch: Patch) -> None:
             self.skew.local(finish_by) if self.skew else finish_by,
         )
 
-    patch(GuardedPort, "_open", worldly)
+    patch(GuardedPort, "open_child", worldly)
 
 
 @bug

@@ -1,10 +1,10 @@
 """Promise 8, first half: children, their outcomes and their ends."""
 
 from walras.allocation import Award, Outcome
-from walras.effects import Finish, MakeAward, Send, SetTimer
+from walras.effects import Decide, Finish, MakeAward, Send, SetTimer, Stop, Tell
 from walras.items import Lot
 from walras.testing.errors import demand
-from walras.testing.puppets import INF, After, CancelLatest, Note, OpenChild, PuppetRules
+from walras.testing.puppets import INF, After, CancelLatest, Choose, Note, OpenChild, PuppetRules
 from walras.testing.runtime import GRACE, ROOM, Make, Stage, promise
 
 DONE = (Finish(Outcome("done")),)
@@ -114,7 +114,13 @@ def nothing_binds_after_finish(make: Make) -> None:
     stage = Stage(make)
     stage.agent("bob")
     line = Award("lot", "bob", 1.0)
-    after = (MakeAward(line), SetTimer("t", stage.u), OpenChild(PuppetRules(), stage.u))
+    waits = (
+        SetTimer("t", stage.u),
+        Decide("q", Choose(decide_by=stage.u, label="late")),
+        Tell(ROOM, Note("psst")),
+        Stop("job"),
+    )
+    after = (MakeAward(line), OpenChild(PuppetRules(), stage.u), *waits)
     rules = PuppetRules({"start": (*DONE, *after, Send("bob", Note("bye")))})
     stage.agent("ada")
     stage.open(rules, "ada", ["bob"], items=[Lot("lot")], finish_by=3.0)
