@@ -136,7 +136,7 @@ class SettingsFile(Located):
             _check_version(scenario, given.get("version"))
         return Declared(
             scenario=scenario,
-            mechanisms=self.mechanisms(given.get("mechanisms")),
+            mechanisms=self.mechanisms(given["mechanisms"]) if "mechanisms" in given else {},
             seeds=self.seeds(given.get("seeds", 0)),
             conditions=self.conditions(given),
         )
@@ -171,7 +171,11 @@ class SettingsFile(Located):
         elif isinstance(given, list):
             entries = [(k, _kind_of(one), one) for k, one in enumerate(given)]
         else:
-            entries = [(None, _kind_of(given), given)] if given is not None else []
+            entries = [(None, _kind_of(given), given)]
+        if not entries:
+            with self.at("mechanisms"):
+                expected = "a name, a list of them or a mapping from labels, with one at least"
+                raise settings.BadSettingError((), "mechanisms", given, expected)
         for key, label, one in entries:
             with self.at("mechanisms", *([key] if key is not None else [])):
                 if label in found:

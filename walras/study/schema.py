@@ -14,6 +14,13 @@ from walras.study.explained import meanings_of
 from walras.study.runs import Conditions
 
 _WHOLE = {"type": "integer"}
+_SEEDS = {
+    "anyOf": [
+        _WHOLE,
+        {"type": "array", "items": _WHOLE, "minItems": 1, "uniqueItems": True},
+        {"type": "string", "pattern": "^-?\\d+:-?\\d+$"},
+    ]
+}
 _FUNCTION = {
     "description": "A function: a public name of the mechanism's room, module:name, or a kind with its settings.",
     "anyOf": [{"type": "string"}, {"type": "object", "required": ["kind"]}],
@@ -50,15 +57,13 @@ def schema() -> dict[str, Any]:
     scenario = _one_of(scenarios, refs, definitions)
     mechanism = _one_of(mechanisms, refs, definitions)
     labelled = {"anyOf": [mechanism, {"type": "null"}, {"type": "object"}]}
-    by_label = {"type": "object", "additionalProperties": labelled, "not": {"required": ["kind"]}}
-    several = {"anyOf": [mechanism, {"type": "array", "items": mechanism}, by_label]}
-    seeds = {
-        "anyOf": [
-            _WHOLE,
-            {"type": "array", "items": _WHOLE, "uniqueItems": True},
-            {"type": "string", "pattern": "^-?\\d+:-?\\d+$"},
-        ]
+    by_label = {
+        "type": "object",
+        "additionalProperties": labelled,
+        "minProperties": 1,
+        "not": {"required": ["kind"]},
     }
+    several = {"anyOf": [mechanism, {"type": "array", "items": mechanism, "minItems": 1}, by_label]}
     others = definitions.pop("Conditions")["properties"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -70,7 +75,7 @@ def schema() -> dict[str, Any]:
             "scenario": scenario,
             "version": {"type": "integer", "description": "Of the scenario's rules; another one is refused."},
             **dict.fromkeys(("mechanism", "mechanisms"), several),
-            **dict.fromkeys(("seed", "seeds"), seeds),
+            **dict.fromkeys(("seed", "seeds"), _SEEDS),
             "network": refs[Network],
             "faults": refs[Faults],
             "until_s": others["until_s"],

@@ -1,7 +1,7 @@
 """YAML as plain values that remember their lines, without the traps of YAML 1.1.
 
 ``12:30`` stays text and is not 750, ``no`` stays text and is not false, ``1e9`` is a number, ``012`` is text: the core
-schema of YAML 1.2. A key that is given twice is an error.
+schema of YAML 1.2. A key that is given twice is an error, and so is the merge key ``<<``.
 """
 
 import re
@@ -131,6 +131,12 @@ class _Builder:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
                 raise BadFileError(self.source, line, "a key is a list or a mapping; expected a name")
+            if key.value == "<<":
+                raise BadFileError(
+                    self.source,
+                    line,
+                    "<< is not known here, as YAML 1.2 has no merge keys; expected each key itself",
+                )
             if key.value in found:
                 raise BadFileError(self.source, line, f"{key.value} is given twice; expected it once")
             self.lines[(*path, key.value)] = line
