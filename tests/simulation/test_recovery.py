@@ -1,5 +1,6 @@
 """Recovery: a machine is killed between any two effects; a market still ends once, pays once, and loses nothing."""
 
+import copy
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from walras.agents import Agent
 from walras.allocation import Outcome
 from walras.errors import LocalProtocolError, WalrasError
 from walras.items import Task
+from walras.mechanism import Mechanism
 from walras.messages import Message
 from walras.protocol import Protocol
 from walras.questions import Question
@@ -127,3 +129,49 @@ def test_a_role_whose_finish_waits_for_the_disk_is_refused_at_once(verb: str) ->
     simulation.add(Agent("ada"))
     simulation.seat("ada", Hasty())
     assert [row.kind for row in simulation.run().trace] == ["persist", "durable", "finish"]
+
+
+class Slow(Protocol):
+    """Writes, and calls a verb whose effect waits for the disk; then it finishes, or waits to be expelled."""
+
+    recovery = "records"
+    verb: str
+    arguments: tuple[Any, ...]
+    finishes: bool
+
+    def on_start(self) -> None:
+        self.persist("all")
+        getattr(self, self.verb)(*self.arguments)
+        if self.finishes:
+            self.finish(Outcome("done"))
+
+
+class Writing(Mechanism, frozen=True):
+    """Its opener does nothing else."""
+
+    role: Any
+    protocol = "x-writing"
+
+    def opener(self, me: str, items: Any, participants: Any) -> Protocol:
+        role: Protocol = copy.copy(self.role)
+        return role
+
+
+@pytest.mark.parametrize(
+    ("role", "kinds"),
+    [
+        (Slow("tell", ("ada/2", Message()), True), ["durable", "told", "finish", "ignored"]),
+        (Slow("stop", ("k",), True), ["durable", "stop", "finish"]),
+        (Slow("decide", ("q", Question(decide_by=3.0)), False), ["finish", "durable"]),
+        (Slow("perform", ("k", Task("t")), False), ["finish", "durable"]),
+    ],
+    ids=lambda value: value.verb if isinstance(value, Slow) else "",
+)
+def test_what_waits_for_the_disk_outlives_the_finish_unless_it_would_need_the_role(
+    role: Slow, kinds: list[str]
+) -> None:
+    """A tell that came before the finish is told; who is overdue before its write is durable asks nobody any more."""
+    simulation = Simulation(faults=Faults(fsync=Constant(0.1)))
+    simulation.add(Agent("ada"))
+    simulation.open(Writing(role), [Task("t")], "ada", finish_by=5.0 if role.finishes else 0.05)
+    assert [row.kind for row in simulation.run().trace] == ["open", "persist", *kinds]

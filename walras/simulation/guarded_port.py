@@ -343,7 +343,7 @@ class GuardedPort(Port, eq=False):
 
     def tell(self, conversation: ConversationId, message: Message) -> None:
         self.demand_life("tell")
-        self._local(super().tell, conversation, message)
+        self._local(self._tell, conversation, message)
 
     def ignore(self, message: object, why: str) -> None:
         if self.replayed is None or not self.replayed.muted:
@@ -377,7 +377,11 @@ class GuardedPort(Port, eq=False):
             self.effect += 1
             self.replayed.questions[name] = question
         else:
-            self._outward(super().decide, name, question)
+            self._outward(self._decide, name, question)
+
+    def _decide(self, name: Hashable, question: Question) -> None:
+        if not self.ended:  # else it was overdue before the write was durable
+            super().decide(name, question)
 
     def withdraw(self, name: Hashable) -> None:
         self.demand_life("withdraw")
@@ -389,7 +393,7 @@ class GuardedPort(Port, eq=False):
         else:
             self._live_or_die(self.effect)
             if self.disk is not None:
-                self.disk.forget(super().decide, name)
+                self.disk.forget(self._decide, name)
             super().withdraw(name)
 
     def perform(self, key: str, task: Task) -> None:
@@ -398,7 +402,11 @@ class GuardedPort(Port, eq=False):
             self.effect += 1
             self.replayed.jobs.setdefault(key, task)
         else:
-            self._outward(super().perform, key, task)
+            self._outward(self._perform, key, task)
+
+    def _perform(self, key: str, task: Task) -> None:
+        if not self.ended:  # as above
+            super()._perform(key, task)
 
     def stop(self, key: str) -> None:
         self.demand_life("stop")
@@ -406,7 +414,7 @@ class GuardedPort(Port, eq=False):
             self.effect += 1
             self.replayed.stopped.add(key)
         else:
-            self._outward(super().stop, key)
+            self._outward(self._stop, key)
 
     def open_child(
         self, child: ConversationId, mechanism: Mechanism, items: tuple[Item, ...], participants: tuple[AgentId, ...],
@@ -457,6 +465,7 @@ class GuardedPort(Port, eq=False):
         super().demand_life(verb)
 
     def _write(self, record: Any, *, replace: bool) -> None:
+        self.demand_life("checkpoint" if replace else "persist")
         self.effect += 1
         self._live_or_die(self.effect)
         self.note_record("checkpoint" if replace else "persist", record)

@@ -198,6 +198,9 @@ class Port(msgspec.Struct, eq=False):
 
     def tell(self, conversation: ConversationId, message: Message) -> None:
         self.demand_life("tell")
+        self._tell(conversation, message)
+
+    def _tell(self, conversation: ConversationId, message: Message) -> None:
         self.note("told", conversation, message)
         self.clock.call_at(self.clock._now, DELIVERY, self.world.deliver_tell, (self, conversation, message))
 
@@ -276,6 +279,9 @@ class Port(msgspec.Struct, eq=False):
     # ------------------------------------------------------------------ work
     def perform(self, key: str, task: Task) -> None:
         self.demand_life("perform")
+        self._perform(key, task)
+
+    def _perform(self, key: str, task: Task) -> None:
         jobs = self.jobs
         if jobs is None:
             jobs = self.jobs = {}
@@ -286,6 +292,9 @@ class Port(msgspec.Struct, eq=False):
 
     def stop(self, key: str) -> None:
         self.demand_life("stop")
+        self._stop(key)
+
+    def _stop(self, key: str) -> None:
         self.note("stop", key)
         if self.jobs is not None and self.jobs.get(key) is not None:
             self.host.worker.stop(self.jobs[key])

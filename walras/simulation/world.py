@@ -379,7 +379,9 @@ def _illegal(question: Question, answer: object) -> str:
         answer.close()
         return "the strategy is a coroutine, which only live minds are"
     shown, legal = without_addresses(answer)[:80], ", ".join(cls.__name__ for cls in question.answers)
-    return f"the strategy answers {shown} ({type(answer).__name__}), which is not legal here; legal are: {legal}"
+    return (
+        f"the strategy answers {shown} ({type(answer).__name__}), which is not legal here; legal are: {legal}"
+    )
 
 
 def _otherwise(question: Any, agent: Agent) -> Any:
