@@ -280,8 +280,8 @@ def test_who_fails_on_some_seeds_is_not_best_on_the_others() -> None:
     assert found.optimum is not None and found.optimum[1][welfare].text == "6"
     assert found.over == "means over 2 seeds"
     assert found.notes == (
-        "flaky: 1 of 2 seeds ended well, so it is never best",
-        "dead: 0 of 2 seeds ended well, so it has no row",
+        "flaky: its means are over 1 of 2 seeds, so it is never best",
+        "dead: no run ended well",
     )
 
 

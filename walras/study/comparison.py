@@ -126,8 +126,10 @@ def _ended(runs: Runs) -> int:
 def _notes(label: str, runs: Runs, seeds: int) -> Iterable[str]:
     """What a mechanism is not to be praised or blamed for by its numbers alone."""
     ended = _ended(runs)
-    if ended < seeds:
-        yield f"{label}: {ended} of {seeds} seeds ended well, so it {'is never best' if ended else 'has no row'}"
+    if 0 < ended < seeds:
+        yield f"{label}: its means are over {ended} of {seeds} seeds, so it is never best"
+    if ended == 0:
+        yield f"{label}: no run ended well"
     beaten = [(seed, metrics) for seed, metrics in runs if beats_optimum(metrics)]
     if beaten:
         seed, metrics = beaten[0]
