@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -420,6 +421,18 @@ def test_a_metric_by_the_name_of_a_message_is_zero_where_none_was_sent() -> None
     busy = msgspec.structs.replace(result("x-net", 4), trace=talk())
     (axes,) = bars([busy, result("x-random", 1)], "messages_Offer")
     assert texts(axes) == ["2", "0"]
+
+
+def test_the_ticks_of_small_costs_do_not_run_into_each_other() -> None:
+    (done, *_) = result("x-net", 1).records
+    cheap = msgspec.structs.replace(
+        result("x-net", 1), records=(msgspec.structs.replace(done, cost=0.00336),)
+    )
+    _, _, costs, _ = bars([cheap], ["completion_rate", "efficiency", "cost", "quality"])
+    costs.get_figure(root=True).draw_without_rendering()
+    ticks = [label.get_window_extent() for label in costs.get_xticklabels()]
+    assert len(ticks) > 1
+    assert all(right.x0 - left.x1 > left.height for left, right in pairwise(ticks))
 
 
 def test_nothing_to_draw_and_unknown_metrics_are_said() -> None:

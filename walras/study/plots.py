@@ -333,6 +333,7 @@ def _panel(axes: "Axes", values: Mapping[str, Sequence[float | int | None]]) -> 
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.margins(x=0.22)
     axes.tick_params(axis="x", labelsize=7)
+    axes.locator_params(axis="x", nbins=4)  # else those of small costs run into each other
     axes.axvline(0.0, color=INK, linewidth=0.6)
     _plain(axes)
 
