@@ -74,7 +74,7 @@ class Contractor(Protocol):
             self.ignore(call, "a second call for proposals")
             return
         rules = self.rules
-        if call.reply_by == inf:  # a stranger's call, without a deadline: our own rules have one
+        if not call.reply_by < inf:  # a stranger's call, without a deadline: our own rules have one
             call = replace(call, reply_by=self.now + rules.reply_within_s)
         self.call, reply_by = call, call.reply_by
         self.decide(

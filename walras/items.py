@@ -31,6 +31,11 @@ class Item(Frozen, frozen=True, tag=True):
         """Whether its price lies in escrow from its award to its settlement, as that of work does."""
         return self.procured
 
+    @property
+    def ids(self) -> list[str]:
+        """Its own id, and those of its parts, however deep."""
+        return [self.id]
+
 
 class Task(Item, frozen=True):
     """Work to be done, once for each of `copies` contractors (1 unless results are to be compared).
@@ -69,6 +74,10 @@ class Task(Item, frozen=True):
     @property
     def procured(self) -> bool:
         return True
+
+    @property
+    def ids(self) -> list[str]:
+        return [self.id, *(id_ for part in self.parts for id_ in part.ids)]
 
 
 class Lot(Item, frozen=True):

@@ -173,9 +173,12 @@ def _check_items(items: Sequence[Item]) -> None:
     for item in items:
         if not isinstance(item, Item):
             raise ScenarioError("items", item, "items, such as Task('task-1')")
-        if item.id in seen:
-            raise ScenarioError("items", item.id, "an id of its own for every item of a conversation")
-        seen.add(item.id)
+        for id_ in item.ids:
+            if id_ in seen:
+                raise ScenarioError(
+                    "items", id_, "an id of its own for every item of a conversation, and every part"
+                )
+            seen.add(id_)
 
 
 def some(agents: Iterable[AgentId]) -> str:

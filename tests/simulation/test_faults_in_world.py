@@ -71,7 +71,9 @@ class Ran:
 
     @property
     def worked(self) -> Counter[tuple[str, str, str]]:
-        return Counter((done.conversation, done.agent, done.task.id) for done in self.simulation.world.done)
+        """How often each task was done, beside what a crash has broken off."""
+        done = [done for done in self.simulation.world.done if done.report.status != "unknown"]
+        return Counter((done.conversation, done.agent, done.task.id) for done in done)
 
     def count(self, kind: str, **details: Any) -> int:
         return sum(
@@ -281,6 +283,11 @@ def test_work_that_a_crash_interrupts_is_done_again_and_paid_once() -> None:
     (record,) = ran.result.records
     assert (record.status, record.paid) == ("done", 1.0)
     assert record.finished_s == pytest.approx(1.2 + 2.0 + 3.0)
+    began = next(row.at for row in ran.rows if row.kind == "began")
+    lost_s = 1.2 - began
+    bob = next(agent for agent in ran.result.agents if agent.id == "bob")
+    assert bob.busy_s == pytest.approx(lost_s + 3.0), "what was lost was work, too"
+    assert record.cost == bob.cost == pytest.approx(1.0 + lost_s / 3.0), "and had cost its share"
 
 
 @pytest.mark.parametrize("agent", ["desk", "bob"])

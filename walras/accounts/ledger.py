@@ -107,22 +107,22 @@ class Ledger:
             return False
         if line.winner is not None:
             winner, other = self.account(line.winner), self.account(line.seller or opener)
-            _check("price", line.price, conversation, line.item)
-            _check("bond", line.bond, conversation, line.item)
+            price = _check("price", line.price, conversation, line.item)
+            bond = _check("bond", line.bond, conversation, line.item)
             bought = procured and line.seller is None
             if bought and not at_once:
                 stake = self._escrow.enter(conversation, line.item, other, winner)
-                self._lay_in_escrow(effect, stake, line.price, line.bond)
-            elif line.bond:
+                self._lay_in_escrow(effect, stake, price, bond)
+            elif bond:
                 raise LocalProtocolError(
                     f"bond for {conversation} {line.item} is {line.bond}; expected 0, since a sale is paid at once"
                 )
             else:
                 payer, payee = (other, winner) if bought else (winner, other)
-                self._charge(payer, line.price)
-                payee.received.add(line.price)
+                self._charge(payer, price)
+                payee.received.add(price)
                 what = f"{conversation} {line.item}"
-                self._post(payer.agent_id, payee.agent_id, line.price, "sale", what, effect)
+                self._post(payer.agent_id, payee.agent_id, price, "sale", what, effect)
         self._posted.add(effect)
         return True
 
@@ -147,8 +147,8 @@ class Ledger:
         if effect in self._posted:
             return False
         stake = self._escrow.find(conversation, item, winner)
-        _check("payment", paid, conversation, item, float(stake.price))
-        _check("penalty", penalty, conversation, item, float(stake.bond))
+        paid = _check("payment", paid, conversation, item, float(stake.price))
+        penalty = _check("penalty", penalty, conversation, item, float(stake.bond))
         self._escrow.remove(stake)
         self._close(effect, stake, paid, penalty)
         self._posted.add(effect)
@@ -216,9 +216,11 @@ class Ledger:
             self.postings.append(Posting(self._clock(), debit, credit, amount, why, award, effect))
 
 
-def _check(kind: str, amount: float, conversation: str, item: str, limit: float = math.inf) -> None:
+def _check(kind: str, amount: float, conversation: str, item: str, limit: float = math.inf) -> float:
+    amount = float(amount)  # a whole number may have more digits than a float: both sides are posted the same
     if not (0.0 <= amount <= limit and amount < math.inf):
         expected = "a finite number of 0 or more"
         if limit < math.inf:
             expected = f"between 0 and {limit!r}, which lies there for it"
         raise LocalProtocolError(f"{kind} for {conversation} {item} is {amount}; expected {expected}")
+    return amount

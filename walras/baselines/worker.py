@@ -10,6 +10,7 @@ from walras.protocol import Protocol, on
 WORK = "work"
 
 MOST_CLAIMS = 1_000
+MOST_QUESTIONS = 100_000
 """So many claims for a task without a deadline may stay unanswered; its announcer is then out of reach for good.
 
 More than one, since messages get lost and an answer may take many times `Worker.again_s`; but some number, since
@@ -21,14 +22,15 @@ class Worker(Protocol):
     """Does the task that it is assigned, once; where tasks are open, claims it first (`Announcer`'s diagram).
 
     While its mind neither takes nor leaves an open task, and while a claim has no answer, the question comes again
-    every `again_s`; without a deadline it gives up after `MOST_CLAIMS`. An assignment is honoured even if the claim's
-    hold on a slot has run out: the work then queues.
+    every `again_s`; without a deadline it gives up after `MOST_CLAIMS`, or after `MOST_QUESTIONS`. An assignment is
+    honoured even if the claim's hold on a slot has run out: the work then queues.
     """
 
     again_s: float = 1.0
     boss: AgentId = ""
     call: Open | None = None
     claims: int = 0
+    asked: int = 0
     working: bool = False
     wanted: bool = True
 
@@ -43,6 +45,7 @@ class Worker(Protocol):
 
     def ponder(self) -> None:
         assert self.call is not None
+        self.asked += 1
         decide_by = min(self.now + self.again_s, self.call.close_by)
         self.decide("claim", MayClaim(self.call.task, decide_by + self.again_s, decide_by=decide_by))
 
@@ -83,7 +86,8 @@ class Worker(Protocol):
             self.give_up("released")
 
     def on_timer(self, name: str) -> None:
-        if name == "end" or (self.call and self.call.close_by == inf and self.claims >= MOST_CLAIMS):
+        tried = self.claims >= MOST_CLAIMS or self.asked >= MOST_QUESTIONS
+        if name == "end" or (self.call and self.call.close_by == inf and tried):
             self.give_up("closed")
         else:
             self.withdraw("claim")  # what the last claim held, or else it would stand in its own way

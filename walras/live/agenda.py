@@ -83,7 +83,8 @@ class Agenda:
     def post(self, at: float, priority: int, act: Callable[..., None], *arguments: Any) -> Entry:
         """Let something happen at a time, now at the earliest."""
         self.serial += 1
-        entry = Entry(max(at, self.now), priority, self.serial, act, arguments)
+        at = at if at >= self.now else self.now  # also what is no number
+        entry = Entry(at, priority, self.serial, act, arguments)
         if self.replaying:
             self.kept[entry.serial] = entry
         else:

@@ -31,7 +31,7 @@ class Run:
         self.stood: dict[ConversationId, tuple[Award, ...]] = {}
         self.paid: dict[tuple[ConversationId, str], float] = {}
         self.done: list[Done] = []
-        self.rounds: dict[ConversationId, int] = {}
+        self.rounds: dict[tuple[ConversationId, str], int] = {}
         self.outcomes: dict[ConversationId, Outcome] = {}
         self.ended_at: dict[ConversationId, float] = {}
         self.live = 0

@@ -170,10 +170,10 @@ class Runtime:
     def _begin(self, opening: Opening, role: Protocol | None, parent: Port | None) -> None:
         talk = self.enter(opening, parent)
         assert talk.mechanism is not None
-        if talk.run is not None and talk.run.opening.opener == talk.opener:
-            rounds = talk.run.rounds  # its first announcement, or another one of the same opener
-            rounds[talk.run.opening.id] = rounds.get(talk.run.opening.id, 0) + 1
         items = [item.id for item in opening.items]
+        if talk.run is not None and talk.run.opening.opener == talk.opener and len(items) == 1:
+            announced = (talk.run.opening.id, items[0])  # for the first time, or again, by the same opener
+            talk.run.rounds[announced] = talk.run.rounds.get(announced, 0) + 1
         what = (talk.mechanism.protocol, items, opening.participants, opening.finish_by)
         self.note(talk, "open", talk.opener, *what)
         alone = parent is not None and parent.is_deputy  # each deputy takes its seat when it comes to it

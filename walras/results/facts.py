@@ -44,8 +44,8 @@ class Kept(typing.Protocol):
     def done(self) -> Sequence[Done]: ...
 
     @property
-    def rounds(self) -> Mapping[ConversationId, int]:
-        """How often a top-level conversation's item was announced by its opener."""
+    def rounds(self) -> Mapping[tuple[ConversationId, str], int]:
+        """How often a top-level conversation's opener has announced an item alone."""
 
     @property
     def outcomes(self) -> Mapping[ConversationId, Outcome]:
@@ -102,10 +102,10 @@ class Facts:
             price=fsum(line.price for line in shown),
             paid=self.paid.get(key, 0.0) if item.escrowed else fsum(line.price for line in paid_for),
             value=self._value(delivered, arrival) if isinstance(item, Task) else self._traded(item, stood),
-            cost=fsum(d.report.cost for d in self.done.get(key, [])),
+            cost=fsum(d.report.cost for id_ in item.ids for d in self.done.get((conversation, id_), [])),
             quality=_quality(delivered) if isinstance(item, Task) else None,
             finished_s=finished,
-            rounds=self.kept.rounds.get(conversation, 1),
+            rounds=self.kept.rounds.get(key, 1),
             awards=len(made),
             copies=units(item),
             conversation=conversation,
@@ -135,9 +135,12 @@ class Facts:
             return "unfinished"
         if len(arrival.items) == 1:
             return outcome.status
-        if (conversation, item.id) in self.stood:
-            return "done"
-        return "unassigned" if outcome.status in ("done", "partial") else outcome.status
+        key = (conversation, item.id)
+        if stood := self.stood.get(key):
+            return "partial" if isinstance(item, Task) and len(stood) < item.copies else "done"
+        if outcome.status in ("done", "partial"):
+            return "failed" if key in self.awards else "unassigned"
+        return outcome.status
 
 
 def _quality(delivered: Sequence[Done]) -> float:

@@ -92,7 +92,7 @@ def save_result(result: "Result", folder: str | Path, *, parquet: bool) -> None:
         place.mkdir(parents=True, exist_ok=True)
         for name in (HEAD, TASKS, TABLE, TRACE):
             (place / name).unlink(missing_ok=True)
-        if result.trace.keep:
+        if result.trace.kept:
             result.trace.to_jsonl(place / TRACE)
         (place / table).write_bytes(tasks)
         (place / HEAD).write_bytes(head)
@@ -105,7 +105,7 @@ def save_result(result: "Result", folder: str | Path, *, parquet: bool) -> None:
 def _head(result: "Result", table: str, content: bytes) -> Head:
     trace = result.trace
     kept = TraceHead(
-        trace.digest, len(trace), trace.keep, trace.message_counts(), trace.bytes, trace.default_counts(),
+        trace.digest, len(trace), trace.kept, trace.message_counts(), trace.bytes, trace.default_counts(),
         trace.first_default,
     )  # fmt: skip
     return Head(

@@ -47,7 +47,8 @@ class TaskRecord(Frozen, frozen=True):
 
 
 class AgentRecord(Frozen, frozen=True):
-    """What one agent did: seconds of work added over its `capacity`, money received, true cost of its work, tasks done.
+    """What one agent did: seconds of work added over its `capacity` (also of what was lost, or still runs), money
+    received, true cost of its work, tasks done.
 
     `spent` is what left its account and did not come back; None where nobody counted.
     """

@@ -92,7 +92,7 @@ def _loads(m: "Metrics") -> str:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    return "-" if value is None else f"{value:.4g}" if abs(value) < 9999.5 else f"{value:,.0f}"
 
 
 def _count(value: float | None) -> str:
@@ -110,7 +110,7 @@ def _seconds(value: float | None) -> str:
 def _size(value: float | None) -> str:
     amount = float(value or 0)
     for unit in ("B", "kB", "MB"):
-        if amount < 1000:
+        if amount < 999.5:
             return f"{amount:.3g} {unit}"
         amount /= 1000
     return f"{amount:.3g} GB"

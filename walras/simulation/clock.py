@@ -71,7 +71,7 @@ class Clock(Environment):
     # ------------------------------------------------------------------ scheduling
     def call_at(self, time: float, priority: int, function: Callable[[Any], None], argument: Any) -> None:
         """Call ``function(argument)`` at an absolute time, now at the earliest: no event object, no way back."""
-        if time < self._now:
+        if not time >= self._now:  # it has passed; or it is no number, and would put the heap out of order
             time = self._now
         heappush(self._queue, (time, priority, next(self._eid), function, argument))
 

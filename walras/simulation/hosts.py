@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from math import inf
+from math import fsum, inf
 from numbers import Real
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -79,7 +79,7 @@ class Mind:
         """Take a question; its answer or its `otherwise` comes at `decide_by` at the latest."""
         decide_by = asked.port.host_time(asked.question.decide_by)
         if decide_by != float("inf"):
-            self.world.clock.call_at(decide_by, ANSWER, self.give_up, asked)
+            self.world.clock.call_at(decide_by, ANSWER, give_up, asked)
         self.waiting.append(asked)
         self.start()
 
@@ -124,6 +124,7 @@ class Mind:
             self.world.answer(asked, pondered=True)
         else:
             asked.port.note("note", f"a late thought about {asked.name}")
+        self.world.bury()  # `give_up` waits in the heap for its `decide_by`, perhaps for long
         self.start()
 
     def crash(self) -> None:
@@ -132,10 +133,11 @@ class Mind:
         self.pondering = 0
         self.life += 1
 
-    def give_up(self, asked: Asked) -> None:
-        """The time for an answer is over."""
-        if asked.open:
-            asked.port.conclude((asked, asked.question.otherwise, "silent"))
+
+def give_up(asked: Asked) -> None:
+    """The time for an answer is over."""
+    if asked.open:
+        asked.port.conclude((asked, asked.question.otherwise, "silent"))
 
 
 class Job:
@@ -153,21 +155,27 @@ class Job:
 class Worker:
     """Does an agent's tasks, first come first served, `capacity` at a time."""
 
-    __slots__ = ("busy_s", "capacity", "host", "life", "queue", "running", "world")
+    __slots__ = ("_spent_s", "capacity", "host", "life", "queue", "running", "world")
 
     def __init__(self, world: World, host: Host) -> None:
         self.world = world
         self.host = host
         self.capacity = host.blueprint.capacity
         self.life = 0
-        self.running = 0
+        self.running: list[Job] = []
         self.queue: deque[Job] = deque()
-        self.busy_s = 0.0
+        self._spent_s = 0.0  # on work that has ended
 
     @property
     def load(self) -> int:
         """Tasks that are running or queued."""
-        return self.running + len(self.queue)
+        return len(self.running) + len(self.queue)
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds of work until now, added over its slots: also of what is not done yet, or was lost in a crash."""
+        now = self.world.clock._now
+        return self._spent_s + fsum(now - job.began for job in self.running)
 
     def take(self, port: Port, key: str, task: Task) -> Job:
         """Accept work; it starts when a slot is free."""
@@ -182,10 +190,10 @@ class Worker:
         return job
 
     def _start(self) -> None:
-        while self.queue and self.running < self.capacity:
+        while self.queue and len(self.running) < self.capacity:
             job = self.queue.popleft()
             clock = self.world.clock
-            self.running += 1
+            self.running.append(job)
             job.state, job.began = "running", clock._now
             job.port.note("began", job.key)
             job.report = self.world.work(job.task, self.host.id)
@@ -199,9 +207,9 @@ class Worker:
 
     def _release(self, job: Job) -> None:
         job.state = "ended"
-        self.running -= 1
+        self.running.remove(job)
+        self._spent_s += self.world.clock._now - job.began
         self.host.account.busy = self.load
-        self.busy_s += self.world.clock._now - job.began
         self._start()
 
     def _report(self, job: Job) -> None:
@@ -214,10 +222,7 @@ class Worker:
         if job.life != self.life:
             return  # lost in a crash
         if job.state == "running":
-            assert job.report is not None
-            spent = self.world.clock._now - job.began
-            share = spent / job.report.seconds if job.report.seconds > 0 else 1.0
-            job.report = Report("stopped", cost=job.report.cost * share, seconds=spent)
+            self._break_off(job, "stopped")
             self._release(job)
         elif job.state == "queued":
             self.queue.remove(job)
@@ -228,9 +233,20 @@ class Worker:
             return  # too late
         self.world.clock.call_at(self.world.clock._now, DELIVERY, self._report, job)
 
+    def _break_off(self, job: Job, status: str) -> None:
+        """What runs has cost its share."""
+        assert job.report is not None
+        spent = self.world.clock._now - job.began
+        share = spent / job.report.seconds if job.report.seconds > 0 else 1.0
+        job.report = Report(status, cost=job.report.cost * share, seconds=spent)
+
     def crash(self) -> None:
-        """The machine dies: work in progress is lost, and so is the queue."""
-        self.life += 1
+        """The machine dies: work in progress is lost, though it has cost its share, and so is the queue."""
+        for job in self.running:
+            self._break_off(job, "unknown")
+            self.world.work_ended(job)
+        self._spent_s = self.busy_s
+        self.running.clear()
         self.queue.clear()
-        self.running = 0
+        self.life += 1
         self.host.account.busy = 0

@@ -26,6 +26,10 @@ class Snapshot:
         self.timers = {name: timer.at for name, timer in (port.timers or {}).items()}
         self.questions = {asked.name: asked.question for asked in port.open_questions()}
         self.jobs = {key: job.task if job is not None else None for key, job in (port.jobs or {}).items()}
+        self.stopped = {
+            key for key, job in (port.jobs or {}).items() if job is not None and job.state == "ended"
+        }
+        """Work that was stopped and whose report is on its way."""
         self.children = dict(port.children or {})
 
 
@@ -38,7 +42,7 @@ class Replayed:
         self.questions: dict[Hashable, Question] = dict(snapshot.questions)
         self.jobs: dict[str, Task | None] = dict(snapshot.jobs)
         self.children: dict[ConversationId, bool] = dict(snapshot.children)
-        self.stopped: set[str] = set()
+        self.stopped: set[str] = set(snapshot.stopped)
         self.outcome: Outcome | None = None
 
     def take(self, handler: str, arguments: tuple[Any, ...]) -> None:

@@ -47,6 +47,7 @@ FaultyLink = Callable[[float], tuple[float, ...]]
 """Given the time of sending: seconds after which copies of the next message arrive; none if it is lost."""
 
 _DELAYS = "a distribution of delays, such as Constant(0.02) or Uniform(0.01, 0.05)"
+_OURS = (Constant, Uniform, LogNormal, Empirical)
 R = TypeVar("R")
 
 
@@ -228,12 +229,15 @@ class Network(Frozen, frozen=True):
             return _no_delay
         latency: Latency
         if isinstance(self.latency, Matrix):
-            latency = self.latency.between(places.get(sender, ""), places.get(to, ""))
+            if to not in places:
+                return _no_delay  # there is nobody of this name, and the message will be ignored
+            latency = self.latency.between(places[sender], places[to])
         else:
             latency = self.latency
         if isinstance(latency, Constant):
             return latency.sampler(_UNUSED)  # a stream takes 2.5 kB, and there may be a million links
-        return latency.sampler(stream(seed, purpose, sender, to))
+        sampler = latency.sampler(stream(seed, purpose, sender, to))
+        return sampler if type(latency) in _OURS else _checked(latency, sampler)
 
     def _hold_up(self, seed: int, copy: str, sender: AgentId, to: AgentId) -> Link:
         """How much longer the next copy takes: 0 unless it is held up."""
@@ -250,6 +254,17 @@ class Network(Frozen, frozen=True):
 
 
 _UNUSED = Random(0)
+
+
+def _checked(latency: Latency, sampler: Link) -> Link:
+    """The delays of a distribution of a user's own."""
+
+    def delay() -> float:
+        seconds = sampler()
+        check_seconds(f"a delay of {latency}", seconds)
+        return seconds
+
+    return delay
 
 
 def _no_delay() -> float:

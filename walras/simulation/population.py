@@ -42,7 +42,7 @@ class SimulatedAgent(mesa.Agent):  # type: ignore[misc]  # Mesa is untyped
 
     @property
     def busy_s(self) -> float:
-        """Seconds of work that it has finished."""
+        """Seconds of work until now, added over its slots."""
         return self._host.worker.busy_s
 
     @property

@@ -12,6 +12,7 @@ from simpy.core import StopSimulation
 from simpy.events import Event, Process
 
 from walras.agents import Agent
+from walras.amounts import is_number
 from walras.errors import ScenarioError
 from walras.items import Item
 from walras.mechanism import Mechanism
@@ -106,6 +107,7 @@ class Simulation:
         self._live = 0
         self._processes: set[Event] = set()  # the user's own that have not ended
         self._horizon: float | None = None
+        self._over = False  # every conversation has ended, and nothing was added since
         self._started = False
         self._progress = Progress(False, 0)
         for agent in drawn.agents if drawn is not None else ():
@@ -135,6 +137,7 @@ class Simulation:
 
     def process(self, generator: Generator[Any, Any, Any]) -> Process:
         """Start a SimPy process of the user's own in this world. While it lasts, a run that has a horizon goes on to it."""
+        self._over = False
         process = self.env.process(generator)
         self._processes.add(process)
         process.callbacks.append(self._process_ended)
@@ -152,6 +155,11 @@ class Simulation:
         world = self.world
         if agent in world.seats_of.get(conversation, ()):
             raise ScenarioError("agent", agent, f"one that is not seated in {conversation} yet")
+        if not is_number(finish_by, self.now):
+            raise ScenarioError(
+                "finish_by", finish_by, f"a time in seconds, {self.now:g} or later, or infinity"
+            )
+        self._over = False
         port = world.seat(world.bare(conversation, finish_by), world.host(agent), role)
         world.clock.call_at(world.clock._now, DELIVERY, start, port)
 
@@ -181,6 +189,7 @@ class Simulation:
         arrival = Arrival(start_at, tuple(items), opener, tuple(participants), finish_by)
         check_arrival(arrival, self.world.hosts, self.now)
         self._live += 1
+        self._over = False
         self.world.clock.call_at(start_at, DELIVERY, self._open, (mechanism, arrival))
 
     def join(self, agent: AgentId, conversation: ConversationId) -> None:
@@ -188,6 +197,7 @@ class Simulation:
         talk = self.world.book.get(conversation)
         if talk is None:
             raise ScenarioError("conversation", conversation, "the id of a conversation that is open")
+        self._over = False
         if agent not in talk.seats:
             self.world.join(talk, self.world.host(agent))
 
@@ -209,8 +219,9 @@ class Simulation:
     ) -> Result:
         """Run until every finite conversation has ended, or to a horizon; the result says why it stopped.
 
-        May be called again to go on after a horizon. Processes of your own may open more conversations: while one of them
-        lasts, a run with a horizon goes on, and one without stops all the same, and says that it has not waited.
+        May be called again to go on after a horizon; after the end it says the same again. Processes of your own may open
+        more conversations: while one of them lasts, a run with a horizon goes on, and one without stops all the same, and
+        says that it has not waited.
 
         Args:
             until: horizon in seconds of the run; None: as long as it takes.
@@ -218,14 +229,16 @@ class Simulation:
             keep_trace: False only counts and hashes the trace, for runs too large to keep.
         """
         clock, self._horizon = self.world.clock, until
+        if until is None and self._over:
+            return make_result(self, ALL_ENDED)
         if until is not None:
             check_horizon(until, clock._now)
             clock.watch_at(until, 0, self._stop, until)
         self.conditions["until_s"] = until
         self.world.trace.keep = keep_trace
+        self.network.check(self.world.places)
+        self.faults.check(self.world.hosts)
         if not self._started:
-            self.network.check(self.world.places)
-            self.faults.check(self.world.hosts)
             self._started = True
             self._schedule_next()
         self._progress = Progress(progress, len(self.instance.arrivals) if self.instance is not None else 0)
@@ -235,6 +248,7 @@ class Simulation:
         finally:
             if until is not None:  # it stopped before its horizon, which means nothing to a later run
                 clock.sweep(lambda entry: entry[3] == self._stop)
+        self._over = why == ALL_ENDED
         return make_result(self, why or NOTHING_LEFT)
 
     def _schedule_next(self) -> None:

@@ -25,7 +25,7 @@ from walras.scenario import check_report, some
 from walras.simulation.book import Conversation, overdue
 from walras.simulation.clock import DEADLINE, DELIVERY, Clock
 from walras.simulation.handlers import HANDLERS, handlers_of
-from walras.simulation.hosts import Host, Job
+from walras.simulation.hosts import Host, Job, give_up
 from walras.simulation.market import Market
 from walras.simulation.network import Network
 from walras.simulation.port import Asked, Port, fire
@@ -63,7 +63,7 @@ class World:
         self.ledger = Ledger({}, {}, lambda: self.clock._now)
         self.market = Market(self)
         self.opened: dict[AgentId, int] = {}
-        self.rounds: dict[ConversationId, int] = {}
+        self.rounds: dict[tuple[ConversationId, str], int] = {}
         self.outcomes: dict[ConversationId, Outcome] = {}
         self.ended_at: dict[ConversationId, float] = {}
         self.awards: list[tuple[ConversationId, Award]] = []
@@ -110,8 +110,10 @@ class World:
         finish_by: float,
     ) -> ConversationId:  # fmt: skip
         """Open a conversation that no other has opened; its id is ``opener/k``."""
-        number = self.opened[opener] = self.opened.get(opener, 0) + 1
-        conversation = f"{opener}/{number}"
+        number = self.opened.get(opener, 0) + 1
+        while f"{opener}/{number}" in self.book:  # roles have been seated there by hand
+            number += 1
+        self.opened[opener], conversation = number, f"{opener}/{number}"
         self.open(conversation, mechanism, items, opener, participants, finish_by, parent=None)
         return conversation
 
@@ -126,8 +128,11 @@ class World:
         talk.parent = parent
         talk.participants = participants
         top = "/".join(conversation.split("/", 2)[:2])
-        if top.startswith(f"{opener}/"):  # its first announcement, or another one of the same opener
-            self.rounds[top] = self.rounds.get(top, 0) + 1
+        if (
+            top.startswith(f"{opener}/") and len(items) == 1
+        ):  # announced for the first time, or again, by the same opener
+            announced = (top, items[0].id)
+            self.rounds[announced] = self.rounds.get(announced, 0) + 1
         self._enter(talk)
         self.trace.rows.append(
             (self.clock._now, "open", conversation, opener, mechanism.protocol, [i.id for i in items], participants, finish_by)
@@ -370,7 +375,10 @@ class World:
 
 
 def _is_dead(entry: tuple[Any, ...]) -> bool:
-    return (entry[3] is fire and not entry[4].live) or (entry[3] is overdue and entry[4].dropped)
+    act, about = entry[3], entry[4]
+    if act is give_up:
+        return not about.open
+    return about.dropped if act is overdue else act is fire and not about.live
 
 
 def _illegal(question: Question, answer: object) -> str:

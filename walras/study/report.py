@@ -67,7 +67,7 @@ def _of_results(results: Sequence[Result]) -> list[Section]:
     first: dict[tuple[str, str], Result] = {}
     for result in results:
         first.setdefault((result.scenario, result.mechanism), result)
-    kept = [result for result in first.values() if result.trace.keep]
+    kept = [result for result in first.values() if result.trace.kept]
     return [*map(_side_by_side, groups), *_work(kept), *_trade(kept), *_conversation(kept), _runs(results)]
 
 

@@ -119,6 +119,11 @@ class Trace:
         else:
             self._gone += rows
 
+    @property
+    def kept(self) -> bool:
+        """Whether every row so far can be read."""
+        return self.keep and not self._gone
+
     def so_far(self) -> "Trace":
         """A copy that does not grow: what has happened until now. The encoded rows are shared."""
         self.fold()

@@ -7,6 +7,7 @@ from unittest import mock
 
 from walras.accounts.books import AccountBook
 from walras.questions import Question
+from walras.simulation import hosts
 from walras.simulation.guarded_port import GuardedPort
 from walras.simulation.hosts import Mind
 from walras.simulation.port import Asked, Port
@@ -54,13 +55,13 @@ def raising_mind_is_otherwise(patch: Patch) -> None:
 @bug
 def silent_mind_is_otherwise(patch: Patch) -> None:
     """If nothing else has happened since it was asked, a mind is not told that its time is over."""
-    give_up = Mind.give_up
+    give_up = hosts.give_up
 
-    def patient(self: Any, asked: Asked) -> None:
-        if [row[1] for row in self.world.trace.rows] != ["ask"]:
-            give_up(self, asked)
+    def patient(asked: Asked) -> None:
+        if [row[1] for row in asked.port.world.trace.rows] != ["ask"]:
+            give_up(asked)
 
-    patch(Mind, "give_up", patient)
+    patch(hosts, "give_up", patient)
 
 
 @bug

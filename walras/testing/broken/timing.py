@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from walras.randomness import stream
-from walras.simulation import port as port_module
+from walras.simulation import hosts, port as port_module
 from walras.simulation.guarded import GuardedWorld
 from walras.simulation.guarded_port import GuardedPort
 from walras.simulation.hosts import Mind
@@ -189,7 +189,7 @@ def questions_are_on_ones_own_clock(patch: Patch) -> None:
 
     def worldly(self: Any, asked: Any) -> None:
         if asked.question.decide_by < self.world.clock._now:
-            self.give_up(asked)
+            hosts.give_up(asked)
         else:
             ask(self, asked)
 
