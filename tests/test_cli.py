@@ -246,6 +246,12 @@ BAD = [
     (("run", "llm-router", "--set", "task=5"), "expected a setting that exists: tasks, the nearest"),
     (("run", "llm-router", "--set", "tasks=many"), "tasks of llm-router is 'many'; expected a whole number"),
     (("run", "llm-router", "--set", "tasks=-5"), "tasks is -5; expected a whole number from 1 to"),
+    (
+        ("run", "llm-router", "--set", "reply_within_s=1", "-m", "greedy", "-m", "contract-net:pause_s=1"),
+        "no setting of llm-router, but one of contract-net; expected -m contract-net:reply_within_s=1",
+    ),
+    (("run", "llm-router", "--set", "reply_within_s=1"), "expected -m contract-net:reply_within_s=1"),
+    (("run", "llm-router", "--set", "load=2", "--set", "tasks=2,load=3"), "--set load is given twice"),
     (("run", "llm-router", "--set", "tasks"), "'tasks' is no setting; expected key=value"),
     (
         ("run", "llm-router", "--set", "models=a,b"),
@@ -389,12 +395,12 @@ def test_a_result_without_settings_cannot_be_replayed(
     Result(scenario="bare").save(tmp_path / "bare")
     assert "no settings to run it again" in Said(capsys, "replay", tmp_path / "bare").err
 
-    Said(capsys, "run", "llm-router", *SMALL, "-m", "greedy", "--out", tmp_path)
-    head = tmp_path / "greedy" / "result.json"
+    Said(capsys, "run", "llm-router", *SMALL, "-m", "greedy", "--out", tmp_path / "routed")
+    head = tmp_path / "routed" / "greedy" / "result.json"
     found = json.loads(head.read_text())
     found["settings"]["version"] = 99
     head.write_text(json.dumps(found))
-    assert "version is 99; expected 1" in Said(capsys, "replay", tmp_path / "greedy").err
+    assert "version is 99; expected 1" in Said(capsys, "replay", tmp_path / "routed").err
 
 
 # ------------------------------------------------------------------------------------------------------------- Ctrl-C

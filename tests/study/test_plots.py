@@ -429,7 +429,7 @@ def test_the_ticks_of_small_costs_do_not_run_into_each_other() -> None:
         result("x-net", 1), records=(msgspec.structs.replace(done, cost=0.00336),)
     )
     _, _, costs, _ = bars([cheap], ["completion_rate", "efficiency", "cost", "quality"])
-    costs.get_figure(root=True).draw_without_rendering()
+    costs.figure.canvas.draw()
     ticks = [label.get_window_extent() for label in costs.get_xticklabels()]
     assert len(ticks) > 1
     assert all(right.x0 - left.x1 > left.height for left, right in pairwise(ticks))

@@ -4,11 +4,15 @@ What can be wrong with the input is said in one sentence on stderr, with exit co
 what there was has been saved. Anything else that is raised is a bug and keeps its traceback.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
 
 from walras.errors import WalrasError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""Errors of writing, to whatever stdout is."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from walras.cli.commands import app
 
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if sys.stdout is None:  # so Python has it where the shell closed it
+        return _complain("stdout is closed; expected a place for what there is to say")
     try:
         code = app(args=given or ["--help"], prog_name="walras", standalone_mode=False)
         sys.stdout.flush()
@@ -28,14 +34,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:  # `walras list | head`: the reader has gone, and that is all right
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _print_nowhere()
         return 0
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        _print_nowhere()
+        return _complain(
+            f"what there is to say cannot be written: {error.strerror}; expected a place with room for it"
+        )
     except Exception as error:
         # a complaint of typer's, whose classes moved between versions
         said = getattr(error, "format_message", None)
         if said is None:
             raise
         return _complain(said())
+
+
+def _print_nowhere() -> None:
+    """What is left of the output is lost; else Python would try to write it once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(sentence: str) -> int:

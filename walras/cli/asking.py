@@ -1,7 +1,7 @@
 """What the arguments of a command ask for: names with settings, seeds and files, as the objects that they mean."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os.path import isfile  # unlike that of Path, it is false for what is too long for a name
 from typing import Any
 
@@ -49,10 +49,10 @@ def asked(
     else:
         found = Declared(scenario=named(Scenario, name_and_settings(what)))
     new: dict[str, Any] = {}
-    if changes:
-        new["scenario"] = _changed(found.scenario, [pair for change in changes for pair in pairs(change)])
     if mechanisms:
         new["mechanisms"] = mechanisms_of(mechanisms)
+    if changes:
+        new["scenario"] = _changed(found.scenario, changes, new.get("mechanisms", found.mechanisms))
     if seeds is not None:
         new["seeds"] = seeds_of(scalar(seeds))
     given = {"until_s": scalar(until)} if until is not None else {}
@@ -123,5 +123,21 @@ def _split(text: str) -> list[str]:
     return [part for part in parts if part.strip()]
 
 
-def _changed(scenario: Scenario, changes: Sequence[tuple[str, Any]]) -> Scenario:
-    return settings.build(type(scenario), {**plain(scenario), **dict(changes)}, scenario.name)
+def _changed(scenario: Scenario, changes: Sequence[str], mechanisms: Mapping[str, Mechanism]) -> Scenario:
+    given: dict[str, Any] = {}
+    for key, value in (pair for change in changes for pair in pairs(change)):
+        if key in given:
+            raise WalrasError(f"--set {key} is given twice; expected it once")
+        if key not in scenario.__struct_fields__:
+            _check_elsewhere(scenario, key, value, mechanisms or mechanisms_of([DEFAULT_MECHANISM]))
+        given[key] = value
+    return settings.build(type(scenario), {**plain(scenario), **given}, scenario.name)
+
+
+def _check_elsewhere(scenario: Scenario, key: str, value: Any, mechanisms: Mapping[str, Mechanism]) -> None:
+    """A setting that the scenario has not, and a mechanism has, is to be given to that one."""
+    for rules in mechanisms.values():
+        if key in rules.__struct_fields__:
+            name = catalogue.name_of(Mechanism, type(rules))
+            wrong = f"--set {key} is no setting of {scenario.name}, but one of {name}"
+            raise WalrasError(f"{wrong}; expected -m {name}:{key}={value}")

@@ -92,15 +92,10 @@ def run(
     chosen = bool(asked.mechanisms)
     if not chosen:
         asked = msgspec.structs.replace(asked, mechanisms=asking.mechanisms_of([asking.DEFAULT_MECHANISM]))
-    folder = folders.prepared(out)
+    folder = folders.for_runs(out, asked)
     results: list[Result] = []
     try:
-        for one in asked.runs():
-            known = next((done.optimum for done in results if done.seed == one.seed), msgspec.UNSET)
-            results.append(execute(one, known, progress=False if json else None))
-            _keep(results[-1], folder, asked)
-            if json:
-                print(showing.as_line(results[-1]), flush=True)
+        _run_all(asked, results, folder, json=json)
     except KeyboardInterrupt as error:
         if isinstance(error, InterruptedRunError):
             _keep(error.result, folder, asked)
@@ -109,10 +104,22 @@ def run(
         if chosen or error.field != "items":
             raise
         raise WalrasError(f"{error}; choose a mechanism with -m, as `walras list` has them") from None
-    if not json:
-        showing.show_results(results)
     _report(results, folder, quiet=json)
     return 0
+
+
+def _run_all(asked: Declared, results: list[Result], folder: Path | None, *, json: bool) -> None:
+    """Run them one after the other; those that have ended are shown, whatever becomes of the next."""
+    try:
+        for one in asked.runs():
+            known = next((done.optimum for done in results if done.seed == one.seed), msgspec.UNSET)
+            results.append(execute(one, known, progress=False if json else None))
+            _keep(results[-1], folder, asked)
+            if json:
+                print(showing.as_line(results[-1]), flush=True)
+    finally:
+        if results and not json:
+            showing.show_results(results)
 
 
 def _keep(result: Result, folder: Path | None, asked: Declared) -> None:
@@ -164,30 +171,33 @@ def compare_(
         )
     if not first.mechanisms:
         raise WalrasError("there is nothing to compare; expected --mechanism, best twice or more")
-    folder = folders.prepared(out)
+    folder = folders.for_study(out)
     try:
         study = compare(
             [one.scenario for one in asked], first.mechanisms, first.seeds, scalar(workers),
             progress=False if json else None, conditions=first.conditions,
         )  # fmt: skip
     except InterruptedStudyError as error:
-        if folder is not None:
-            error.study.save(folder)
+        _save_and_show(error.study, folder, json=json)
         return _interrupted(f"{len(error.study.rows)} runs had ended", folder)
     return _told(study, folder, json=json)
 
 
-def _told(study: Study, folder: Path | None, *, json: bool) -> int:
+def _save_and_show(study: Study, folder: Path | None, *, json: bool) -> None:
     if folder is not None:
         study.save(folder)
     if json:
         for row in study.rows:
             print(showing.as_line(row))
+    else:
+        showing.show_study(study)
+
+
+def _told(study: Study, folder: Path | None, *, json: bool) -> int:
+    _save_and_show(study, folder, json=json)
     failed = study.errors
     if len(failed) == len(study.rows):
         raise WalrasError(f"all {len(failed)} runs failed, the first one with {failed[0].error}")
-    if not json:
-        showing.show_study(study)
     _report(study, folder, quiet=json)
     for row in failed:
         print(
@@ -201,7 +211,7 @@ def replay(folder: Folder) -> int:
     """Run saved runs again, and compare the traces row by row; exit code 1 if they differ."""
     code = 0
     for place, result in folders.saved(folder):
-        again = execute(_again(result, place), keep_trace=result.trace.keep)
+        again = execute(_again(result, place), keep_trace=result.trace.kept)
         differs = _difference(result, again)
         same = f"the same {len(result.trace):,} rows, digest {result.digest}"
         print(f"{place}: {result.mechanism or 'no mechanism'}, seed {result.seed}: {differs or same}")
@@ -211,7 +221,7 @@ def replay(folder: Folder) -> int:
 
 def _difference(result: Result, again: Result) -> str:
     """Where a run and its repetition differ; empty if nowhere, as far as the run got."""
-    if not result.trace.keep:
+    if not result.trace.kept:
         same = result.digest == again.digest
         return "" if same else f"the digest was {result.digest} and is {again.digest}; its rows were not kept"
     found = result.trace.first_difference(again.trace)
@@ -257,7 +267,7 @@ def show(
 def report(folder: Folder) -> None:
     """Write the report of saved runs or of a saved study again."""
     study = Path(folder) / STUDY
-    found = Study.load(folder) if isfile(study) else [result for _, result in folders.saved(folder)]
+    found = Study.load(folder) if isfile(study) else folders.comparable(folder)
     _report(found, Path(folder), quiet=False)
 
 

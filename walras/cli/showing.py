@@ -9,12 +9,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from walras.cli.table import Cells, Head, show_table
 from walras.errors import WalrasError
 from walras.mechanism import Mechanism
 from walras.results import Result
 from walras.scenario import Scenario
 from walras.study import catalogue
-from walras.study.comparison import NOTE, Comparison, side_by_side
+from walras.study.comparison import NOTE, Cell, Comparison, side_by_side
 from walras.study.explained import Setting, prose_of, settings_of
 from walras.study.study import Row, Study
 
@@ -106,26 +107,19 @@ def show_results(results: Sequence[Result]) -> None:
 
 def _show_side_by_side(scenario: str, found: Comparison) -> None:
     """A row per mechanism, the best values marked, the optimum last."""
-    title = f"{scenario}, {found.over}"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("mechanism", overflow="fold")
-    for name in found.titles:
-        table.add_column(name, justify="right")
-    for label, cells in found.rows:
-        last = label == found.rows[-1][0]
-        marked = [
-            Text(f"{cell.text}*", style="bold green") if cell.best else Text(f"{cell.text} ")
-            for cell in cells
-        ]
-        table.add_row(label, *marked, end_section=last)
-    if found.optimum is not None:
-        table.add_row(found.optimum[0], *(f"{cell.text} " for cell in found.optimum[1]), style="italic")
+    rows: list[Cells] = [(label, *map(_marked, cells)) for label, cells in found.rows]
+    last: Cells = (found.optimum[0], *map(_marked, found.optimum[1])) if found.optimum else ()
+    heads: list[Head] = [("mechanism", "left"), *((name, "right") for name in found.titles)]
     to = console()
-    to.print(table)
+    show_table(to, f"{scenario}, {found.over}", heads, rows, last)
     if len(found.rows) > 1:
         to.print(Text(NOTE, style="dim"))
     for note in found.notes:
         to.print(Text(note, style="dim"))
+
+
+def _marked(cell: Cell) -> Text:
+    return Text(f"{cell.text}*", style="bold green") if cell.best else Text(f"{cell.text} ")
 
 
 def show_study(study: Study) -> None:
@@ -142,26 +136,21 @@ def _show_differences(study: Study) -> None:
     known = {name for row in study.rows for name, value in row.metrics.items() if value is not None}
     metric = "efficiency" if "efficiency" in known else "welfare"
     reference = study.mechanisms[0]
-    table = Table(
-        title=f"{metric}, and its difference to that of {reference}",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    for name, justify in (
+    heads: list[Head] = [
         ("scenario", "left"), ("mechanism", "left"), ("mean", "right"), ("95 % interval", "right"),
-        ("difference", "right"), ("95 % interval", "right"), ("p (Holm)", "right"), ("real", "left"),
-    ):  # fmt: skip
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]  # one of rich's words
+        ("difference", "right"), ("its 95 % interval", "right"), ("p (Holm)", "right"), ("real", "left"),
+    ]  # fmt: skip
+    rows: list[Cells] = []
     for line in study.lines(metric):
         others = ("", "", "", "") if line.mechanism == reference else (
             f"{line.difference:+.3g}", _interval(line.difference_low, line.difference_high), f"{line.p:.2g}",
             "-" if line.real is None else "yes" if line.real else "no",
         )  # fmt: skip
-        table.add_row(
-            line.scenario, line.mechanism, f"{line.mean:.3g}", _interval(line.low, line.high), *others
+        rows.append(
+            (line.scenario, line.mechanism, f"{line.mean:.3g}", _interval(line.low, line.high), *others)
         )
-    console().print(table)
+    title = f"{metric}, and its difference to that of {reference}"
+    show_table(console(), title, heads, rows, labels=2)
 
 
 def _interval(low: float, high: float) -> str:
@@ -174,22 +163,22 @@ def _interval(low: float, high: float) -> str:
 def show_conversations(result: Result) -> None:
     """Which conversations a run had, and what they were about."""
     records = {record.conversation: record for record in result.records}
-    table = Table(title=str(result).split("\n")[0], title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("conversation", "item", "status", "winner"):
-        table.add_column(name)
-    for name in ("price", "announced, s", "finished, s"):
-        table.add_column(name, justify="right")
+    heads: list[Head] = [
+        ("conversation", "left"), ("item", "left"), ("status", "left"), ("winner", "left"), ("price", "right"),
+        ("announced, s", "right"), ("finished, s", "right"),
+    ]  # fmt: skip
+    rows: list[Cells] = []
     for conversation in _top(result.trace.conversations(), records):
         record = records.get(conversation)
         if record is None:
-            table.add_row(conversation)
+            rows.append((conversation, *[""] * (len(heads) - 1)))
             continue
         finished = "-" if record.finished_s is None else f"{record.finished_s:.3f}"
-        table.add_row(
+        rows.append((
             conversation, record.item, record.status, record.winner or "-", f"{record.price:.4g}",
             f"{record.announced_s:.3f}", finished,
-        )  # fmt: skip
-    console().print(table)
+        ))  # fmt: skip
+    show_table(console(), str(result).split("\n")[0], heads, rows)
 
 
 def _top(conversations: Iterable[str], records: Mapping[str, Any]) -> list[str]:
