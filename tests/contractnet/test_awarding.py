@@ -164,3 +164,8 @@ def test_settings_are_checked_before_time_0(make: Any, field: str) -> None:
     with pytest.raises(ScenarioError) as caught:
         make()
     assert caught.value.field == field
+
+
+def test_a_rule_cannot_invent_bids_that_tie_either() -> None:
+    with pytest.raises(LocalProtocolError, match="awards to ghost"):
+        best(lambda task, bids: {"ghost": 1.0, "phantom": 1.0}, TASK, {"a": Propose(1.0)}, 1)

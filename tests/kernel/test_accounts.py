@@ -363,3 +363,17 @@ class Books(RuleBasedStateMachine):
 
 TestBooks = Books.TestCase
 TestBooks.settings = settings(stateful_step_count=25)
+
+
+def test_a_winner_who_stakes_more_than_it_has_is_counted_too() -> None:
+    book = ledger(ada=10, bob=1)
+    book.award("e1", TALK, "ada", Award("task", "bob", price=1.0, bond=2.0), procured=True)
+    assert (book.overcommitments, book.account("bob").balance) == (1, -1.0)
+
+
+def test_stakes_are_given_back_in_the_order_of_their_awards() -> None:
+    book = ledger(ada=10, bob=5)
+    for k, item in enumerate(("x", "y")):
+        book.award(f"e{k}", TALK, "ada", Award(item, "bob", price=1.0), procured=True)
+    book.abandon("end", TALK)
+    assert [p.award for p in book.postings if p.why == "refund"] == ["router/1 x", "router/1 y"]

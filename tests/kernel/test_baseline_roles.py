@@ -23,8 +23,11 @@ from walras.baselines import (
     Taken,
     Worker,
 )
+from walras.baselines.giving import last_call
+from walras.baselines.worker import MOST_CLAIMS
 from walras.effects import (
     Broadcast,
+    CancelTimer,
     Decide,
     Finish,
     Ignore,
@@ -331,3 +334,120 @@ def test_state_is_data(make: Callable[[], Protocol]) -> None:
     role = make()
     assert pickle.loads(pickle.dumps(role)) == role
     assert repr(role).startswith(type(role).__name__)
+
+
+def test_a_dispatcher_with_tries_but_nobody_left_has_failed_and_says_who_did() -> None:
+    role = Dispatcher(JOB, ("ada",), tries=2)
+    port = seated(role, "op")
+    role.on_start()
+    role.on_decision("whom", Choice("ada", 4.0))
+    port.take()
+    role.on_message("ada", Done(BAD))
+    assert port.take()[-1] == Finish(Outcome("failed", why="ada reported failed"))
+
+
+def test_a_cancelled_dispatcher_takes_its_money_back() -> None:
+    role, port = dispatcher()
+    port.take()
+    role.on_cancel()
+    assert port.take()[:2] == [Send("ada", Release()), Settle("job", 0.0, "ada")]
+
+
+@pytest.mark.parametrize(
+    ("deadline", "now", "margin_s", "last"),
+    [(10.0, 0.0, 0.1, 9.9), (0.5, 0.0, 0.1, 0.45), (1.0, 2.0, 0.1, 2.0), (inf, 2.0, 0.1, inf)],
+)
+def test_the_last_call_is_a_margin_before_the_deadline_or_a_tenth_of_what_is_left(
+    deadline: float, now: float, margin_s: float, last: float
+) -> None:
+    assert last_call(deadline, now, margin_s) == last
+
+
+def test_a_cancelled_announcer_releases_everybody_and_takes_its_money_back() -> None:
+    role, port = announcer()
+    role.on_message("bob", Claim(3.0, 1))
+    port.take()
+    role.on_cancel()
+    assert port.take() == [
+        Broadcast(("ada", "bob", "cyd"), Release()),
+        Settle("job", 0.0, "bob"),
+        Finish(Outcome("cancelled")),
+    ]
+
+
+def test_a_winner_that_claims_again_after_the_end_is_not_told_that_somebody_else_has_the_task() -> None:
+    role, port = announcer()
+    role.on_message("bob", Claim(3.0, 1))
+    port.take()
+    role.on_late("bob", Claim(3.0, 2))
+    assert port.take() == [Ignore(Claim(3.0, 2), "after the end")]
+
+
+def test_a_claim_above_the_reserve_is_ignored() -> None:
+    role = Announcer(Task("job", reserve=3.0), ("ada",))
+    port = seated(role, "op")
+    role.on_start()
+    port.take()
+    role.on_message("ada", Claim(3.5, 1))
+    assert [type(effect) for effect in port.take()] == [Ignore]
+    role.on_message("ada", Claim(3.0, 1))
+    assert MakeAward(Award("job", "ada", 3.0)) in port.take()
+
+
+def test_a_double_of_the_claim_that_won_is_ignored() -> None:
+    role, port = announcer()
+    role.on_message("bob", Claim(3.0, 1))
+    port.take()
+    role.on_message("bob", Claim(3.0, 1))
+    assert [type(effect) for effect in port.take()] == [Ignore]
+
+
+def test_an_assigned_claimant_claims_no_more_and_gives_back_what_its_claim_held() -> None:
+    role, port = claimant()
+    role.on_decision("claim", Take(3.0))
+    port.take()
+    role.on_message("op", Assign(JOB, 9.0))
+    assert port.take() == [
+        SetTimer("end", 9.0),
+        CancelTimer("again"),
+        Withdraw("claim"),
+        Perform("work", JOB),
+    ]
+
+
+def test_a_claimant_that_asks_again_first_gives_back_what_its_last_claim_held() -> None:
+    role, port = claimant()
+    role.on_decision("claim", Take(3.0))
+    port.take()
+    port.now = 1.0
+    role.on_timer("again")
+    assert port.take() == [Withdraw("claim"), Decide("claim", MayClaim(JOB, 3.0, decide_by=2.0))]
+
+
+def test_an_assignment_at_the_last_instant_is_begun() -> None:
+    role = Worker()
+    port = seated(role, "ada")
+    port.now = 9.0
+    role.on_message("op", Assign(JOB, 9.0))
+    assert Perform("work", JOB) in port.take()
+
+
+def test_a_mind_is_not_asked_beyond_the_close_of_the_task() -> None:
+    role = Worker(again_s=1.0)
+    port = seated(role, "ada")
+    role.on_message("op", Open(JOB, 0.5))
+    assert Decide("claim", MayClaim(JOB, 1.5, decide_by=0.5)) in port.take()
+
+
+@pytest.mark.parametrize(
+    ("close_by", "claims", "over"),
+    [(inf, MOST_CLAIMS, True), (inf, MOST_CLAIMS - 1, False), (1e9, MOST_CLAIMS, False)],
+)
+def test_only_without_a_deadline_claims_are_counted(close_by: float, claims: int, over: bool) -> None:
+    role = Worker()
+    port = seated(role, "ada")
+    role.on_message("op", Open(JOB, close_by))
+    role.claims = claims
+    port.take()
+    role.on_timer("again")
+    assert (port.take()[-1] == Finish(Outcome("closed"))) == over

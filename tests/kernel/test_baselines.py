@@ -238,3 +238,14 @@ def test_a_baseline_pickles_and_turns_away_who_has_no_role(mechanism: Mechanism)
 
 def invitation(message: Message) -> Envelope:
     return Envelope("op/1", "x-test", "op", "a", message, 0.0)
+
+
+def test_who_would_pay_for_the_work_gets_it_for_nothing() -> None:
+    assert pick(Cheapest(), Table(a=(-1.0, 0, 0.0), b=(0.0, 0, 0.0))) == Choice("a", 0.0)
+    eager = Agent("a", costs=lambda task: Estimate(-1.0))
+    assert FirstComeClaim().default_strategy(MayClaim(JOB, 2.0, decide_by=1.0), eager) == Take(0.0)
+
+
+def test_nobody_gives_a_task_to_itself() -> None:
+    assert Cheapest().opener("op", (JOB,), ("op", "a")).candidates == ("a",)  # type: ignore[attr-defined]
+    assert FirstComeClaim().opener("op", (JOB,), ("op", "a")).audience == ("a",)  # type: ignore[attr-defined]

@@ -31,21 +31,21 @@ def account(money: float = 10.0, slots: int = 2) -> tuple[Ledger, AccountBook, C
 
 
 def test_a_hold_binds_money_and_slots_and_its_release_frees_them() -> None:
-    ledger, ada, _ = account()
-    assert ledger.account("ada").hold("c", "bid", Commitment(money=4.0, slots=1))
+    _, ada, _ = account()
+    assert ada.hold("c", "bid", Commitment(money=4.0, slots=1))
     assert (ada.balance, ada.free, ada.free_slots) == (10.0, 6.0, 1)
-    ledger.account("ada").release("c", "bid")
+    ada.release("c", "bid")
     assert (ada.free, ada.free_slots) == (10.0, 2)
 
 
 def test_answers_only_raise_a_hold_component_by_component() -> None:
-    ledger, ada, clock = account()
-    ledger.account("ada").hold("c", "bid", Commitment(money=4.0, slots=2, until=10.0))
-    assert ledger.account("ada").hold("c", "bid", Commitment(money=6.0, slots=1, until=5.0))
+    _, ada, clock = account()
+    ada.hold("c", "bid", Commitment(money=4.0, slots=2, until=10.0))
+    assert ada.hold("c", "bid", Commitment(money=6.0, slots=1, until=5.0))
     assert (ada.free, ada.free_slots) == (4.0, 0)
     clock.now = 10.0
     assert ada.free == 4.0, "the later end counts"
-    ledger.account("ada").hold("c", "bid", Commitment(until=20.0))
+    ada.hold("c", "bid", Commitment(until=20.0))
     clock.now = 20.0
     assert ada.free == 4.0
     clock.now = 20.5
@@ -54,38 +54,36 @@ def test_answers_only_raise_a_hold_component_by_component() -> None:
 
 @pytest.mark.parametrize("wanted", [Commitment(money=7.0), Commitment(money=1.0, slots=2)])
 def test_what_does_not_suffice_changes_nothing(wanted: Commitment) -> None:
-    ledger, ada, _ = account()
-    ledger.account("ada").hold("c", "first", Commitment(money=4.0, slots=1))
-    assert not ledger.account("ada").hold("c", "second", wanted)
+    _, ada, _ = account()
+    ada.hold("c", "first", Commitment(money=4.0, slots=1))
+    assert not ada.hold("c", "second", wanted)
     assert (ada.free, ada.free_slots) == (6.0, 1)
-    assert not ledger.account("ada").hold("c", "first", Commitment(money=10.5, slots=1))
+    assert not ada.hold("c", "first", Commitment(money=10.5, slots=1))
     assert (ada.free, ada.free_slots) == (6.0, 1)
 
 
 def test_a_raise_is_compared_with_what_is_free_beside_the_hold_itself() -> None:
-    ledger, ada, _ = account(money=10.0)
-    ledger.account("ada").hold("c", "bid", Commitment(money=9.0))
-    assert ledger.account("ada").hold("c", "bid", Commitment(money=10.0))
+    _, ada, _ = account(money=10.0)
+    ada.hold("c", "bid", Commitment(money=9.0))
+    assert ada.hold("c", "bid", Commitment(money=10.0))
     assert ada.free == 0.0
 
 
 def test_after_its_until_a_hold_counts_as_free_and_not_before() -> None:
-    ledger, ada, clock = account()
-    ledger.account("ada").hold("c", "bid", Commitment(money=4.0, slots=1, until=3.0))
+    _, ada, clock = account()
+    ada.hold("c", "bid", Commitment(money=4.0, slots=1, until=3.0))
     clock.now = 3.0
     assert (ada.free, ada.free_slots) == (6.0, 1)
     clock.now = math.nextafter(3.0, 4.0)
     assert (ada.free, ada.free_slots) == (10.0, 2)
-    assert ledger.account("ada").hold("c", "bid", Commitment(money=10.0)), (
-        "an expired hold is no base for a raise"
-    )
+    assert ada.hold("c", "bid", Commitment(money=10.0)), "an expired hold is no base for a raise"
 
 
 def test_an_older_end_does_not_end_a_hold_that_was_made_anew() -> None:
-    ledger, ada, clock = account()
-    ledger.account("ada").hold("c", "bid", Commitment(money=4.0, until=3.0))
-    ledger.account("ada").release("c", "bid")
-    ledger.account("ada").hold("c", "bid", Commitment(money=4.0, until=9.0))
+    _, ada, clock = account()
+    ada.hold("c", "bid", Commitment(money=4.0, until=3.0))
+    ada.release("c", "bid")
+    ada.hold("c", "bid", Commitment(money=4.0, until=9.0))
     clock.now = 5.0
     assert ada.free == 6.0
     clock.now = 9.5
@@ -93,19 +91,19 @@ def test_an_older_end_does_not_end_a_hold_that_was_made_anew() -> None:
 
 
 def test_a_role_that_ends_releases_its_own_holds_only() -> None:
-    ledger, ada, _ = account()
+    _, ada, _ = account()
     for talk, name in (("c1", "a"), ("c1", "b"), ("c2", "a")):
-        ledger.account("ada").hold(talk, name, Commitment(money=1.0))
-    ledger.account("ada").release("c1")
+        ada.hold(talk, name, Commitment(money=1.0))
+    ada.release("c1")
     assert ada.free == 9.0
-    ledger.account("ada").release("c1")
-    ledger.account("ada").release("c2", "never made")
+    ada.release("c1")
+    ada.release("c2", "never made")
     assert ada.free == 9.0
 
 
 def test_held_tells_what_a_name_holds_in_the_conversation_that_asks() -> None:
-    ledger, ada, clock = account()
-    ledger.account("ada").hold("c", ("bid", 1), Commitment(money=4.0, until=3.0))
+    _, ada, clock = account()
+    ada.hold("c", ("bid", 1), Commitment(money=4.0, until=3.0))
     assert ada.held(("bid", 1)) == 0.0, "nobody is asking"
     ada.asking = "elsewhere"
     assert ada.held(("bid", 1)) == 0.0
@@ -116,22 +114,22 @@ def test_held_tells_what_a_name_holds_in_the_conversation_that_asks() -> None:
 
 
 def test_work_takes_slots_from_what_can_be_held() -> None:
-    ledger, ada, _ = account(slots=2)
+    _, ada, _ = account(slots=2)
     ada.busy = 1
     assert ada.free_slots == 1
-    assert not ledger.account("ada").hold("c", "x", Commitment(slots=2))
+    assert not ada.hold("c", "x", Commitment(slots=2))
 
 
 def test_payments_take_money_from_what_can_be_held() -> None:
-    ledger, _, _ = account(money=10.0)
+    ledger, ada, _ = account(money=10.0)
     ledger.award("e", "c", "shop", Award("lot", "ada", 7.0), procured=False)
-    assert not ledger.account("ada").hold("c", "bid", Commitment(money=4.0))
-    assert ledger.account("ada").hold("c", "bid", Commitment(money=3.0))
+    assert not ada.hold("c", "bid", Commitment(money=4.0))
+    assert ada.hold("c", "bid", Commitment(money=3.0))
 
 
 def test_unlimited_credit_stays_unlimited_and_its_slots_do_not() -> None:
-    ledger, ada, _ = account(money=math.inf, slots=1)
-    assert ledger.account("ada").hold("c", "bid", Commitment(money=1e308, slots=1))
+    _, ada, _ = account(money=math.inf, slots=1)
+    assert ada.hold("c", "bid", Commitment(money=1e308, slots=1))
     assert (ada.free, ada.free_slots) == (math.inf, 0)
     ada.asking = "c"
     assert ada.held("bid") == 1e308
@@ -148,15 +146,15 @@ def test_unlimited_credit_stays_unlimited_and_its_slots_do_not() -> None:
     ],
 )
 def test_a_commitment_that_is_none_is_refused(nonsense: Commitment) -> None:
-    ledger, _, _ = account(money=math.inf)
+    _, ada, _ = account(money=math.inf)
     with pytest.raises(LocalProtocolError, match=r"c holds .* of ada; expected finite money of 0 or more"):
-        ledger.account("ada").hold("c", "bid", nonsense)
+        ada.hold("c", "bid", nonsense)
 
 
 def test_a_seated_agent_sees_its_account() -> None:
-    ledger, ada, _ = account()
+    _, ada, _ = account()
     agent = Agent("ada", money=10.0, capacity=2).seated(ada, Random(0), None)
-    ledger.account("ada").hold("c", "bid", Commitment(money=4.0, slots=1))
+    ada.hold("c", "bid", Commitment(money=4.0, slots=1))
     ada.asking = "c"
     assert (agent.free, agent.free_slots, agent.held("bid")) == (6.0, 1, 4.0)
 
@@ -193,19 +191,19 @@ class Holds(RuleBasedStateMachine):
         fits = (
             sum((m for m, _, _ in others), raised[0]) <= 5 and sum(s for _, s, _ in others) + raised[1] <= 3
         )
-        made = self.ledger.account("ada").hold(key[0], key[1], Commitment(money, slots, until))
+        made = self.ada.hold(key[0], key[1], Commitment(money, slots, until))
         assert made is fits
         if fits:
             self.holds[key] = raised
 
     @rule(key=KEYS)
     def release(self, key: tuple[str, object]) -> None:
-        self.ledger.account("ada").release(key[0], key[1])
+        self.ada.release(key[0], key[1])
         self.holds.pop(key, None)
 
     @rule(talk=st.sampled_from(["c1", "c2"]))
     def release_all(self, talk: str) -> None:
-        self.ledger.account("ada").release(talk)
+        self.ada.release(talk)
         self.holds = {key: hold for key, hold in self.holds.items() if key[0] != talk}
 
     @rule(by=st.sampled_from([0.25, 0.5, 1.0]))
@@ -248,3 +246,19 @@ def test_a_split_sum_adds_up_again_in_positive_parts(numbers: list[float], share
     assert all(part > 0 for part in parts)
     assert sum(map(Fraction, parts), Fraction(0)) == sum(map(Fraction, numbers), Fraction(0))
     assert total.parts == []
+
+
+def test_who_is_short_of_one_thing_can_still_hold_the_other() -> None:
+    ledger, ada, _ = account(money=1.0, slots=1)
+    ledger.award("e", "c", "shop", Award("lot", "ada", 2.0), procured=False)
+    assert ada.hold("c", "slot", Commitment(slots=1)), "its debt is no reason"
+    ledger, ada, _ = account(money=1.0, slots=1)
+    ada.busy = 2
+    assert ada.hold("c", "money", Commitment(money=1.0)), "its queue is no reason"
+
+
+def test_what_a_hold_binds_can_still_be_paid_without_an_overcommitment() -> None:
+    ledger, ada, _ = account(money=10.0)
+    ada.hold("c", "bid", Commitment(money=6.0))
+    ledger.award("e", "c", "shop", Award("lot", "ada", 6.0), procured=False)
+    assert ledger.overcommitments == 0

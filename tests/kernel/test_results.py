@@ -17,6 +17,7 @@ from walras.allocation import Allocation, Award, Outcome, Report
 from walras.errors import WalrasError
 from walras.messages import Message
 from walras.results import AgentRecord, Result, TaskRecord
+from walras.results.summary import _size
 from walras.scenario import Optimum
 from walras.trace import Trace
 
@@ -486,3 +487,49 @@ def test_lots_have_no_quality_and_do_not_water_down_that_of_tasks() -> None:
     assert small_result(records=(lot,)).to_pandas()["quality"].dtype == float
     mixed = small_result(records=(lot, record("a", quality=0.5), record("b", status="failed"))).metrics
     assert (mixed["quality"], mixed["quality_all"]) == (0.5, 0.25)
+
+
+def test_an_opener_that_worked_in_no_time_is_compared_too() -> None:
+    both = (agent("ada", 10.0), agent("shop", tasks=1))
+    assert small_result(agents=both).metrics["jain"] == 0.5
+
+
+def test_the_makespan_begins_with_the_first_announcement_whatever_became_of_it() -> None:
+    records = (record("a", "failed"), record("b", announced_s=5.0, finished_s=35.0))
+    assert small_result(records=records).metrics["makespan_s"] == 35.0
+
+
+@pytest.mark.parametrize(
+    ("cost", "earned", "count"), [(1e9 + 0.5, 1e9, 0), (1e9 + 2.0, 1e9, 1), (1e-10, 0.0, 0), (1e-6, 0.0, 1)]
+)
+def test_rounding_is_relative_above_1_and_absolute_below(cost: float, earned: float, count: int) -> None:
+    assert (
+        small_result(agents=(agent("ada", 1.0, earned=earned, cost=cost),)).metrics["ir_violations"] == count
+    )
+
+
+def test_version_0_is_no_result(tmp_path: Path) -> None:
+    small_result().save(tmp_path)
+    rewrite("result.json", walras_result=0)(tmp_path)
+    with pytest.raises(WalrasError, match=r"result\.json is not the head of a saved result"):
+        Result.load(tmp_path)
+
+
+def test_a_truth_value_as_quality_is_saved_as_a_number(tmp_path: Path) -> None:
+    result = small_result(records=(record("a", quality=True),))
+    result.save(tmp_path)
+    assert Result.load(tmp_path).records == result.records
+
+
+@pytest.mark.parametrize(
+    ("ended_s", "shown"), [(9999.4, "9999 s"), (9999.6, "10,000 s"), (12345.0, "12,345 s")]
+)
+def test_large_numbers_are_printed_whole(ended_s: float, shown: str) -> None:
+    assert f" {shown} " in str(small_result(ended_s=ended_s)).splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("n", "shown"), [(999, "999 B"), (1000, "1 kB"), (999_499, "999 kB"), (999_600, "1 MB"), (10**9, "1 GB")]
+)
+def test_sizes_are_printed_in_the_unit_that_fits(n: int, shown: str) -> None:
+    assert _size(n) == shown

@@ -242,3 +242,22 @@ def test_arrays_are_taken_as_lists_are() -> None:
     assert gini(x) == gini(list(x))
     assert quantile(x, 0.5) == 2.0
     assert bounded_slowdown(x, x) == 1.0  # type: ignore[arg-type]
+
+
+def test_no_index_of_fairness_is_above_1() -> None:
+    near = [
+        0.999999999999904,
+        0.9999999999840683,
+        0.9999999999999484,
+        0.9999999999999999,
+        0.9999999999999998,
+        0.9999999994273834,
+        1.0,
+        0.9999999999113816,
+        1.0,
+    ]
+    assert jain(near) == 1.0
+
+
+def test_a_product_that_no_float_holds_has_a_mean_all_the_same() -> None:
+    assert nash_welfare([1e300] * 3) == pytest.approx(1e300)

@@ -6,7 +6,7 @@ import pytest
 
 from contractnet import ContractNet
 from scenarios.llm_router import ROUTER, LLMRouter
-from scenarios.llm_router_data import Runs
+from scenarios.llm_router_data import Arrivals, Runs
 from walras import Arrival, Greedy, RandomAssignment, Simulation, Task
 from walras.agents import Estimate
 from walras.allocation import Report
@@ -61,8 +61,9 @@ def test_liars_claim_to_be_better_and_faster_than_they_know() -> None:
             assert said == known
 
 
-def test_the_models_whose_claims_look_best_are_invited() -> None:
-    instance = LLMRouter(tasks=20, invite=3).draw(1)
+@pytest.mark.parametrize("liars", [0, 6])
+def test_the_models_whose_claims_look_best_are_invited(liars: int) -> None:
+    instance = LLMRouter(tasks=20, invite=3, liars=liars, overstate=2.0).draw(1)
     models = [agent.id for agent in instance.agents if agent.id != ROUTER]
     for arrival in instance.arrivals:
         task = the_task(arrival)
@@ -119,3 +120,9 @@ def test_settings_out_of_all_proportion_are_refused(field: str, value: Any) -> N
     with pytest.raises(ScenarioError, match=f"{field} is .* (at most|from 1 to) ") as caught:
         LLMRouter(**{field: value})
     assert caught.value.field == field
+
+
+def test_a_task_is_as_large_as_what_is_asked_and_answered() -> None:
+    requests = Arrivals("conv").draw(5, stream(7, "arrivals"))
+    tasks = [the_task(arrival) for arrival in LLMRouter(tasks=5).draw(7).arrivals]
+    assert [task.size for task in tasks] == [float(r.context_tokens + r.output_tokens) for r in requests]

@@ -207,3 +207,17 @@ def test_shrinking_from_candidate_to_candidate_ends(faults: Faults) -> None:
         steps += 1
         assert steps < 1000
     assert faults.size[0] == 0
+
+
+def test_a_schedule_is_over_when_its_last_fault_is() -> None:
+    assert Faults((Crash("ada", 1.0, 2.0), Pause("bob", 2.0, 0.5))).end_s == 3.0
+    assert Faults((SlowDisk(None, Constant(1.0)),)).end_s == inf
+    assert Faults().end_s == 0.0
+
+
+def test_a_sound_network_has_nothing_to_heal() -> None:
+    assert Faults().describe(Network(heal_s=9.0)) == "no faults"
+
+
+def test_a_milder_skew_errs_to_the_same_side() -> None:
+    assert list(Skew("ada", -1.0, 1e-4).milder()) == [Skew("ada", -1.0), Skew("ada", -0.5, 1e-4)]

@@ -127,3 +127,36 @@ def test_a_strategy_cannot_change_what_is_true_of_its_agent() -> None:
     simulation.open(ContractNet(), [Task("t")], "ada", finish_by=60.0)
     bob = simulation.run().agent("bob")
     assert (bob.cost, bob.capacity, bob.earned) == (4.0, 1, 5.0)
+
+
+def reports(simulation: Simulation) -> dict[str, Report]:
+    return {done.task.id: done.report for done in simulation.world.done}
+
+
+def test_work_that_is_stopped_gives_its_slot_to_what_waits_and_was_worked_on_so_long() -> None:
+    simulation = alone({"start": (*TWO, After("stop", 1.0)), "timer stop": (Stop("a"), Stop("a"))})
+    simulation.run(until=9.0)
+    assert log(simulation)[2:] == [("performed a stopped", 1.0), ("performed b done", 5.0)]
+    assert simulation.world.hosts["ada"].worker.busy_s == 5.0
+
+
+def test_what_is_queued_can_be_stopped_twice_in_a_breath() -> None:
+    simulation = alone({"start": (*TWO, Stop("b"), Stop("b"))})
+    simulation.run(until=9.0)
+    assert [line for line, _ in log(simulation)] == ["start", "performed b stopped", "performed a done"]
+
+
+def test_work_of_no_time_that_is_broken_off_has_cost_all() -> None:
+    simulation = Simulation()
+    simulation.add(Agent("ada", costs=lambda task: Estimate(8.0)))
+    simulation.seat("ada", Puppet({"start": (Perform("a", Task("a")), Stop("a"))}))
+    simulation.run(until=2.0)
+    assert reports(simulation) == {"a": Report("stopped", cost=8.0)}
+
+
+def test_an_agent_without_capacity_says_so() -> None:
+    simulation = Simulation()
+    simulation.add(Agent("ada", capacity=0))
+    simulation.seat("ada", Puppet({"start": (Perform("a", Task("a")),)}))
+    simulation.run(until=2.0)
+    assert reports(simulation) == {"a": Report("failed", result="this agent has no capacity")}

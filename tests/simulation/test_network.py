@@ -280,3 +280,19 @@ def test_a_partition_says_in_words_what_it_cuts() -> None:
     assert str(Partition(1.0, 2.0, ("ada",), ("bob",), one_way=True)) == (
         "nothing passes from ada to bob until 2 s"
     )
+
+
+def test_each_copy_is_held_up_or_not_for_itself() -> None:
+    network = Network(latency=Constant(0.0), duplication=1.0, reordering=0.5, reorder_by=Uniform(1.0, 2.0))
+    link = network.faulty_link(1, "ada", "bob", {})
+    copies = [link(0.0) for _ in range(40)]
+    assert {(first > 0, second > 0) for first, second in copies} == {
+        (a, b) for a in (False, True) for b in (False, True)
+    }
+
+
+def test_how_long_a_copy_is_held_up_does_not_depend_on_the_draw_that_it_is() -> None:
+    network = Network(latency=Constant(0.0), reordering=0.2, reorder_by=Uniform(0.0, 1.0))
+    link = network.faulty_link(1, "ada", "bob", {})
+    held = [delay for (delay,) in (link(0.0) for _ in range(400)) if delay]
+    assert max(held) > 0.8

@@ -1,6 +1,9 @@
 """Faults drawn by chance: they heal, they repeat, they do not disturb each other; and failing ones get smaller."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
+from math import inf
+from statistics import fmean
 
 import msgspec
 import pytest
@@ -8,7 +11,7 @@ from hypothesis import given, strategies as st
 
 from walras.errors import ScenarioError
 from walras.simulation.faults import Crash, Faults, Pause, Skew, SlowDisk
-from walras.simulation.network import Network
+from walras.simulation.network import Network, Partition
 from walras.simulation.swarm import Swarm, minimal, random_faults, shrink
 
 AGENTS = ("ada", "bob", "cyd")
@@ -139,3 +142,45 @@ def test_minimal_stops_after_so_many_tries() -> None:
 
     assert minimal(network, faults, fails, tries=5) == (network, faults)
     assert len(calls) == 5
+
+
+def test_of_short_faults_there_are_so_many_on_average_and_each_agent_is_well_in_between() -> None:
+    """Of crashes each agent has so many, of partitions the network."""
+    swarm = Swarm(chance=1.0, crashes=(4.0, 4.0), partitions=(4.0, 4.0), span_s=(0.01, 0.01), between_s=1.0)
+    worlds = [random_faults(seed, AGENTS, 1000.0, swarm) for seed in range(60)]
+    crashes = [
+        [f for f in faults.schedule if isinstance(f, Crash) and f.agent == agent]
+        for _, faults in worlds
+        for agent in AGENTS
+    ]
+    assert fmean(map(len, crashes)) == pytest.approx(4.0, abs=0.5)
+    assert fmean(len(network.partitions) for network, _ in worlds) == pytest.approx(4.0, abs=0.8)
+    gaps = [b.at_s - a.at_s - a.down_s for several in crashes for a, b in pairwise(several)]
+    assert min(gaps) >= 1.0 - 1e-3
+
+
+def test_clocks_go_wrong_and_networks_fall_apart_in_every_way() -> None:
+    worlds = [random_faults(seed, AGENTS, 100.0, Swarm(chance=1.0)) for seed in range(40)]
+    skews = [f for _, faults in worlds for f in faults.schedule if isinstance(f, Skew)]
+    assert {skew.offset_s > 0 for skew in skews} == {True, False}
+    assert {(skew.drift > 0) - (skew.drift < 0) for skew in skews} == {-1, 0, 1}
+    cuts = [cut for network, _ in worlds for cut in network.partitions]
+    assert {(cut.one_way, len(cut.side)) for cut in cuts} == {
+        (way, n) for way in (True, False) for n in (1, 2)
+    }
+
+
+def test_an_agent_that_is_down_may_be_paused_as_well() -> None:
+    """`together` counts agents, not faults."""
+    for seed in range(30):
+        one, any_number = (
+            random_faults(seed, ("ada",), 100.0, Swarm(chance=1.0, together=n)) for n in (1, None)
+        )
+        assert one == any_number
+
+
+def test_the_boldest_network_is_calm_and_a_partition_for_good_is_made_a_minute() -> None:
+    network = Network(loss=0.1, duplication=0.1, reordering=0.1, partitions=(Partition(1.0, inf, ("ada",)),))
+    candidates = [calmer for calmer, _ in shrink(network, Faults())]
+    assert not candidates[0].faulty
+    assert (Partition(1.0, 61.0, ("ada",)),) in [calmer.partitions for calmer in candidates]

@@ -15,6 +15,7 @@ import pytest
 from scipy import stats
 
 from contractnet import ContractNet
+from scenarios import llm_router
 from tests.study.worlds import BobFirst, Errands, no_place, optima_computed
 from walras.baselines import Greedy, LeastLoaded, RandomAssignment
 from walras.errors import ScenarioError, WalrasError
@@ -280,3 +281,10 @@ def test_no_thread_is_left_behind() -> None:
     compare(Errands(), MECHANISMS, [0], workers=2)
 
     assert threading.active_count() <= before
+
+
+def test_scenarios_of_several_kinds_keep_their_names() -> None:
+    """Only those of one kind are told apart by their settings: others have other settings."""
+    study = compare([Errands(), llm_router(tasks=2)], {"greedy": Greedy()}, [1])
+    assert study.scenarios == ["errands", "llm-router"]
+    assert not [row.error for row in study.rows if row.error]
