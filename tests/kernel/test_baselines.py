@@ -4,6 +4,7 @@ import pickle
 from collections import Counter
 from collections.abc import Callable, Mapping
 from math import inf
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -249,3 +250,10 @@ def test_who_would_pay_for_the_work_gets_it_for_nothing() -> None:
 def test_nobody_gives_a_task_to_itself() -> None:
     assert Cheapest().opener("op", (JOB,), ("op", "a")).candidates == ("a",)  # type: ignore[attr-defined]
     assert FirstComeClaim().opener("op", (JOB,), ("op", "a")).audience == ("a",)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("rules", [Cheapest(margin_s=0.5), FirstComeClaim(margin_s=0.5)], ids=named)
+def test_the_margin_is_the_opener_s(rules: Cheapest | FirstComeClaim) -> None:
+    """What is set in the rules is what its role goes by."""
+    role: Any = rules.opener("op", (JOB,), ("a",))
+    assert role.margin_s == 0.5
