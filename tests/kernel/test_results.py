@@ -533,3 +533,11 @@ def test_large_numbers_are_printed_whole(ended_s: float, shown: str) -> None:
 )
 def test_sizes_are_printed_in_the_unit_that_fits(n: int, shown: str) -> None:
     assert _size(n) == shown
+
+
+def test_half_a_character_is_saved_as_the_trace_has_it(tmp_path: Path) -> None:
+    """Minds send such text; a run is not lost for it."""
+    report = Report("done", result="half \ud83d of it")
+    small_result(outcomes={"shop/1": Outcome("done", results=(report,))}).save(tmp_path)
+    (saved,) = Result.load(tmp_path).outcomes["shop/1"].results
+    assert saved.result == "half \\ud83d of it"

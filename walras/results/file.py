@@ -18,7 +18,7 @@ from walras.results.records import AgentRecord, TaskRecord
 from walras.scenario import Optimum
 from walras.trace import Trace
 from walras.trace.file import from_json, to_json
-from walras.trace.rows import Counts, decode
+from walras.trace.rows import Counts, decode, tamed
 
 if TYPE_CHECKING:
     from walras.results import Result
@@ -156,7 +156,10 @@ def _complaining(name: str) -> Iterator[None]:
 
 def _plain(value: Any) -> Any:
     """Structs as dicts, tuples as lists and numbers of numpy as Python's; NaN and infinities as they are."""
-    return decode(_encode(value))
+    try:
+        return decode(_encode(value))
+    except UnicodeError:  # half a character, as what minds say may have: it is written as in the trace
+        return decode(_encode(tamed(value)))
 
 
 def _sound(value: Any) -> Any:

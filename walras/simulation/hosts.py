@@ -175,7 +175,7 @@ class Worker:
     def busy_s(self) -> float:
         """Seconds of work until now, added over its slots: also of what is not done yet, or was lost in a crash."""
         now = self.world.clock._now
-        return self._spent_s + fsum(now - job.began for job in self.running)
+        return self._spent_s + fsum([now - job.began for job in self.running])
 
     def take(self, port: Port, key: str, task: Task) -> Job:
         """Accept work; it starts when a slot is free."""

@@ -133,7 +133,7 @@ def encode(value: Any) -> bytes:
     try:
         return _least(_encode_sorted(value))
     except _UNENCODABLE:
-        return _least(_encode_sorted(_tamed(value)))
+        return _least(_encode_sorted(tamed(value)))
 
 
 def encode_rows(rows: Sequence[Raw]) -> bytes:
@@ -163,7 +163,7 @@ def header_length(rows: int) -> int:
     return 1 if rows < 16 else 3 if rows < 65536 else 5
 
 
-def _tamed(value: Any) -> Any:
+def tamed(value: Any) -> Any:
     """As `value`, without what makes the encoder raise: huge integers, lone surrogates, odd keys and odd sets."""
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode()
@@ -172,13 +172,13 @@ def _tamed(value: Any) -> Any:
     if isinstance(value, msgspec.Struct):
         tag = value.__struct_config__.tag
         named = {value.__struct_config__.tag_field: tag} if tag is not None else {}
-        return named | {f: _tamed(getattr(value, f)) for f in value.__struct_fields__}
+        return named | {f: tamed(getattr(value, f)) for f in value.__struct_fields__}
     if isinstance(value, dict):
-        return {str(_tamed(k)): _tamed(v) for k, v in value.items()}
+        return {str(tamed(k)): tamed(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_tamed(v) for v in value]
+        return [tamed(v) for v in value]
     if isinstance(value, set | frozenset):
-        return sorted((_tamed(v) for v in value), key=repr)
+        return sorted((tamed(v) for v in value), key=repr)
     return value
 
 
