@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: the engine's. ``python -m benchmarks.scale`` is the other one."""
+"""``python -m benchmarks``: the engine's. the others are run by their own names, ``python -m benchmarks.scale``."""
 
 from benchmarks.engine import main
 

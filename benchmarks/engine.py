@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.market import GAP_S, LATENCY, MANAGER, Market, Shown, Side, make_market
-from benchmarks.memory import bytes_per_agent, bytes_per_message
+from benchmarks.memory import bytes_in_flight, bytes_per_agent
 from benchmarks.rival_callbacks import SimpyCallbacks
 from benchmarks.rival_mesa import MesaEvents
 from benchmarks.rival_processes import GatheringProcesses, SimpyProcesses, TunedProcesses
@@ -151,7 +151,7 @@ def measure(sizes: Sizes) -> dict[str, float]:
             found |= ratios(make_market(size, rounds), sizes.repeats)
     finally:
         gc.unfreeze()
-    found["bytes_per_message"] = round(bytes_per_message(sizes.in_flight))
+    found |= bytes_in_flight(sizes.in_flight)
     found["bytes_per_agent"] = round(bytes_per_agent(sizes.agents))
     return found
 
@@ -186,7 +186,9 @@ def as_table(found: dict[str, float], sizes: Sizes) -> Table:
     table.caption = (
         "in brackets: with garbage collected as seldom as by ours\n"
         f"{found['bytes_per_message']:.0f} bytes per message in flight beside the message, "
-        f"{found['bytes_per_agent']:.0f} per agent"
+        f"{found['bytes_per_message_kept']:.0f} with the trace kept\n"
+        f"({found['bytes_per_message_lossy']:.0f} and {found['bytes_per_message_lossy_kept']:.0f} "
+        f"on a network that loses some); {found['bytes_per_agent']:.0f} per agent"
     )
     return table
 

@@ -1,6 +1,6 @@
-"""A wide market on one core: ``python -m benchmarks.scale [--json] [--quick]``.
+"""A wide market on one core: ``python -m benchmarks.scale [--asked N] [--errands N] [--json] [--quick]``.
 
-10,000 errands come up all over a town of 1,000 couriers; only the nearest few are asked about each (the eligibility
+10,000 errands come up all over a town of 1,000 couriers; only the nearest 100 are asked about each (the eligibility
 filter). CPU time of this thread per message is compared with that of the rounds of `benchmarks.engine` at N = 1,000, taken
 in turns in the same process. Memory is the peak of the whole process, with the trace kept.
 """
@@ -173,8 +173,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     parser.add_argument("--quick", action="store_true", help="1,000 errands and 200 couriers: seconds")
+    parser.add_argument("--asked", type=int, metavar="N", default=100, help="asked about each errand (100)")
+    parser.add_argument("--errands", type=int, metavar="N", help="how many come up (10,000; quick: 1,000)")
     options = parser.parse_args(arguments)
-    found = measure(Town(tasks=1_000, agents=200) if options.quick else Town())
+    couriers, errands = (200, 1_000) if options.quick else (1_000, 10_000)
+    if options.errands is not None:
+        errands = options.errands
+    if errands < 1:
+        parser.error(f"--errands is {errands}; expected 1 or more")
+    if not 1 <= options.asked <= couriers:
+        parser.error(f"--asked is {options.asked}; expected 1 to {couriers:,}, the couriers there are")
+    found = measure(Town(tasks=errands, agents=couriers, top=options.asked))
     if options.json:
         print(json.dumps(found, indent=2))
     else:
