@@ -124,8 +124,8 @@ class Agent(msgspec.Struct):
     """What lots are worth to it; a mapping from item id to value is taken as additive."""
     costs: Costs | Mapping[str, Estimate | float] | None = None
     """What tasks take it, a function of the task or a mapping from task id (or kind); None: it does no tasks."""
-    claims: Costs | None = None
-    """What it tells others that a task would take, where that differs from what it believes (`costs`)."""
+    claims: Costs | Mapping[str, Estimate | float] | None = None
+    """What it tells others that a task would take, where that differs from what it believes (`costs`), in the same forms."""
     capabilities: tuple[Capability, ...] = ()
     capacity: int = 1
     """How many tasks it works on at the same time."""
@@ -173,14 +173,13 @@ class Agent(msgspec.Struct):
             raise ScenarioError(f"attention of {self.id}", self.attention, "1 or more, or None for no limit")
         if isinstance(self.values, Mapping) or not callable(self.values):
             self.values = Additive(self.values)
-        if isinstance(self.costs, Mapping):
-            _checked(self.costs)
-        elif self.costs is not None and not callable(self.costs):
-            raise ScenarioError(
-                f"costs of {self.id}",
-                self.costs,
-                "a mapping from task id or kind to cost, a function, or None",
-            )
+        for field in ("costs", "claims"):
+            given = getattr(self, field)
+            if isinstance(given, Mapping):
+                _checked(given)
+            elif given is not None and not callable(given):
+                expected = "a mapping from task id or kind to cost, a function, or None"
+                raise ScenarioError(f"{field} of {self.id}", given, expected)
 
     def seated(
         self, account: Account, rng: Random | Callable[[], Random], market: MarketView | None
@@ -232,7 +231,8 @@ class Agent(msgspec.Struct):
 
     def claim(self, task: Task) -> Estimate | None:
         """What the agent tells others that a task would take: its estimate, unless it overstates."""
-        return _estimate(self.claims or self.costs, task) if self.can(task) else None
+        told = self.costs if self.claims is None else self.claims
+        return _estimate(told, task) if self.can(task) else None
 
     def can(self, task: Task) -> bool:
         """Whether the agent has every capability that the task requires."""

@@ -66,7 +66,10 @@ class Crash(Fault, frozen=True):
 
 
 class Pause(Fault, frozen=True):
-    """An agent does nothing for a while and forgets nothing: what arrives or falls due waits for it."""
+    """An agent does nothing for a while and forgets nothing: what arrives or falls due waits for it.
+
+    A message that is older than the network's `lifetime_s` by then is dropped all the same. A crash ends a pause.
+    """
 
     agent: AgentId
     at_s: float

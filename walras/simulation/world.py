@@ -44,7 +44,12 @@ _SWEEP_ENTRIES = 512
 
 
 class World:
-    """Everything that one simulation shares. Made by a `Simulation`; ports carry out their verbs through it."""
+    """Everything that one simulation shares. Made by a `Simulation`; ports carry out their verbs through it.
+
+    To read, in a monitor or after a run: `clock` (its `now`), `outcomes` and `ended_at` (of top-level conversations, by id),
+    `awards` (each with its conversation), `done` (work that has ended), `ledger`, `hosts` (agents' places), `trace`, and
+    ``seats_of[conversation][agent].role`` while a conversation is remembered.
+    """
 
     port_class: type[Port] = Port
 
