@@ -32,7 +32,10 @@ from walras.valuations import Additive, UnitDemand
         ({"id": "ada", "capabilities": "text"}, "capabilities of ada is 'text'; expected a tuple"),
         ({"id": "ada", "capabilities": 3}, "capabilities of ada is 3; expected a tuple"),
         ({"id": "ada", "costs": 3.0}, "costs of ada is 3.0; expected a mapping from task id or kind to cost"),
-        ({"id": "ada", "claims": 3.0}, "claims of ada is 3.0; expected a mapping from task id or kind to cost"),
+        (
+            {"id": "ada", "claims": 3.0},
+            "claims of ada is 3.0; expected a mapping from task id or kind to cost",
+        ),
         ({"id": "ada", "claims": {"draft": -5.0}}, "cost of draft is -5.0; expected a finite number"),
     ],
 )
