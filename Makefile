@@ -47,7 +47,6 @@ format: $(DEV) ## lay out the code and mend what lint can mend
 
 demo: $(RUNTIME) ## 200 tasks, Contract Net beside seven baselines, one report
 	@echo "== llm-router: contract net and seven baselines, the same world for each"
-	@rm -rf $(REPORT)
 	@$(BIN)/walras run llm-router $(foreach name,$(MECHANISMS),--mechanism $(name)) --seed 7 --out $(REPORT)
 	@echo "== the report is in $(REPORT):"
 	@ls -1 $(REPORT)

@@ -217,10 +217,13 @@ class Ledger:
 
 
 def _check(kind: str, amount: float, conversation: str, item: str, limit: float = math.inf) -> float:
-    amount = float(amount)  # a whole number may have more digits than a float: both sides are posted the same
-    if not (0.0 <= amount <= limit and amount < math.inf):
+    try:
+        exact = amount + 0.0  # a whole number may have more digits: both sides are posted the same
+    except (OverflowError, TypeError):
+        exact = math.nan
+    if not (0.0 <= exact <= limit and exact < math.inf):
         expected = "a finite number of 0 or more"
         if limit < math.inf:
             expected = f"between 0 and {limit!r}, which lies there for it"
         raise LocalProtocolError(f"{kind} for {conversation} {item} is {amount}; expected {expected}")
-    return amount
+    return exact

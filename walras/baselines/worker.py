@@ -10,12 +10,14 @@ from walras.protocol import Protocol, on
 WORK = "work"
 
 MOST_CLAIMS = 1_000
-MOST_QUESTIONS = 100_000
 """So many claims for a task without a deadline may stay unanswered; its announcer is then out of reach for good.
 
 More than one, since messages get lost and an answer may take many times `Worker.again_s`; but some number, since
 otherwise a run in which an announcer is cut off would never end.
 """
+
+MOST_QUESTIONS = 100_000
+"""So often a mind is asked about a task without a deadline: it may be busy for long, or have no answer at all."""
 
 
 class Worker(Protocol):

@@ -1,17 +1,19 @@
 """Where results lie: a folder per mechanism, and per seed where there are several."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from os.path import isdir  # unlike that of Path, it is false for what is too long for a name
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from walras.errors import WalrasError
 from walras.results import Result
 from walras.results.file import HEAD
 from walras.results.recipe import NOT_BY_NAME
-from walras.study.declared import Declared
+from walras.scenario import Scenario
+from walras.study.declared import Declared, understand
 from walras.study.page import PAGE, file_name
-from walras.study.runs import written
+from walras.study.runs import Conditions
 from walras.study.study import HEAD as STUDY
 
 
@@ -43,11 +45,11 @@ def for_runs(out: str | None, asked: Declared) -> Path | None:
         return None
     if (folder / STUDY).exists():
         raise WalrasError(f"--out {out} holds a study; expected a new folder, or that of earlier runs")
-    settings = _world(written(asked.scenario, {}, asked.seeds, asked.conditions))
+    world = _world(asked)
     for place in _within(folder):
         there = Result.load(place)
         where = place_of(there, folder, several_seeds=len(asked.seeds) > 1)
-        if _world(there.settings) != settings or there.seed not in asked.seeds or place != where:
+        if _world_of(there, place) != world or there.seed not in asked.seeds or place != where:
             raise WalrasError(
                 f"--out {out} holds another run, {there.scenario} with seed {there.seed} in {place}; "
                 "expected a new folder, or the same scenario, settings and seeds"
@@ -63,9 +65,16 @@ def for_study(out: str | None) -> Path | None:
     return folder
 
 
-def _world(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What the worlds of a run come from, but for the seed."""
-    return {name: value for name, value in settings.items() if name not in ("mechanisms", "seeds")}
+def _world_of(result: Result, place: Path) -> tuple[Scenario, Conditions] | None:
+    """What the worlds of a saved run come from, however its program named it; None: nobody knows."""
+    if not result.settings or NOT_BY_NAME in result.settings:
+        return None
+    return _world(understand(result.settings, {}, str(place / HEAD)))
+
+
+def _world(runs: Declared) -> tuple[Scenario, Conditions]:
+    """What the worlds of runs come from, but for the seed."""
+    return runs.scenario, msgspec.structs.replace(runs.conditions, check=False)
 
 
 def place_of(result: Result, folder: Path, *, several_seeds: bool) -> Path:
@@ -94,7 +103,7 @@ def comparable(folder: str) -> list[Result]:
     for place, result in found:
         if result.settings and NOT_BY_NAME not in result.settings:
             other, known = first.setdefault(result.scenario, (place, result))
-            if _world(result.settings) != _world(known.settings):
+            if _world_of(result, place) != _world_of(known, other):
                 raise WalrasError(
                     f"{folder} holds runs of {result.scenario} with different settings, in {other} and in {place}; "
                     "expected a folder for each"

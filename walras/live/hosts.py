@@ -225,6 +225,7 @@ class Worker:
         runtime = self.host.runtime
         job = runtime.enter_job(port, key, task)
         if self.host.account.slots == 0:
+            job.state = "ended"
             report = Report("failed", result="this agent has no capacity")
             runtime.agenda.post(runtime.now, DELIVERY, runtime.take_report, job.id, report)
         else:

@@ -139,7 +139,7 @@ class Facts:
         if stood := self.stood.get(key):
             return "partial" if isinstance(item, Task) and len(stood) < item.copies else "done"
         if outcome.status in ("done", "partial"):
-            return "failed" if key in self.awards else "unassigned"
+            return "failed" if any(line.won for line in self.awards.get(key, [])) else "unassigned"
         return outcome.status
 
 

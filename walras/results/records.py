@@ -48,7 +48,7 @@ class TaskRecord(Frozen, frozen=True):
 
 
 class AgentRecord(Frozen, frozen=True):
-    """What one agent did: seconds of work added over its `capacity` (also of what was lost, or still runs), money
+    """What one agent did: seconds of work added over its `capacity` (in simulation also of what was lost, or still runs), money
     received, true cost of its work, tasks done.
 
     `spent` is what left its account and did not come back; None where nobody counted.

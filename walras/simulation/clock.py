@@ -120,6 +120,11 @@ class Clock(Environment):
         """Whether anything is scheduled or asked, beside the looks of who only watches."""
         return bool(self._run or self._ready) or any(entry[1] < LOOK for entry in self._queue)
 
+    @property
+    def eventful(self) -> bool:
+        """Whether an event of SimPy's own is scheduled, as processes of users' have them."""
+        return any(len(entry) == 4 for entry in self._queue)
+
     def __len__(self) -> int:
         """How many entries are scheduled."""
         return len(self._queue) + len(self._run)

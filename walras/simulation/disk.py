@@ -64,6 +64,14 @@ class Disk:
             if isinstance(entry, Batch) or entry[0] != act or entry[1][0] != name
         )
 
+    def waiting(self, *acts: Callable[..., None]) -> list[str]:
+        """The names of the waiting effects of these kinds."""
+        return [entry[1][0] for entry in self.queue if not isinstance(entry, Batch) and entry[0] in acts]
+
+    def drop_effects(self) -> None:
+        """The role has been ended: what still waits would bind, or wait for, what is over."""
+        self.queue = deque(entry for entry in self.queue if isinstance(entry, Batch))
+
     def seal(self) -> None:
         """The handler has run to its end: its batch goes to the disk."""
         batch, self._open = self._open, None

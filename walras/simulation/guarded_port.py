@@ -244,6 +244,8 @@ class GuardedPort(Port, eq=False):
     def expel(self, outcome: Outcome) -> None:
         if self.snapshot is not None:  # an input of a kind: it proves the earlier ones done
             self.journal.append((self.now, EXPELLED, ()))
+        if self.disk is not None:
+            self.disk.drop_effects()
         super().end(outcome)
 
     def forget(self) -> None:
@@ -377,11 +379,7 @@ class GuardedPort(Port, eq=False):
             self.effect += 1
             self.replayed.questions[name] = question
         else:
-            self._outward(self._decide, name, question)
-
-    def _decide(self, name: Hashable, question: Question) -> None:
-        if not self.ended:  # else it was overdue before the write was durable
-            super().decide(name, question)
+            self._outward(super().decide, name, question)
 
     def withdraw(self, name: Hashable) -> None:
         self.demand_life("withdraw")
@@ -393,8 +391,21 @@ class GuardedPort(Port, eq=False):
         else:
             self._live_or_die(self.effect)
             if self.disk is not None:
-                self.disk.forget(self._decide, name)
+                self.disk.forget(super().decide, name)
             super().withdraw(name)
+
+    @property
+    def busy(self) -> bool:
+        if self.replayed is not None:
+            return self.replayed.busy
+        return super().busy or bool(self._to_begin())
+
+    def unfinished(self) -> list[str]:
+        return super().unfinished() + self._to_begin()
+
+    def _to_begin(self) -> list[str]:
+        """The keys of the work and the ids of the children that wait for the disk."""
+        return self.disk.waiting(super()._perform, super().open_child) if self.disk is not None else []
 
     def perform(self, key: str, task: Task) -> None:
         self.demand_life("perform")
@@ -402,11 +413,7 @@ class GuardedPort(Port, eq=False):
             self.effect += 1
             self.replayed.jobs.setdefault(key, task)
         else:
-            self._outward(self._perform, key, task)
-
-    def _perform(self, key: str, task: Task) -> None:
-        if not self.ended:  # as above
-            super()._perform(key, task)
+            self._outward(super()._perform, key, task)
 
     def stop(self, key: str) -> None:
         self.demand_life("stop")
@@ -441,17 +448,15 @@ class GuardedPort(Port, eq=False):
     def finish(self, outcome: Outcome) -> None:
         if self.replayed is not None:
             self.effect += 1
+            self.demand_rest()
             self.replayed.outcome = outcome
             self.ended = True
         else:
             if self.finishing:
                 raise LocalProtocolError(f"{self.me} finishes twice in {self.conversation}")
-            self._outward(self._finish, outcome)
+            self.demand_rest()
+            self._outward(super().finish, outcome)
             self.finishing = not self.ended  # it waits for the disk; what the role hears meanwhile is late
-
-    def _finish(self, outcome: Outcome) -> None:
-        if not (self.finishing and self.ended):  # else it was overdue before the write was durable
-            super().finish(outcome)
 
     def persist(self, record: Any) -> None:
         self._write(record, replace=False)

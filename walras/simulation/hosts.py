@@ -91,6 +91,8 @@ class Mind:
                 self.pondering += 1
                 until = self.world.clock._now + self.thinking_s(asked)
                 self.world.clock.call_at(until, ANSWER, self.done, (asked, self.life))
+            else:
+                self.world.bury()  # as in `done`
 
     def thinking_s(self, asked: Asked) -> float:
         """How long a question takes, seconds, as its strategy says or else its agent; below 0 counts as 0."""
@@ -151,6 +153,11 @@ class Job:
         self.began = 0.0
         self.report: Report | None = None
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it was stopped, as its report will say; what is done is "ended", too, while its agent is paused."""
+        return self.state == "ended" and self.report is not None and self.report.status == "stopped"
+
 
 class Worker:
     """Does an agent's tasks, first come first served, `capacity` at a time."""
@@ -181,7 +188,7 @@ class Worker:
         """Accept work; it starts when a slot is free."""
         job = Job(port, key, task, self.life)
         if self.capacity == 0:
-            job.report = Report("failed", result="this agent has no capacity")
+            job.state, job.report = "ended", Report("failed", result="this agent has no capacity")
             self.world.clock.call_at(self.world.clock._now, DELIVERY, self._report, job)
             return job
         self.queue.append(job)

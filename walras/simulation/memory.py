@@ -26,9 +26,7 @@ class Snapshot:
         self.timers = {name: timer.at for name, timer in (port.timers or {}).items()}
         self.questions = {asked.name: asked.question for asked in port.open_questions()}
         self.jobs = {key: job.task if job is not None else None for key, job in (port.jobs or {}).items()}
-        self.stopped = {
-            key for key, job in (port.jobs or {}).items() if job is not None and job.state == "ended"
-        }
+        self.stopped = {key for key, job in (port.jobs or {}).items() if job is not None and job.stopped}
         """Work that was stopped and whose report is on its way."""
         self.children = dict(port.children or {})
 
@@ -44,6 +42,11 @@ class Replayed:
         self.children: dict[ConversationId, bool] = dict(snapshot.children)
         self.stopped: set[str] = set(snapshot.stopped)
         self.outcome: Outcome | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether work or children have not ended yet."""
+        return any(task is not None for task in self.jobs.values()) or any(self.children.values())
 
     def take(self, handler: str, arguments: tuple[Any, ...]) -> None:
         """An input ends what it answers."""

@@ -236,15 +236,14 @@ class Network(Frozen, frozen=True):
             latency = self.latency
         if isinstance(latency, Constant):
             return latency.sampler(_UNUSED)  # a stream takes 2.5 kB, and there may be a million links
-        sampler = latency.sampler(stream(seed, purpose, sender, to))
-        return sampler if type(latency) in _OURS else _checked(latency, sampler)
+        return _draws(latency, stream(seed, purpose, sender, to))
 
     def _hold_up(self, seed: int, copy: str, sender: AgentId, to: AgentId) -> Link:
         """How much longer the next copy takes: 0 unless it is held up."""
         if not self.reordering:
             return _no_delay
         held_up = _chance(self.reordering, seed, f"reordering/{copy}", sender, to)
-        longer = self.reorder_by.sampler(stream(seed, f"reorder_by/{copy}", sender, to))
+        longer = _draws(self.reorder_by, stream(seed, f"reorder_by/{copy}", sender, to))
 
         def draw() -> float:
             extra = longer()
@@ -256,8 +255,11 @@ class Network(Frozen, frozen=True):
 _UNUSED = Random(0)
 
 
-def _checked(latency: Latency, sampler: Link) -> Link:
-    """The delays of a distribution of a user's own."""
+def _draws(latency: Latency, rng: Random) -> Link:
+    """A stream of delays; those of a distribution of a user's own are looked at."""
+    sampler = latency.sampler(rng)
+    if type(latency) in _OURS:
+        return sampler
 
     def delay() -> float:
         seconds = sampler()

@@ -107,7 +107,7 @@ class Simulation:
         self._live = 0
         self._processes: set[Event] = set()  # the user's own that have not ended
         self._horizon: float | None = None
-        self._over = False  # every conversation has ended, and nothing was added since
+        self._over = ""  # why it stopped, if every conversation has ended and nothing was added since
         self._started = False
         self._progress = Progress(False, 0)
         for agent in drawn.agents if drawn is not None else ():
@@ -137,7 +137,7 @@ class Simulation:
 
     def process(self, generator: Generator[Any, Any, Any]) -> Process:
         """Start a SimPy process of the user's own in this world. While it lasts, a run that has a horizon goes on to it."""
-        self._over = False
+        self._over = ""
         process = self.env.process(generator)
         self._processes.add(process)
         process.callbacks.append(self._process_ended)
@@ -159,7 +159,7 @@ class Simulation:
             raise ScenarioError(
                 "finish_by", finish_by, f"a time in seconds, {self.now:g} or later, or infinity"
             )
-        self._over = False
+        self._over = ""
         port = world.seat(world.bare(conversation, finish_by), world.host(agent), role)
         world.clock.call_at(world.clock._now, DELIVERY, start, port)
 
@@ -189,7 +189,7 @@ class Simulation:
         arrival = Arrival(start_at, tuple(items), opener, tuple(participants), finish_by)
         check_arrival(arrival, self.world.hosts, self.now)
         self._live += 1
-        self._over = False
+        self._over = ""
         self.world.clock.call_at(start_at, DELIVERY, self._open, (mechanism, arrival))
 
     def join(self, agent: AgentId, conversation: ConversationId) -> None:
@@ -197,7 +197,7 @@ class Simulation:
         talk = self.world.book.get(conversation)
         if talk is None:
             raise ScenarioError("conversation", conversation, "the id of a conversation that is open")
-        self._over = False
+        self._over = ""
         if agent not in talk.seats:
             self.world.join(talk, self.world.host(agent))
 
@@ -229,15 +229,16 @@ class Simulation:
             keep_trace: False only counts and hashes the trace, for runs too large to keep.
         """
         clock, self._horizon = self.world.clock, until
-        if until is None and self._over:
-            return make_result(self, ALL_ENDED)
+        over = self._over
+        if until is None and over and (self._processes or not clock.eventful):
+            return make_result(self, over)
+        self.network.check(self.world.places)
+        self.faults.check(self.world.hosts)
         if until is not None:
             check_horizon(until, clock._now)
             clock.watch_at(until, 0, self._stop, until)
         self.conditions["until_s"] = until
         self.world.trace.keep = keep_trace
-        self.network.check(self.world.places)
-        self.faults.check(self.world.hosts)
         if not self._started:
             self._started = True
             self._schedule_next()
@@ -248,8 +249,9 @@ class Simulation:
         finally:
             if until is not None:  # it stopped before its horizon, which means nothing to a later run
                 clock.sweep(lambda entry: entry[3] == self._stop)
-        self._over = why == ALL_ENDED
-        return make_result(self, why or NOTHING_LEFT)
+        why = why or over or NOTHING_LEFT
+        self._over = why if why.startswith(ALL_ENDED) else ""
+        return make_result(self, why)
 
     def _schedule_next(self) -> None:
         self._next = next(self._arrivals, None)
@@ -284,7 +286,7 @@ class Simulation:
     def _process_ended(self, process: Event) -> None:
         self._processes.discard(process)
         if process.ok:  # else its error stops the run
-            self._stop_if_over(True)
+            self._stop_if_over(any(arrival.finish_by < inf for arrival in self.conversations.values()))
 
     def _stop_if_over(self, finite: bool) -> None:
         """Stop the run if no conversation has to be waited for; `finite`: even while endless ones go on."""
