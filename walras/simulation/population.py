@@ -79,6 +79,7 @@ class Population(mesa.Model):  # type: ignore[misc]  # Mesa is untyped
 
     def __init__(self, simulation: Simulation, reporters: Mapping[str, Reporter] | None = None) -> None:
         super().__init__(rng=simulation.seed)
+        self.step = self.run_model  # newer versions of Mesa wrap `step` while they make a model
         self.simulation = simulation
         self._count = 0
         self._at: list[float] = []
@@ -115,13 +116,9 @@ class Population(mesa.Model):  # type: ignore[misc]  # Mesa is untyped
         if clock.waiting:  # else nothing will ever happen again
             clock.watch_at(self.simulation.now + seconds, LOOK, self._look, seconds)
 
-    def step(self) -> None:
-        """Not here: raises `TypeError`, since the simulation keeps the time."""
-        raise TypeError("the simulation keeps the time: call simulation.run(), after collect_every(seconds)")
-
     def run_model(self) -> None:
-        """Not here, see `step`: Mesa's would go on for ever."""
-        self.step()
+        """Not here, nor `step`: raises `TypeError`, since the simulation keeps the time."""
+        raise TypeError("the simulation keeps the time: call simulation.run(), after collect_every(seconds)")
 
     def to_pandas(self) -> pandas.DataFrame:
         """What was collected, tidy: one row per time and agent; `time_s` is in seconds of simulated time."""
