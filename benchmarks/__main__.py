@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: the engine's. the others are run by their own names, ``python -m benchmarks.scale``."""
+"""``python -m benchmarks``: the engine's. The others are run by their own names, ``python -m benchmarks.scale``."""
 
 from benchmarks.engine import main
 

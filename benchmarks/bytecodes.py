@@ -18,15 +18,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.engine import OurSide
+from benchmarks.engine import RIVALS, OurSide
 from benchmarks.market import Market, Side, make_market
-from benchmarks.rival_processes import GatheringProcesses, SimpyProcesses, TunedProcesses
 
 SIDES: dict[str, type[Side]] = {
     "ours": OurSide,
-    "simpy": SimpyProcesses,
-    "gathering": GatheringProcesses,
-    "tuned": TunedProcesses,
+    **{name: RIVALS[name] for name in ("simpy", "gathering", "tuned")},
 }
 ROUNDS = {100: 20, 1000: 2}
 """Rounds by number of contractors."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.simulation.test_hosts import alone
+from tests.simulation.test_hosts import alone, log
 from walras import Agent, Estimate, Network, Simulation, Task
 from walras.allocation import Outcome
 from walras.effects import Checkpoint, Finish, Perform, Persist, Publish, Send, Withdraw
@@ -23,8 +23,6 @@ from walras.testing.puppets import (
     RecordsPuppet,
 )
 
-ONE = {"deliberation_s": 1.0, "attention": 1}
-
 
 def thinking(plan: Plan, faults: Faults | None = None, until: float = 30.0) -> list[tuple[str, float]]:
     """What a role hears whose mind ponders a second on each question, one at a time."""
@@ -32,9 +30,7 @@ def thinking(plan: Plan, faults: Faults | None = None, until: float = 30.0) -> l
     simulation.add(Agent("ada", Mind(q=Offer(1.0)), money=10.0, deliberation_s=1.0, attention=1))
     simulation.seat("ada", Puppet(plan))
     simulation.run(until=until)
-    role = simulation.role("bare/1", "ada")
-    assert isinstance(role, Puppet)
-    return role.log
+    return log(simulation)
 
 
 def test_a_question_that_is_voided_while_it_waits_takes_no_time() -> None:
@@ -64,12 +60,6 @@ def test_two_agents_ponder_each_from_a_stream_of_its_own() -> None:
     simulation.run(until=2.0)
     answered = [row.at for row in simulation.world.trace if row.kind == "answer"]
     assert len(set(answered)) == 2
-
-
-def log(simulation: Simulation, conversation: str = "bare/1", agent: str = "ada") -> list[tuple[str, float]]:
-    role = simulation.role(conversation, agent)
-    assert isinstance(role, Puppet)
-    return role.log
 
 
 def test_a_message_to_oneself_is_never_too_old() -> None:

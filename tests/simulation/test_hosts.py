@@ -33,8 +33,9 @@ def alone(
     return simulation
 
 
-def log(simulation: Simulation) -> list[tuple[str, float]]:
-    role = simulation.role("bare/1", "ada")
+def log(simulation: Simulation, conversation: str = "bare/1", agent: str = "ada") -> list[tuple[str, float]]:
+    """What a role has heard, and when."""
+    role = simulation.role(conversation, agent)
     assert isinstance(role, Puppet)
     return role.log
 
