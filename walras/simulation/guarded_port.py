@@ -123,7 +123,7 @@ class GuardedPort(Port, eq=False):
         return False
 
     def conclude(self, concluded: tuple[Asked, Any, str]) -> None:
-        """As there, unless the question has been voided since."""
+        """Give an answer to the role that asked, unless the question has been voided since."""
         asked, _, _ = concluded
         if not asked.open:
             self.note("note", f"a late answer about {asked.name}")

@@ -200,6 +200,8 @@ class Port(msgspec.Struct, eq=False):
         self.demand_life("tell")
         self._tell(conversation, message)
 
+    # What follows a verb's look at whether the role still lives is apart from it: where a write has to be awaited, it is
+    # carried out later, perhaps after the role's finish.
     def _tell(self, conversation: ConversationId, message: Message) -> None:
         self.note("told", conversation, message)
         self.clock.call_at(self.clock._now, DELIVERY, self.world.deliver_tell, (self, conversation, message))
