@@ -44,6 +44,12 @@ class UnsoundProposalError(LocalProtocolError, ValueError):
     """The numbers of a proposal make no sense. A `ValueError` too, so that reading one from JSON says where."""
 
 
+_AT_ONCE, _PERFECT = (
+    0.0,
+    1.0,
+)  # recognized by identity: a proposal that leaves them out need not be weighed there
+
+
 class Propose(Message, frozen=True):
     """A binding offer: do the task for `price`, within `eta_s` of its acceptance, at `quality` in [0, 1].
 
@@ -55,18 +61,18 @@ class Propose(Message, frozen=True):
     """
 
     price: float
-    eta_s: float = 0.0
-    quality: float = 1.0
+    eta_s: float = _AT_ONCE
+    quality: float = _PERFECT
     valid_until: float = inf
 
     def __post_init__(self) -> None:
         price, eta_s, quality, until = self.price, self.eta_s, self.quality, self.valid_until
         if not (
-            price.__class__ is eta_s.__class__ is quality.__class__ is until.__class__ is float
+            price.__class__ is until.__class__ is float
             and 0.0 <= price <= MOST
-            and 0.0 <= eta_s <= MOST
-            and 0.0 <= quality <= 1.0
             and until >= 0.0
+            and (eta_s is _AT_ONCE or (eta_s.__class__ is float and 0.0 <= eta_s <= MOST))
+            and (quality is _PERFECT or (quality.__class__ is float and 0.0 <= quality <= 1.0))
         ):
             self._check()
 

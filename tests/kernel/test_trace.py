@@ -37,7 +37,7 @@ ROWS: list[tuple[Any, ...]] = [
     (0.0, "lost", "shop/1", "shop", "cyd", CALL, "on the way"),
     (0.0, "broadcast", "shop/1", "shop", PEERS, CALL, [0.5, 0.75, None]),
     (0.5, "crash", "shop/1", "ada"),
-    (0.5, "ask", "shop/1", "ada", "bid", CALL),
+    (0.5, "ask", "shop/1", "ada", "bid", 1.5),
     (0.5, "answer", "shop/1", "ada", "bid", Offer(3.0), "ok"),
     (0.9, 1, 12, "shop/1", "ada", "shop", Offer(3.0), 0.5),
     (0.75, "answer", "shop/1", "bob", "bid", None, "silent"),
@@ -264,7 +264,7 @@ def test_a_transcript_shows_children_and_the_backstage_when_asked() -> None:
     assert "[/ada/1] performed t-1: done (cost 1, quality 0.5, seconds 2)" in with_children
     assert "[.] finishes: done" in with_children
     everything = str(trace.conversation("shop/1", everything=True))
-    assert "is asked bid: Call(task='t-1', reply_by=2)" in everything
+    assert "is asked bid, until 1.5 s" in everything
     assert "decides bid: Offer(price=3)" in everything
     assert len(trace.conversation("shop/1", children=True)) == len(trace.conversation("shop/1")) + 1
 

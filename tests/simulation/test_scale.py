@@ -6,6 +6,7 @@ import tracemalloc
 import weakref
 from collections import Counter
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,6 +69,17 @@ def growth_per_round(contractors: int, lasts_s: float = GAP_S, **settings: Any) 
         return (taken[-1] - taken[0]) / 80
     finally:
         tracemalloc.stop()
+
+
+def test_a_long_task_is_in_the_trace_as_often_as_it_is_announced(tmp_path: Path) -> None:
+    """Not as often as minds are asked about it: with prompts for tasks, that would be most of the trace."""
+    rounds, words = Rounds(20), "Summarise this. " * 1000
+    rounds.simulation.open(QUICK, [Task("t", description=words)], "m", rounds.ids, finish_by=GAP_S)
+    trace = rounds.simulation.run(progress=False).trace
+    trace.to_jsonl(tmp_path / "trace.jsonl")
+    asked = [row.details for row in trace if row.kind == "ask"]
+    assert asked == 20 * [{"name": "bid", "decide_by": pytest.approx(0.15)}]
+    assert (tmp_path / "trace.jsonl").read_text().count(words) == 1
 
 
 @pytest.mark.parametrize("lasts_s", [GAP_S, 1e6], ids=["until the next", "with a far deadline"])

@@ -23,7 +23,7 @@ from walras.questions import Question
 from walras.simulation.clock import DELIVERY
 from walras.simulation.disk import Disk
 from walras.simulation.memory import Replayed, Snapshot
-from walras.simulation.port import Asked, Port
+from walras.simulation.port import Asked, Port, is_open
 
 if TYPE_CHECKING:
     from walras.mechanism import Mechanism
@@ -125,8 +125,8 @@ class GuardedPort(Port, eq=False):
     def conclude(self, concluded: tuple[Asked, Any, str]) -> None:
         """Give an answer to the role that asked, unless the question has been voided since."""
         asked, _, _ = concluded
-        if not asked.open:
-            self.note("note", f"a late answer about {asked.name}")
+        if not is_open(asked):
+            self.note("note", f"a late answer about {asked[1]}")
         elif not self.postponed(self.conclude, concluded):
             super().conclude(concluded)
 

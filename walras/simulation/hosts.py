@@ -15,6 +15,7 @@ from walras.errors import ReplayError, ScenarioError
 from walras.items import Task
 from walras.randomness import stream
 from walras.simulation.clock import ANSWER, DELIVERY
+from walras.simulation.port import is_open
 from walras.trace.rows import without_addresses
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ class Mind:
 
     def ask(self, asked: Asked) -> None:
         """Take a question; its answer or its `otherwise` comes at `decide_by` at the latest."""
-        decide_by = asked.port.host_time(asked.question.decide_by)
+        port, _, question = asked
+        decide_by = port.host_time(question.decide_by)
         if decide_by != float("inf"):
             self.world.clock.call_at(decide_by, ANSWER, give_up, asked)
         self.waiting.append(asked)
@@ -87,7 +89,7 @@ class Mind:
         """Begin to ponder what waits, as far as attention goes."""
         while self.waiting and (self.attention is None or self.pondering < self.attention):
             asked = self.waiting.popleft()
-            if asked.open:
+            if is_open(asked):
                 self.pondering += 1
                 until = self.world.clock._now + self.thinking_s(asked)
                 self.world.clock.call_at(until, ANSWER, self.done, (asked, self.life))
@@ -108,12 +110,13 @@ class Mind:
 
     def _as_strategy_says(self, asked: Asked) -> Any:
         assert self.of_question is not None
+        port, _, question = asked
         try:
-            return self.of_question(asked.question, self.agent)
+            return self.of_question(question, self.agent)
         except ReplayError:
             raise
         except Exception as error:  # as in `World.answer`
-            asked.port.note("note", f"{type(error).__name__} in deliberation_s: {without_addresses(error)}")
+            port.note("note", f"{type(error).__name__} in deliberation_s: {without_addresses(error)}")
             return 0.0
 
     def done(self, thought: tuple[Asked, int]) -> None:
@@ -122,10 +125,11 @@ class Mind:
         if life != self.life:
             return  # forgotten in a crash
         self.pondering -= 1
-        if asked.open:
+        port, name, _ = asked
+        if is_open(asked):
             self.world.answer(asked, pondered=True)
         else:
-            asked.port.note("note", f"a late thought about {asked.name}")
+            port.note("note", f"a late thought about {name}")
         self.world.bury()  # `give_up` waits in the heap for its `decide_by`, perhaps for long
         self.start()
 
@@ -138,8 +142,9 @@ class Mind:
 
 def give_up(asked: Asked) -> None:
     """The time for an answer is over."""
-    if asked.open:
-        asked.port.conclude((asked, asked.question.otherwise, "silent"))
+    if is_open(asked):
+        port, _, question = asked
+        port.conclude((asked, question.otherwise, "silent"))
 
 
 class Job:

@@ -24,7 +24,7 @@ class Snapshot:
         self.rng = copy.deepcopy(port.stream)
         self.opens, self.awards = port.opens, port.awards
         self.timers = {name: timer.at for name, timer in (port.timers or {}).items()}
-        self.questions = {asked.name: asked.question for asked in port.open_questions()}
+        self.questions = {name: question for _, name, question in port.open_questions()}
         self.jobs = {key: job.task if job is not None else None for key, job in (port.jobs or {}).items()}
         self.stopped = {key for key, job in (port.jobs or {}).items() if job is not None and job.stopped}
         """Work that was stopped and whose report is on its way."""

@@ -42,17 +42,15 @@ class Timer(msgspec.Struct, eq=False):
     live: bool = True
 
 
-class Asked(msgspec.Struct, eq=False):
-    """One question to a mind, open as long as its port has it: until it is answered or voided."""
+Asked = tuple["Port", Hashable, Question]
+"""One question to a mind: the port that asks, the question's name, and the question. A plain tuple: nothing is cheaper."""
 
-    port: Port
-    name: Hashable
-    question: Question
 
-    @property
-    def open(self) -> bool:
-        held = self.port.asked
-        return held is self or (isinstance(held, dict) and held.get(self.name) is self)
+def is_open(asked: Asked) -> bool:
+    """Whether a question has been neither answered nor voided: as long as its port has it, and not one of its name."""
+    port, name, _ = asked
+    held = port.asked
+    return held is asked or (isinstance(held, dict) and held.get(name) is asked)
 
 
 def fire(timer: Timer) -> None:
@@ -244,27 +242,27 @@ class Port(msgspec.Struct, eq=False):
         if self.handlers is OVER:
             self.demand_life("decide")
         host, others = self.host, self.asked
-        host.rows.append((host.clock._now, "ask", self.conversation, host.id, name, question))
-        asked = Asked(self, name, question)
+        host.rows.append((host.clock._now, "ask", self.conversation, host.id, name, question.decide_by))
+        asked = (self, name, question)
         if others is None:
             self.asked = asked
         else:
-            if isinstance(others, Asked):
-                others = self.asked = {others.name: others}
+            if isinstance(others, tuple):
+                others = self.asked = {others[1]: others}
             others[name] = asked
         host.ready.append(asked)
 
     def conclude(self, concluded: tuple[Asked, Any, str]) -> None:
         """Give an answer, and how it came about, to the role that asked."""
-        asked, answer, status = concluded
-        self.close(asked)
-        self.note("answer", asked.name, answer, status)
-        self.enter("on_decision", asked.name, answer)
+        (_, name, _), answer, status = concluded
+        self.close(name)
+        self.note("answer", name, answer, status)
+        self.enter("on_decision", name, answer)
 
-    def close(self, asked: Asked) -> None:
-        """An open question has been answered: forget it."""
+    def close(self, name: Hashable) -> None:
+        """The open question of this name has been answered: forget it."""
         if isinstance(self.asked, dict):
-            del self.asked[asked.name]
+            del self.asked[name]
         else:
             self.asked = None
 
@@ -274,7 +272,7 @@ class Port(msgspec.Struct, eq=False):
         asked = self.asked
         if isinstance(asked, dict):
             asked.pop(name, None)
-        elif asked is not None and asked.name == name:
+        elif asked is not None and asked[1] == name:
             self.asked = None
         self.principal.account.release(self.conversation, name)
 

@@ -28,7 +28,7 @@ from walras.simulation.handlers import HANDLERS, handlers_of
 from walras.simulation.hosts import Host, Job, give_up
 from walras.simulation.market import Market
 from walras.simulation.network import Network
-from walras.simulation.port import Asked, Port, fire
+from walras.simulation.port import Asked, Port, fire, is_open
 from walras.trace import Trace
 from walras.trace.rows import without_addresses
 
@@ -274,8 +274,8 @@ class World:
     # ------------------------------------------------------------------ minds
     def answer(self, asked: Asked, pondered: bool = False) -> None:
         """Ask the strategy, now, or once its mind has pondered; an illegal or unaffordable answer is `otherwise`."""
-        port, question = asked.port, asked.question
-        if port.asked is not asked and not asked.open:
+        port, name, question = asked
+        if port.asked is not asked and not is_open(asked):
             return
         host, conversation = port.principal if port.talk.deputies else port.host, port.conversation
         if host.mind is not None and not pondered:
@@ -290,7 +290,7 @@ class World:
             answer = (host.strategy or self._default_strategy(port))(question, host.agent)
             legal = question.accepts(answer)
             commitment = question.commits(answer) if legal else None
-            funded = commitment is None or account.hold(conversation, asked.name, commitment)
+            funded = commitment is None or account.hold(conversation, name, commitment)
         except ReplayError:
             raise
         except Exception as error:  # a strategy is not ours: whatever it does must not stop the run
@@ -310,8 +310,7 @@ class World:
             if port.asked is asked:
                 port.asked = None
             else:
-                port.close(asked)
-            name = asked.name
+                port.close(name)
             host.rows.append((self.clock._now, "answer", conversation, host.id, name, answer, "ok"))
             port.role.on_decision(name, answer)
 
@@ -382,7 +381,7 @@ class World:
 def _is_dead(entry: tuple[Any, ...]) -> bool:
     act, about = entry[3], entry[4]
     if act is give_up:
-        return not about.open
+        return not is_open(about)
     return about.dropped if act is overdue else act is fire and not about.live
 
 

@@ -25,7 +25,7 @@ DETAILS: dict[str, tuple[str, ...]] = {
     "ignored": ("message", "why"),
     "timer": ("name", "at"),
     "untimer": ("name",),
-    "ask": ("name", "question"),
+    "ask": ("name", "decide_by"),
     "answer": ("name", "answer", "status"),
     "thought": ("name", "usage", "latency_s", "attempts"),
     "withdraw": ("name",),

@@ -152,8 +152,11 @@ def _report(d: dict[str, Any]) -> str:
 
 
 def _open(d: dict[str, Any]) -> str:
-    until = "without a deadline" if d["finish_by"] == inf else f"until {show(d['finish_by'])} s"
-    return f"opens {d['protocol']} on {_some(d['items'])} with {_some(d['participants'])}, {until}"
+    return f"opens {d['protocol']} on {_some(d['items'])} with {_some(d['participants'])}, {_until(d['finish_by'])}"
+
+
+def _until(at: float) -> str:
+    return "without a deadline" if at == inf else f"until {show(at)} s"
 
 
 def _settle(d: dict[str, Any]) -> str:
@@ -173,7 +176,7 @@ _PHRASES: dict[str, Callable[[dict[str, Any]], str]] = {
     "broadcast": _broadcast,
     "open": _open,
     "ignored": lambda d: f"ignores {show(d['message'])}: {d['why']}",
-    "ask": lambda d: f"is asked {_name(d['name'])}: {show(d['question'])}",
+    "ask": lambda d: f"is asked {_name(d['name'])}, {_until(d['decide_by'])}",
     "answer": _answer,
     "withdraw": lambda d: f"withdraws {_name(d['name'])}",
     "perform": lambda d: f"hands {d['task']} to its worker",

@@ -10,16 +10,17 @@ from walras.questions import Question
 from walras.simulation import hosts
 from walras.simulation.guarded_port import GuardedPort
 from walras.simulation.hosts import Mind
-from walras.simulation.port import Asked, Port
+from walras.simulation.port import Asked, Port, is_open
 from walras.simulation.world import World
 from walras.testing.broken import bug
 from walras.testing.patching import Patch
 from walras.testing.puppets import Choose, Skip
 
 
-def _strategy_of(world: Any, asked: Asked) -> Any:
-    host = asked.port.host
-    return host.strategy or world._default_strategy(asked.port)
+def _strategys(world: Any, asked: Asked) -> Any:
+    """What the strategy answers."""
+    port, _, question = asked
+    return (port.host.strategy or world._default_strategy(port))(question, port.host.agent)
 
 
 @bug
@@ -46,7 +47,7 @@ def raising_mind_is_otherwise(patch: Patch) -> None:
     answer = World.answer
 
     def fragile(self: Any, asked: Asked, **more: Any) -> None:
-        _strategy_of(self, asked)(asked.question, asked.port.host.agent)
+        _strategys(self, asked)
         answer(self, asked, **more)
 
     patch(World, "answer", fragile)
@@ -58,7 +59,8 @@ def silent_mind_is_otherwise(patch: Patch) -> None:
     give_up = hosts.give_up
 
     def patient(asked: Asked) -> None:
-        if [row[1] for row in asked.port.world.trace.rows] != ["ask"]:
+        port, _, _ = asked
+        if [row[1] for row in port.world.trace.rows] != ["ask"]:
             give_up(asked)
 
     patch(hosts, "give_up", patient)
@@ -71,11 +73,11 @@ def late_answer_is_never_delivered(patch: Patch) -> None:
 
     def late(self: Any, thought: Any) -> None:
         asked = thought[0]
-        overdue = not asked.open and self.world.clock._now > asked.question.decide_by
+        port, name, question = asked
+        overdue = not is_open(asked) and self.world.clock._now > question.decide_by
         done(self, thought)
-        if overdue and not asked.port.guarded:
-            answer = _strategy_of(self.world, asked)(asked.question, asked.port.host.agent)
-            asked.port.role.on_decision(asked.name, answer)
+        if overdue and not port.guarded:
+            port.role.on_decision(name, _strategys(self.world, asked))
 
     patch(Mind, "done", late)
 
@@ -88,9 +90,11 @@ def same_name_again_voids_the_question(patch: Patch) -> None:
     def added(self: Any, name: Any, question: Any) -> None:
         old = self.asked
         decide(self, name, question)
-        if isinstance(old, Asked) and old.name == name:
-            at, role = old.question.decide_by, self.role
-            self.clock.call_at(at, 2, lambda _: role.on_decision(name, old.question.otherwise), None)
+        if isinstance(old, tuple) and old[1] == name:
+            role, question = self.role, old[2]
+            self.clock.call_at(
+                question.decide_by, 2, lambda _: role.on_decision(name, question.otherwise), None
+            )
 
     patch(Port, "decide", added)
 
@@ -117,8 +121,8 @@ def finish_withdraws_questions(patch: Patch) -> None:
     def leaving(self: Any, outcome: Any) -> None:
         asked, role = self.asked, self.role
         end(self, outcome)
-        if isinstance(asked, Asked):
-            name, question = asked.name, asked.question
+        if isinstance(asked, tuple):
+            _, name, question = asked
             answer = question.otherwise
             self.clock.call_at(question.decide_by, 2, lambda _: role.on_decision(name, answer), None)
 
@@ -144,9 +148,9 @@ def question_can_be_called_off_in_a_pause(patch: Patch) -> None:
 
     def given(self: Any, act: Any, argument: Any) -> bool:
         if act == self.conclude and self.host.paused:
-            asked, answer, _ = argument
+            (_, name, _), answer, _ = argument
             self.asked = None
-            self.host.held.append((self._enter_again, ("on_decision", (asked.name, answer))))
+            self.host.held.append((self._enter_again, ("on_decision", (name, answer))))
             return True
         return postponed(self, act, argument)
 
@@ -195,6 +199,7 @@ def answer_is_held_before_delivery(patch: Patch) -> None:
     hold, answer = AccountBook.hold, World.answer
 
     def hurried(self: Any, asked: Asked, **more: Any) -> None:
+        port, _, _ = asked
         later: list[Any] = []
 
         def affordable(book: Any, room: str, name: Any, wanted: Any) -> bool:
@@ -207,7 +212,7 @@ def answer_is_held_before_delivery(patch: Patch) -> None:
         with mock.patch.object(AccountBook, "hold", affordable):
             answer(self, asked, **more)
         for book, room, name, wanted in later:
-            if not asked.port.ended:
+            if not port.ended:
                 hold(book, room, name, wanted)
 
     patch(World, "answer", hurried)
@@ -219,10 +224,10 @@ def pass_does_not_free_a_hold(patch: Patch) -> None:
     answer = World.answer
 
     def freeing(self: Any, asked: Asked, **more: Any) -> None:
-        port, question = asked.port, asked.question
+        port, name, question = asked
         mind: Any = port.host.strategy
         if isinstance(question, Choose) and isinstance(mind.answers.get(question.label), Skip):
-            port.host.account.release(port.conversation, asked.name)
+            port.host.account.release(port.conversation, name)
         answer(self, asked, **more)
 
     patch(World, "answer", freeing)

@@ -188,7 +188,8 @@ def questions_are_on_ones_own_clock(patch: Patch) -> None:
     ask = Mind.ask
 
     def worldly(self: Any, asked: Any) -> None:
-        if asked.question.decide_by < self.world.clock._now:
+        _, _, question = asked
+        if question.decide_by < self.world.clock._now:
             hosts.give_up(asked)
         else:
             ask(self, asked)
