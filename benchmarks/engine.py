@@ -108,7 +108,7 @@ class Sizes(NamedTuple):
     agents: int
 
 
-FULL = Sizes({10: 150, 100: 30, 1000: 5}, repeats=18, in_flight=50_000, agents=5_000)
+FULL = Sizes({10: 300, 100: 60, 1000: 10}, repeats=15, in_flight=50_000, agents=5_000)
 QUICK = Sizes({10: 60, 100: 15, 1000: 2}, repeats=5, in_flight=5_000, agents=500)
 
 
