@@ -99,7 +99,7 @@ class Weighted(msgspec.Struct, frozen=True, kw_only=True):
         price, eta, quality: the weights, 0 or more, not all 0.
 
     Raises:
-        ScenarioError: for weights that are negative, not finite, or all 0.
+        ScenarioError: for weights that are negative, or whose sum is 0 or not finite.
 
     References:
         C. L. Hwang and K. Yoon, Multiple Attribute Decision Making, Springer 1981.
@@ -117,8 +117,8 @@ class Weighted(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for field in ("price", "eta", "quality"):
             _check_number(f"weight of {field}", getattr(self, field))
-        if not self.price + self.eta + self.quality > 0:
-            raise ScenarioError("weights", self, "at least one weight above 0")
+        if not 0 < self.price + self.eta + self.quality < inf:
+            raise ScenarioError("weights", self, "at least one weight above 0, and a finite sum")
 
     def __call__(self, task: Task, proposals: Mapping[AgentId, Propose]) -> dict[AgentId, float]:
         if not proposals:

@@ -155,6 +155,7 @@ def test_losers_are_told_why() -> None:
         (lambda: BestValue(value_of_quality=nan), "value_of_quality"),
         (lambda: BestValue(price_of_waiting=inf), "price_of_waiting"),
         (Weighted, "weights"),
+        (lambda: Weighted(price=1e308, quality=1e308), "weights"),
         (lambda: Weighted(price=-1.0, eta=2.0), "weight of price"),
         (lambda: Weighted(price=True), "weight of price"),
         (lambda: Weighted(quality=inf), "weight of quality"),

@@ -282,6 +282,20 @@ def test_a_partition_says_in_words_what_it_cuts() -> None:
     )
 
 
+@pytest.mark.parametrize("faulty", [False, True])
+def test_who_is_added_after_it_was_written_to_is_as_far_away_as_its_place(faulty: bool) -> None:
+    places = {"ada": "oslo"}
+    network = Network(latency=TRIANGLE)
+    plain, any_ = network.routes(1, "ada", places), network.faulty_routes(1, "ada", places)
+
+    def delay() -> float:
+        return any_["bob"](0.0)[0] if faulty else plain["bob"]()
+
+    assert delay() == 0.0, "nobody of this name"
+    places["bob"] = "rome"
+    assert [delay(), delay()] == [3.0, 3.0]
+
+
 def test_each_copy_is_held_up_or_not_for_itself() -> None:
     network = Network(latency=Constant(0.0), duplication=1.0, reordering=0.5, reorder_by=Uniform(1.0, 2.0))
     link = network.faulty_link(1, "ada", "bob", {})

@@ -211,6 +211,54 @@ def test_users_processes_and_resources_share_the_world_and_its_clock() -> None:
     assert [record.status for record in result.records] == ["done", "done"]
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_a_process_waits_for_the_end_of_a_conversation_and_gets_its_outcome(check: bool) -> None:
+    """At the very instant, and without a horizon: the run goes on with what the process opens then."""
+    simulation = bare(agents={"a": {"costs": Knows(1.0, seconds=10.0)}}, check=check)
+    log: list[tuple[str, str | None, float]] = []
+
+    def one_after_the_other() -> Generator[Any, Any, None]:
+        for name in ("one", "two"):
+            at = simulation.now + 5.0
+            outcome = yield simulation.open(RULES, [Task(name)], "m", at=at, finish_by=at + 60.0)
+            log.append((outcome.status, outcome.awards[0].winner, simulation.now))
+
+    simulation.process(one_after_the_other())
+    result = simulation.run()
+    ended = simulation.world.ended_at
+    assert log == [("done", "a", ended["m/1"]), ("done", "a", ended["m/2"])]
+    assert [record.announced_s for record in result.records] == [5.0, ended["m/1"] + 5.0]
+    assert result.stopped_because == "every conversation has ended"
+    assert simulation.world.ends == {}
+
+
+def test_an_end_can_be_waited_for_when_it_has_come() -> None:
+    simulation = bare()
+    end = simulation.open(RULES, [Task("t")], "m", finish_by=60.0)
+    simulation.run()
+    seen: list[str] = []
+
+    def late() -> Generator[Any, Any, None]:
+        outcome = yield end
+        seen.append(outcome.status)
+
+    simulation.process(late())
+    simulation.run(until=100.0)
+    assert seen == ["done"]
+
+
+def test_an_end_that_nobody_waits_for_leaves_no_mark_in_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    def digest() -> str:
+        simulation = bare()
+        for k in range(3):
+            simulation.open(RULES, [Task(f"t{k}")], "m", at=float(k), finish_by=60.0)
+        return simulation.run().trace.digest
+
+    seen = digest()
+    monkeypatch.setattr("walras.simulation.world.come_true", lambda event, value: None)
+    assert digest() == seen
+
+
 def test_a_process_can_wait_for_what_a_market_brings_about() -> None:
     """An event of the user's own, triggered from a strategy, wakes a process at the time of the answer."""
     simulation = Simulation()
@@ -545,7 +593,7 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
 }
 
 
-def _run(prepare: Callable[[Simulation], None]) -> None:
+def _run(prepare: Callable[[Simulation], object]) -> None:
     simulation = bare()
     prepare(simulation)
     simulation.run()

@@ -42,8 +42,10 @@ def workers(agents: Iterable[AgentRecord], records: Iterable[TaskRecord]) -> tup
 def beats_optimum(metrics: Metrics) -> bool:
     """Whether a run reached more welfare than the optimum of its world, beyond rounding: so this is none."""
     welfare, optimum = metrics["welfare"], metrics["optimum"]
-    if welfare is None or optimum is None:
-        return False
+    return welfare is not None and optimum is not None and _exceeds(welfare, optimum)
+
+
+def _exceeds(welfare: float, optimum: float) -> bool:
     return welfare > optimum + _TOLERANCE * max(1.0, abs(optimum))
 
 
@@ -55,9 +57,12 @@ def _completion(records: Sequence[TaskRecord]) -> Metrics:
 def _welfare(records: Sequence[TaskRecord], optimum: Optimum | None) -> Metrics:
     welfare = social_welfare((r.value for r in records), (r.cost for r in records))
     best = optimum.welfare if optimum is not None else math.nan
+    share = efficiency(welfare, best)
     return {
         "welfare": welfare,
-        "efficiency": _number(efficiency(welfare, best)),
+        "efficiency": _number(
+            share if _exceeds(welfare, best) else min(share, 1.0)
+        ),  # 1 is not passed by rounding
         "optimum": _number(best),
         "optimum_exact": optimum.exact if optimum is not None else None,
         "paid": math.fsum(r.paid for r in records),

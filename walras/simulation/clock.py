@@ -39,6 +39,14 @@ def _nobody_home(what: Any) -> None:
     return None
 
 
+def come_true(event: Event, value: Any) -> None:
+    """An event has happened. Where nobody waits for it, it takes no entry, and so no number: no digest shows that it was."""
+    if event.callbacks:
+        event.succeed(value)
+    else:
+        event._ok, event._value, event.callbacks = True, value, None  # type: ignore[assignment]
+
+
 class Clock(Environment):
     """SimPy's environment, with `call_at` for cheap calls and a lane for the messages of one `host`."""
 

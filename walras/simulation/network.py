@@ -230,7 +230,7 @@ class Network(Frozen, frozen=True):
         latency: Latency
         if isinstance(self.latency, Matrix):
             if to not in places:
-                return _no_delay  # there is nobody of this name, and the message will be ignored
+                return _late(places, to, lambda: self._delays(seed, purpose, sender, to, places))
             latency = self.latency.between(places[sender], places[to])
         else:
             latency = self.latency
@@ -271,6 +271,19 @@ def _draws(latency: Latency, rng: Random) -> Link:
 
 def _no_delay() -> float:
     return 0.0
+
+
+def _late(places: Mapping[AgentId, str], to: AgentId, make: Callable[[], Link]) -> Link:
+    """The link to somebody who is nowhere: 0 s, since the message is ignored, until an agent of this name is added."""
+    link: Link | None = None
+
+    def delay() -> float:
+        nonlocal link
+        if link is None and to in places:
+            link = make()
+        return link() if link is not None else 0.0
+
+    return delay
 
 
 def _chance(probability: float, seed: int, purpose: str, sender: AgentId, to: AgentId) -> Callable[[], bool]:

@@ -172,10 +172,14 @@ class Simulation:
         *,
         at: float | None = None,
         finish_by: float = inf,
-    ) -> None:
+    ) -> Event:
         """Open a conversation at a time (None: now); its id is ``opener/k``, k counting this opener's.
 
         `participants` None: everybody else. One without a `finish_by` is not waited for while others have one.
+
+        Returns:
+            SimPy's event for its end, whose value is the `Outcome`: a process of the user's waits for it by
+            ``outcome = yield simulation.open(...)``.
         """
         if not isinstance(mechanism, Mechanism):
             raise ScenarioError("mechanism", mechanism, "a Mechanism, such as contractnet.ContractNet()")
@@ -190,7 +194,9 @@ class Simulation:
         check_arrival(arrival, self.world.hosts, self.now)
         self._live += 1
         self._over = ""
-        self.world.clock.call_at(start_at, DELIVERY, self._open, (mechanism, arrival))
+        end = self.env.event()
+        self.world.clock.call_at(start_at, DELIVERY, self._open, (mechanism, arrival, end))
+        return end
 
     def join(self, agent: AgentId, conversation: ConversationId) -> None:
         """Let an agent join a conversation by its own wish, now."""
@@ -261,15 +267,17 @@ class Simulation:
     def _announce(self, arrival: Arrival) -> None:
         self._live += 1
         assert self.mechanism is not None
-        self._open((self.mechanism, arrival))
+        self._open((self.mechanism, arrival, None))
         self._schedule_next()
 
-    def _open(self, asked: tuple[Mechanism, Arrival]) -> None:
-        mechanism, arrival = asked
-        world = self.world
-        self.conversations[
-            world.open_top(mechanism, arrival.items, arrival.opener, arrival.participants, arrival.finish_by)
-        ] = arrival
+    def _open(self, asked: tuple[Mechanism, Arrival, Event | None]) -> None:
+        mechanism, arrival, end = asked
+        conversation = self.world.open_top(
+            mechanism, arrival.items, arrival.opener, arrival.participants, arrival.finish_by
+        )
+        self.conversations[conversation] = arrival
+        if end is not None:
+            self.world.ends[conversation] = end
         if arrival.finish_by == inf:
             self._live -= 1  # endless ones are not waited for
 

@@ -23,7 +23,7 @@ from walras.randomness import stream
 from walras.results.facts import Done
 from walras.scenario import check_report, some
 from walras.simulation.book import Conversation, overdue
-from walras.simulation.clock import DEADLINE, DELIVERY, Clock
+from walras.simulation.clock import DEADLINE, DELIVERY, Clock, come_true
 from walras.simulation.handlers import HANDLERS, handlers_of
 from walras.simulation.hosts import Host, Job, give_up
 from walras.simulation.market import Market
@@ -33,6 +33,8 @@ from walras.trace import Trace
 from walras.trace.rows import without_addresses
 
 if TYPE_CHECKING:
+    from simpy.events import Event
+
     from walras.mechanism import Mechanism
     from walras.questions import Question
     from walras.scenario import Instance
@@ -71,6 +73,8 @@ class World:
         self.rounds: dict[tuple[ConversationId, str], int] = {}
         self.outcomes: dict[ConversationId, Outcome] = {}
         self.ended_at: dict[ConversationId, float] = {}
+        self.ends: dict[ConversationId, Event] = {}
+        """What processes of the user's may wait for, of conversations that have not ended."""
         self.awards: list[tuple[ConversationId, Award]] = []
         self.stood: dict[ConversationId, tuple[Award, ...]] = {}
         self.paid: dict[tuple[ConversationId, str], float] = {}
@@ -244,6 +248,8 @@ class World:
         if talk.parent is None:
             self.outcomes[talk.id] = outcome
             self.ended_at[talk.id] = self.clock._now
+            if talk.id in self.ends:
+                come_true(self.ends.pop(talk.id), outcome)
         else:
             if talk.parent.is_deputy:
                 self.came_to[talk.id] = outcome

@@ -38,7 +38,7 @@ class SimulatedRuntime:
         self.guarded = guarded
         self._faults: list[Any] = []
         self._kills: list[Any] = []
-        self._steps: list[Callable[[Simulation], None]] = []
+        self._steps: list[Callable[[Simulation], object]] = []
         self._points: list[Point] = []
         self._simulation: Simulation | None = None
 
