@@ -117,7 +117,7 @@ class Weighted(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         for field in ("price", "eta", "quality"):
             _check_number(f"weight of {field}", getattr(self, field))
-        if not 0 < self.price + self.eta + self.quality < inf:
+        if not 0 < float(self.price) + float(self.eta) + float(self.quality) < inf:
             raise ScenarioError("weights", self, "at least one weight above 0, and a finite sum")
 
     def __call__(self, task: Task, proposals: Mapping[AgentId, Propose]) -> dict[AgentId, float]:

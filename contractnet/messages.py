@@ -44,10 +44,9 @@ class UnsoundProposalError(LocalProtocolError, ValueError):
     """The numbers of a proposal make no sense. A `ValueError` too, so that reading one from JSON says where."""
 
 
-_AT_ONCE, _PERFECT = (
-    0.0,
-    1.0,
-)  # recognized by identity: a proposal that leaves them out need not be weighed there
+# Recognized by identity: a proposal that leaves them out need not be weighed there.
+_AT_ONCE = 0.0
+_PERFECT = 1.0
 
 
 class Propose(Message, frozen=True):

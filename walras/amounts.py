@@ -5,6 +5,7 @@ Truth values are no numbers here, though Python has them as integers, and neithe
 """
 
 from math import inf
+from sys import float_info
 from typing import TypeGuard
 
 from walras.errors import ScenarioError
@@ -29,7 +30,7 @@ def is_above_0(value: object) -> TypeGuard[float]:
 
 def is_amount(value: object) -> TypeGuard[float]:
     """Whether it is a finite number of 0 or more, as money, a share or a time span in seconds is."""
-    return is_number(value, 0) and value < inf
+    return is_number(value, 0, float_info.max)
 
 
 def is_whole(value: object, least: float = 0, most: float = inf) -> TypeGuard[int]:

@@ -137,7 +137,7 @@ def test_efficiency_is_undefined_where_the_optimum_is_not_above_zero(optimum: Op
 def test_rounding_lifts_no_run_above_the_optimum_and_hides_none_that_is() -> None:
     """A welfare of 3: of an optimum that was added up in another order, and of one that is wrong."""
     records = (record("a"),)
-    rounded = small_result(records=records, optimum=Optimum(3.0 - 4e-16, True, "")).metrics
+    rounded = small_result(records=records, optimum=Optimum(math.nextafter(3.0, 0.0), True, "")).metrics
     assert (rounded["welfare"], rounded["efficiency"]) == (3.0, 1.0)
     assert small_result(records=records, optimum=Optimum(2.0, True, "")).metrics["efficiency"] == 1.5
 

@@ -264,7 +264,11 @@ def test_a_transcript_shows_children_and_the_backstage_when_asked() -> None:
     assert "[/ada/1] performed t-1: done (cost 1, quality 0.5, seconds 2)" in with_children
     assert "[.] finishes: done" in with_children
     everything = str(trace.conversation("shop/1", everything=True))
-    assert "is asked bid, until 1.5 s" in everything
+    assert "is asked bid, until 1.5 s\n" in everything
+    live = trace_of([(0.5, "ask", "shop/1", "ada", "bid", math.inf, CALL)]).conversation(
+        "shop/1", everything=True
+    )
+    assert "is asked bid, without a deadline: Call(task='t-1', reply_by=2)" in str(live)
     assert "decides bid: Offer(price=3)" in everything
     assert len(trace.conversation("shop/1", children=True)) == len(trace.conversation("shop/1")) + 1
 

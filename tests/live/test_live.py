@@ -48,6 +48,8 @@ def test_one_task_leaves_the_same_trace_as_in_a_simulated_network_without_delay(
     assert here.outcomes == there.outcomes
     roles = by_role(there.trace)
     assert by_role(here.trace) == roles and len(roles) == 6
+    asked = [row.details["question"]["task"]["id"] for row in here.trace if row.kind == "ask"]
+    assert asked == ["t0"] * 5, "an audit shows what live minds were asked"
     assert here.records == there.records
     assert here.balances == there.balances
     assert here.agents == there.agents

@@ -55,10 +55,12 @@ def lived(mechanism: Mechanism, agents: Iterable[Agent], items: Iterable[Item]) 
 
 
 def by_role(trace: Trace) -> dict[tuple[str, str], list[Event]]:
-    """What every role did and was told, in order, with its times; numbers of messages are a runtime's own."""
+    """What every role did and was told, in order, with its times; a runtime's own are numbers of messages, and the text of
+    questions, which a simulation leaves out.
+    """
     found: dict[tuple[str, str], list[Event]] = {}
     for row in trace:
-        details = {name: value for name, value in row.details.items() if name != "id"}
+        details = {name: value for name, value in row.details.items() if name not in {"id", "question"}}
         found.setdefault((row.conversation, row.agent), []).append((row.at, row.kind, details))
     return found
 

@@ -247,6 +247,50 @@ def test_an_end_can_be_waited_for_when_it_has_come() -> None:
     assert seen == ["done"]
 
 
+@pytest.mark.parametrize("until", [None, 2.0], ids=["in one go", "over a horizon"])
+def test_an_end_is_an_event_like_any_other(until: float | None) -> None:
+    """In conditions, for several processes, and triggered by a user first: then its value is the user's."""
+    simulation = bare(agents={"a": {"costs": Knows(1.0, seconds=10.0)}})
+    ends = [simulation.open(RULES, [Task(f"t{k}")], "m", at=30.0 * k, finish_by=200.0) for k in range(3)]
+    log: list[Any] = []
+
+    def impatient() -> Generator[Any, Any, None]:
+        yield ends[0] | simulation.env.timeout(3.0)
+        log.append(("impatient", ends[0].triggered, simulation.now))
+        yield simulation.env.all_of(ends[:2])
+        first, second = (end.value for end in ends[:2])
+        assert first is not None and second is not None
+        log.append(("impatient", second.status, simulation.now == simulation.world.ended_at["m/2"]))
+
+    def patient() -> Generator[Any, Any, None]:
+        log.append(("patient", (yield ends[0]).status, simulation.now == simulation.world.ended_at["m/1"]))
+        ends[2].succeed("enough")
+        log.append(("patient", (yield ends[2]), simulation.now == simulation.world.ended_at["m/1"]))
+
+    simulation.process(impatient())
+    simulation.process(patient())
+    if until is not None:
+        assert simulation.run(until=until).stopped_because.startswith("the horizon")
+    result = simulation.run()
+    assert log == [
+        ("impatient", False, 3.0),
+        ("patient", "done", True),
+        ("patient", "enough", True),
+        ("impatient", "done", True),
+    ]
+    assert [outcome.status for outcome in result.outcomes.values()] == ["done"] * 3
+    assert (ends[2].value, simulation.world.ends) == ("enough", {})
+
+
+def test_who_comes_late_to_a_place_that_the_network_does_not_know_is_refused_at_once() -> None:
+    simulation = Simulation(network=Network(latency=Matrix(("here",), ((0.1,),))))
+    simulation.add(Agent("m", place="here"))
+    simulation.run()
+    with pytest.raises(ScenarioError, match="place of late is 'there'; expected one of here"):
+        simulation.add(Agent("late", place="there"))
+    assert "late" not in simulation.world.hosts
+
+
 def test_an_end_that_nobody_waits_for_leaves_no_mark_in_the_digest(monkeypatch: pytest.MonkeyPatch) -> None:
     def digest() -> str:
         simulation = bare()

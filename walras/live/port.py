@@ -199,7 +199,7 @@ class Port:
     def decide(self, name: Hashable, question: Question) -> None:
         self._count()
         self._demand_life("decide")
-        self.note("ask", name, question.decide_by)
+        self.note("ask", name, question.decide_by, question)
         if name in self.questions:
             self.runtime.inquiries.void(self.questions.pop(name))
         self.questions[name] = self.runtime.inquiries.ask(self, name, question)

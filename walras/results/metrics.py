@@ -42,10 +42,8 @@ def workers(agents: Iterable[AgentRecord], records: Iterable[TaskRecord]) -> tup
 def beats_optimum(metrics: Metrics) -> bool:
     """Whether a run reached more welfare than the optimum of its world, beyond rounding: so this is none."""
     welfare, optimum = metrics["welfare"], metrics["optimum"]
-    return welfare is not None and optimum is not None and _exceeds(welfare, optimum)
-
-
-def _exceeds(welfare: float, optimum: float) -> bool:
+    if welfare is None or optimum is None:
+        return False
     return welfare > optimum + _TOLERANCE * max(1.0, abs(optimum))
 
 
@@ -58,11 +56,11 @@ def _welfare(records: Sequence[TaskRecord], optimum: Optimum | None) -> Metrics:
     welfare = social_welfare((r.value for r in records), (r.cost for r in records))
     best = optimum.welfare if optimum is not None else math.nan
     share = efficiency(welfare, best)
+    if 1.0 < share <= 1.0 + _TOLERANCE:
+        share = 1.0  # rounding lifts nobody above the optimum
     return {
         "welfare": welfare,
-        "efficiency": _number(
-            share if _exceeds(welfare, best) else min(share, 1.0)
-        ),  # 1 is not passed by rounding
+        "efficiency": _number(share),
         "optimum": _number(best),
         "optimum_exact": optimum.exact if optimum is not None else None,
         "paid": math.fsum(r.paid for r in records),

@@ -40,10 +40,12 @@ def _nobody_home(what: Any) -> None:
 
 
 def come_true(event: Event, value: Any) -> None:
-    """An event has happened. Where nobody waits for it, it takes no entry, and so no number: no digest shows that it was."""
-    if event.callbacks:
+    """An event has happened, unless it has been triggered before. Where nobody waits for it, it takes no entry, and so no
+    number: no digest shows that it was.
+    """
+    if event.callbacks and not event.triggered:
         event.succeed(value)
-    else:
+    elif not event.triggered:
         event._ok, event._value, event.callbacks = True, value, None  # type: ignore[assignment]
 
 

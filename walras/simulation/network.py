@@ -171,15 +171,16 @@ class Network(Frozen, frozen=True):
 
         `places` says of every agent of the world where it is.
         """
-        if isinstance(self.latency, Matrix):
-            for agent, place in places.items():
-                if place not in self.latency.places:
-                    raise ScenarioError(
-                        f"place of {agent}", place, f"one of {', '.join(self.latency.places)}"
-                    )
+        for agent, place in places.items():
+            self.check_place(agent, place)
         for k, partition in enumerate(self.partitions):
             check_agents(f"partitions[{k}].side", partition.side, places)
             check_agents(f"partitions[{k}].other", partition.other or (), places)
+
+    def check_place(self, agent: AgentId, place: str) -> None:
+        """Raise `ScenarioError` where the latency knows places, but not this one."""
+        if isinstance(self.latency, Matrix) and place not in self.latency.places:
+            raise ScenarioError(f"place of {agent}", place, f"one of {', '.join(self.latency.places)}")
 
     def link(self, seed: int, sender: AgentId, to: AgentId, places: Mapping[AgentId, str]) -> Link:
         """The delays of a link on which every message arrives exactly once."""
@@ -274,7 +275,7 @@ def _no_delay() -> float:
 
 
 def _late(places: Mapping[AgentId, str], to: AgentId, make: Callable[[], Link]) -> Link:
-    """The link to somebody who is nowhere: 0 s, since the message is ignored, until an agent of this name is added."""
+    """The link to nobody, on which messages take no time and are ignored, until an agent of this name is added."""
     link: Link | None = None
 
     def delay() -> float:

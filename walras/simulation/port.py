@@ -43,11 +43,11 @@ class Timer(msgspec.Struct, eq=False):
 
 
 Asked = tuple["Port", Hashable, Question]
-"""One question to a mind: the port that asks, the question's name, and the question. A plain tuple: nothing is cheaper."""
+"""One question to a mind: the port that asks, the question's name, and the question."""
 
 
 def is_open(asked: Asked) -> bool:
-    """Whether a question has been neither answered nor voided: as long as its port has it, and not one of its name."""
+    """Whether a question has been neither answered nor voided: as long as its port has it, and no later one of its name."""
     port, name, _ = asked
     held = port.asked
     return held is asked or (isinstance(held, dict) and held.get(name) is asked)

@@ -133,6 +133,8 @@ class Simulation:
     def add(self, agent: Agent) -> None:
         """Bring an agent into the world, whose mind answers when it is called."""
         check_agent(agent)
+        if self._started:  # else `run` checks all of them together
+            self.network.check_place(agent.id, agent.place)
         self.world.add(agent)
 
     def process(self, generator: Generator[Any, Any, Any]) -> Process:
@@ -178,8 +180,9 @@ class Simulation:
         `participants` None: everybody else. One without a `finish_by` is not waited for while others have one.
 
         Returns:
-            SimPy's event for its end, whose value is the `Outcome`: a process of the user's waits for it by
-            ``outcome = yield simulation.open(...)``.
+            SimPy's event for the end of its opener, whose value is the `Outcome`: a process of the user's waits for it by
+            ``outcome = yield simulation.open(...)``. A run without a horizon goes on if the process opens the next one then,
+            and not if it pauses first.
         """
         if not isinstance(mechanism, Mechanism):
             raise ScenarioError("mechanism", mechanism, "a Mechanism, such as contractnet.ContractNet()")

@@ -281,7 +281,7 @@ class World:
     def answer(self, asked: Asked, pondered: bool = False) -> None:
         """Ask the strategy, now, or once its mind has pondered; an illegal or unaffordable answer is `otherwise`."""
         port, name, question = asked
-        if port.asked is not asked and not is_open(asked):
+        if port.asked is not asked and not is_open(asked):  # nearly always it is the only one
             return
         host, conversation = port.principal if port.talk.deputies else port.host, port.conversation
         if host.mind is not None and not pondered:

@@ -25,7 +25,7 @@ DETAILS: dict[str, tuple[str, ...]] = {
     "ignored": ("message", "why"),
     "timer": ("name", "at"),
     "untimer": ("name",),
-    "ask": ("name", "decide_by"),
+    "ask": ("name", "decide_by", "question"),
     "answer": ("name", "answer", "status"),
     "thought": ("name", "usage", "latency_s", "attempts"),
     "withdraw": ("name",),
@@ -50,6 +50,9 @@ DETAILS: dict[str, tuple[str, ...]] = {
     "note": ("text",),
 }
 """What follows time, kind, conversation and agent, by kind; of another kind: ``detail_1``, ``detail_2`` ..."""
+
+LEFT_OUT = frozenset({"question"})
+"""Details that a row may lack at its end."""
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -5,7 +5,7 @@ from html import escape
 from math import inf
 from typing import Any
 
-from walras.trace.rows import DETAILS, Row
+from walras.trace.rows import DETAILS, LEFT_OUT, Row
 
 _BACKSTAGE = {"timer", "untimer", "ask", "told", "persist", "durable", "checkpoint"}
 _SHOWN_ITEMS = 4
@@ -116,7 +116,7 @@ def _who(row: Row) -> str:
 
 def _what(row: Row) -> str:
     phrase = _PHRASES.get(row.kind)
-    if phrase is not None and len(row.details) >= len(DETAILS.get(row.kind, ())):
+    if phrase is not None and LEFT_OUT.issuperset(set(DETAILS.get(row.kind, ())) - row.details.keys()):
         return phrase(row.details)
     told = ", ".join(f"{name}={show(value)}" for name, value in row.details.items())
     return f"{row.kind}({told})"
@@ -159,6 +159,11 @@ def _until(at: float) -> str:
     return "without a deadline" if at == inf else f"until {show(at)} s"
 
 
+def _ask(d: dict[str, Any]) -> str:
+    question = f": {show(d['question'])}" if "question" in d else ""
+    return f"is asked {_name(d['name'])}, {_until(d['decide_by'])}{question}"
+
+
 def _settle(d: dict[str, Any]) -> str:
     penalty = f", penalty {show(d['penalty'])}" if d["penalty"] else ""
     winner = f" to {d['winner']}" if d["winner"] else ""
@@ -176,7 +181,7 @@ _PHRASES: dict[str, Callable[[dict[str, Any]], str]] = {
     "broadcast": _broadcast,
     "open": _open,
     "ignored": lambda d: f"ignores {show(d['message'])}: {d['why']}",
-    "ask": lambda d: f"is asked {_name(d['name'])}, {_until(d['decide_by'])}",
+    "ask": _ask,
     "answer": _answer,
     "withdraw": lambda d: f"withdraws {_name(d['name'])}",
     "perform": lambda d: f"hands {d['task']} to its worker",

@@ -17,7 +17,7 @@ from walras.testing.patching import Patch
 from walras.testing.puppets import Choose, Skip
 
 
-def _strategys(world: Any, asked: Asked) -> Any:
+def _answer_of(world: Any, asked: Asked) -> Any:
     """What the strategy answers."""
     port, _, question = asked
     return (port.host.strategy or world._default_strategy(port))(question, port.host.agent)
@@ -47,7 +47,7 @@ def raising_mind_is_otherwise(patch: Patch) -> None:
     answer = World.answer
 
     def fragile(self: Any, asked: Asked, **more: Any) -> None:
-        _strategys(self, asked)
+        _answer_of(self, asked)
         answer(self, asked, **more)
 
     patch(World, "answer", fragile)
@@ -77,7 +77,7 @@ def late_answer_is_never_delivered(patch: Patch) -> None:
         overdue = not is_open(asked) and self.world.clock._now > question.decide_by
         done(self, thought)
         if overdue and not port.guarded:
-            port.role.on_decision(name, _strategys(self.world, asked))
+            port.role.on_decision(name, _answer_of(self.world, asked))
 
     patch(Mind, "done", late)
 
