@@ -3,10 +3,12 @@
 import asyncio
 import threading
 import time
+from operator import itemgetter
 from typing import Any
 
 import pytest
-from msgspec import field
+from msgspec import field, to_builtins
+from msgspec.structs import replace
 
 from contractnet import ContractNet, Propose, truthful
 from tests.live.worlds import CONTRACT_NET, by_role, in_market, lived, order, simulated, tasks, workers
@@ -42,14 +44,28 @@ RULES = [CONTRACT_NET, ContractNet(hold_losers=True), ContractNet(reserve="eager
 
 @pytest.mark.parametrize("rules", RULES)
 def test_one_task_leaves_the_same_trace_as_in_a_simulated_network_without_delay(rules: ContractNet) -> None:
-    there, here = (runtime(rules, workers(), tasks(1)) for runtime in (simulated, lived))
+    heard: list[list[tuple[str, Any]]] = [[], []]
+
+    def listening(notes: list[tuple[str, Any]]) -> list[Agent]:
+        def strategy(question: Any, agent: Agent) -> Any:
+            notes.append((agent.id, question))
+            return truthful(question, agent)
+
+        return [replace(agent, strategy=strategy) for agent in workers()]
+
+    there, here = (
+        runtime(rules, listening(notes), tasks(1))
+        for runtime, notes in zip((simulated, lived), heard, strict=True)
+    )
 
     assert here.allocation == there.allocation and len(here.allocation) == 1
     assert here.outcomes == there.outcomes
     roles = by_role(there.trace)
     assert by_role(here.trace) == roles and len(roles) == 6
-    asked = [row.details["question"]["task"]["id"] for row in here.trace if row.kind == "ask"]
-    assert asked == ["t0"] * 5, "an audit shows what live minds were asked"
+    in_simulation, live = (sorted(notes, key=itemgetter(0)) for notes in heard)
+    assert live == in_simulation and len(live) == 5
+    noted = [(row.agent, row.details["question"]) for row in here.trace if row.kind == "ask"]
+    assert sorted(noted, key=itemgetter(0)) == [(agent, to_builtins(asked)) for agent, asked in live]
     assert here.records == there.records
     assert here.balances == there.balances
     assert here.agents == there.agents

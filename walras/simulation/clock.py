@@ -43,9 +43,11 @@ def come_true(event: Event, value: Any) -> None:
     """An event has happened, unless it has been triggered before. Where nobody waits for it, it takes no entry, and so no
     number: no digest shows that it was.
     """
-    if event.callbacks and not event.triggered:
+    if event.triggered:
+        return
+    if event.callbacks:
         event.succeed(value)
-    elif not event.triggered:
+    else:
         event._ok, event._value, event.callbacks = True, value, None  # type: ignore[assignment]
 
 

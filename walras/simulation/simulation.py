@@ -131,7 +131,12 @@ class Simulation:
         return self.world.clock._now
 
     def add(self, agent: Agent) -> None:
-        """Bring an agent into the world, whose mind answers when it is called."""
+        """Bring an agent into the world, whose mind answers when it is called.
+
+        Raises:
+            ScenarioError: for an id that is taken, a setting that makes no sense, or, during a run, a place that the
+                network does not know.
+        """
         check_agent(agent)
         if self._started:  # else `run` checks all of them together
             self.network.check_place(agent.id, agent.place)
@@ -183,6 +188,9 @@ class Simulation:
             SimPy's event for the end of its opener, whose value is the `Outcome`: a process of the user's waits for it by
             ``outcome = yield simulation.open(...)``. A run without a horizon goes on if the process opens the next one then,
             and not if it pauses first.
+
+        Raises:
+            ScenarioError: for a mechanism, items, agents or times that make no sense, before anything is opened.
         """
         if not isinstance(mechanism, Mechanism):
             raise ScenarioError("mechanism", mechanism, "a Mechanism, such as contractnet.ContractNet()")
